@@ -1,0 +1,182 @@
+#ifndef DECORR_DETAIL_ARGUMENTS_HPP_
+#define DECORR_DETAIL_ARGUMENTS_HPP_
+
+#include <Eigen/Core>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "decorr/detail/abi.hpp"
+#include "decorr/detail/scalars.hpp"
+#include "decorr/detail/views.hpp"
+#include "decorr/options.hpp"
+
+// The checks of a call's arguments. All of them run before anything is allocated or written.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// Where a matrix lies in memory; empty for an expression that has none.
+struct MemoryLayout {
+  const char* data = nullptr;
+  std::ptrdiff_t element = 0, rows = 0, cols = 0, row_stride = 0, col_stride = 0;
+
+  const char* end() const { return data + ((rows - 1) * row_stride + (cols - 1) * col_stride + 1) * element; }
+};
+
+template <class Derived>
+MemoryLayout memory_layout(const Derived& matrix) {
+  if constexpr (kDirectAccess<Derived>) {
+    return {reinterpret_cast<const char*>(matrix.data()),
+            static_cast<std::ptrdiff_t>(sizeof(typename Derived::Scalar)),
+            matrix.rows(),
+            matrix.cols(),
+            matrix.rowStride(),
+            matrix.colStride()};
+  } else {
+    return {};
+  }
+}
+
+inline bool overlap(const MemoryLayout& x, const MemoryLayout& y) {
+  const std::less<const char*> before;
+  if (x.data == nullptr || y.data == nullptr || !before(x.data, y.end()) || !before(y.data, x.end())) {
+    return false;
+  }
+  if (x.element != y.element || x.row_stride != y.row_stride || x.col_stride != y.col_stride ||
+      (y.data - x.data) % x.element != 0) {
+    return true;
+  }
+  // Interleaved parts of one buffer (column blocks of a row-major matrix, say) cover the same range and share no element:
+  // with equal strides they meet only where i * row_stride + j * col_stride bridges the distance.
+  const std::ptrdiff_t distance = (y.data - x.data) / x.element;
+  for (std::ptrdiff_t i = 1 - y.rows; i < x.rows; ++i) {
+    const std::ptrdiff_t rest = distance - i * x.row_stride;
+    const std::ptrdiff_t j = x.col_stride == 0 ? 0 : rest / x.col_stride;
+    if (j * x.col_stride == rest && 1 - y.cols <= j && j < x.cols) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The name of the function that was called; throws in its name.
+class Call {
+ public:
+  explicit Call(const char* function) : function_(function) {}
+
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    std::ostringstream message;
+    message << function_ << ": ";
+    (message << ... << parts);
+    throw std::invalid_argument(message.str());
+  }
+
+  void check_not_empty(const char* name, Index rows, Index cols, Index least_rows) const {
+    if (rows < 1 || cols < 1) {
+      fail(name, " is ", rows, " x ", cols, ", expected at least 1 row and 1 column");
+    }
+    if (rows < least_rows) {
+      fail(name, " has ", rows, rows == 1 ? " row" : " rows", ", expected at least ", least_rows,
+           " (a variance is taken over the rows)");
+    }
+  }
+
+  void check_shape(const char* name, Index rows, Index cols, const char* model, Index model_rows,
+                   Index model_cols) const {
+    if (rows != model_rows) {
+      fail(name, " has ", rows, " rows, ", model, " has ", model_rows);
+    }
+    if (cols != model_cols) {
+      fail(name, " has ", cols, " columns, ", model, " has ", model_cols);
+    }
+  }
+
+  void check_separate(const char* name, const MemoryLayout& memory, const char* other_name,
+                      const MemoryLayout& other) const {
+    if (overlap(memory, other)) {
+      fail(name, " overlaps ", other_name, ", expected memory of its own");
+    }
+  }
+
+  void check(const Execution& execution) const {
+    if (execution.threads < 1) {
+      fail("threads is ", execution.threads, ", expected at least 1");
+    }
+  }
+
+  void check(const BarlowTwinsOptions& options) const { check_epsilon(options.epsilon); }
+  void check(const VicregOptions& options) const { check_epsilon(options.epsilon); }
+
+  void check(const Exact&, Index) const {}
+  void check(const Relaxed& relaxed, Index features) const {
+    if (relaxed.exponent != 1 && relaxed.exponent != 2) {
+      fail("exponent is ", relaxed.exponent, ", expected 1 or 2");
+    }
+    if (relaxed.block_size < 0 || relaxed.block_size > features) {
+      fail("block_size is ", relaxed.block_size, ", expected 0 to ", features, ", the number of features");
+    }
+    check_permutation(relaxed.permutation, features);
+    check_signs("signs_a", relaxed.signs_a, features);
+    check_signs("signs_b", relaxed.signs_b, features);
+  }
+
+ private:
+  void check_epsilon(double epsilon) const {
+    if (!(epsilon >= 0)) {
+      fail("epsilon is ", epsilon, ", expected at least 0");
+    }
+  }
+
+  void check_permutation(const std::vector<Index>& permutation, Index features) const {
+    if (permutation.empty()) {
+      return;
+    }
+    const auto size = static_cast<Index>(permutation.size());
+    if (size != features) {
+      fail("permutation has ", size, " entries, expected ", features, ", one for each feature");
+    }
+    Buffer<Index> position = Buffer<Index>::filled(features, -1);
+    for (Index j = 0; j < features; ++j) {
+      const Index feature = permutation[static_cast<std::size_t>(j)];
+      if (feature < 0 || feature >= features) {
+        fail("permutation[", j, "] is ", feature, ", expected 0 to ", features - 1);
+      }
+      if (position[feature] >= 0) {
+        fail("permutation[", j, "] is ", feature, " as permutation[", position[feature],
+             "] is, expected each feature once");
+      }
+      position[feature] = j;
+    }
+  }
+
+  void check_signs(const char* name, const std::vector<std::int8_t>& signs, Index features) const {
+    if (signs.empty()) {
+      return;
+    }
+    const auto size = static_cast<Index>(signs.size());
+    if (size != features) {
+      fail(name, " has ", size, " entries, expected ", features, ", one for each feature");
+    }
+    for (Index j = 0; j < features; ++j) {
+      const int sign = signs[static_cast<std::size_t>(j)];
+      if (sign != 1 && sign != -1) {
+        fail(name, "[", j, "] is ", sign, ", expected +1 or -1");
+      }
+    }
+  }
+
+  const char* function_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_ARGUMENTS_HPP_

@@ -1,0 +1,147 @@
+#ifndef DECORR_DETAIL_LAG_PENALTY_HPP_
+#define DECORR_DETAIL_LAG_PENALTY_HPP_
+
+#include <cmath>
+#include <complex>
+#include <memory>
+
+#include "decorr/detail/abi.hpp"
+#include "decorr/detail/plan_cache.hpp"
+#include "decorr/detail/scalars.hpp"
+#include "decorr/detail/workspace.hpp"
+
+// The regularizer of one sumvec, sum_i w_i |s_i|^q over its lags i, from spectrum to spectrum.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// Which lags of a block count, and how much.
+struct LagWeights {
+  bool without_zero = true;   // lag 0 of a diagonal block holds the diagonal of C
+  bool half_middle = false;   // lag b/2 of a diagonal block of a signed covariance would count twice
+  long double weight = 1;     // of the whole block
+};
+
+// +1, -1, and the argument itself for zero and NaN.
+template <class Scalar>
+Scalar sign_of(Scalar value) {
+  return value > 0 ? Scalar(1) : value < 0 ? Scalar(-1) : value;
+}
+
+// Spectra are the first half, f = 0 .. length/2, of those of real signals.
+template <class Scalar>
+class LagPenalty {
+ public:
+  using Sum = Accumulator<Scalar>;
+  using Complex = std::complex<Scalar>;
+  using ComplexSum = std::complex<Sum>;
+
+  LagPenalty(Index length, int exponent, Planning planning) : length_(length), exponent_(exponent) {
+    if (exponent_ == 1) {
+      forward_ = transform_plan<Scalar>(length, 1, Direction::forward, planning);
+      backward_ = transform_plan<Scalar>(length, 1, Direction::backward, planning);
+      spectrum_ = Buffer<Complex>(length);
+      lags_ = Buffer<Complex>(length);
+    }
+  }
+
+  Index half() const { return length_ / 2 + 1; }
+
+  // The value; `spectrum` of the sumvec s is replaced by that of the value's derivative by s.
+  Sum apply(ComplexSum* spectrum, const LagWeights& weights) {
+    return exponent_ == 2 ? squares(spectrum, weights) : magnitudes(spectrum, weights);
+  }
+
+  // s itself, as the real parts of the result. Needs exponent 1.
+  const Complex* lags(ComplexSum* spectrum) {
+    const Sum zero = remove_lag(spectrum, 1);
+    inverse(spectrum);
+    lags_[0] += static_cast<Scalar>(zero);
+    return lags_.data();
+  }
+
+ private:
+  // How often frequency f stands for two of the whole spectrum.
+  Sum multiplicity(Index f) const { return f == 0 || 2 * f == length_ ? Sum(1) : Sum(2); }
+
+  // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag length/2 for -1.
+  // In the frequency domain and before squaring: the difference of squares would lose float's digits.
+  Sum remove_lag(ComplexSum* spectrum, int sign) const {
+    Sum sum = 0;
+    for (Index f = 0; f < half(); ++f) {
+      sum += alternating(f, sign) * multiplicity(f) * spectrum[f].real();
+    }
+    const Sum lag = sum / Sum(length_);
+    for (Index f = 0; f < half(); ++f) {
+      spectrum[f] -= alternating(f, sign) * lag;
+    }
+    return lag;
+  }
+  static Sum alternating(Index f, int sign) { return sign < 0 && f % 2 != 0 ? Sum(-1) : Sum(1); }
+
+  // q = 2, by Parseval: no inverse transform.
+  Sum squares(ComplexSum* spectrum, const LagWeights& weights) const {
+    const Sum weight = static_cast<Sum>(weights.weight);
+    if (weights.without_zero) {
+      remove_lag(spectrum, 1);
+    }
+    const Sum middle = weights.half_middle ? remove_lag(spectrum, -1) : Sum(0);
+    Sum value = 0;
+    for (Index f = 0; f < half(); ++f) {
+      value += multiplicity(f) * std::norm(spectrum[f]);
+      spectrum[f] = weight * (Sum(2) * spectrum[f] + alternating(f, -1) * middle);
+    }
+    return weight * (value / Sum(length_) + middle * middle / 2);
+  }
+
+  // q = 1, in the lag domain.
+  Sum magnitudes(ComplexSum* spectrum, const LagWeights& weights) {
+    const Sum weight = static_cast<Sum>(weights.weight);
+    if (weights.without_zero) {
+      remove_lag(spectrum, 1);
+    }
+    inverse(spectrum);
+    Sum value = 0;
+    for (Index i = 0; i < length_; ++i) {
+      const Sum lag_weight = i == 0 && weights.without_zero                      ? Sum(0)
+                             : weights.half_middle && i > 0 && 2 * i == length_ ? weight / 2
+                                                                                : weight;
+      const Scalar lag = lags_[i].real();
+      // A weight of zero drops lag 0 whatever rounding left there, but not a NaN.
+      value += lag_weight * std::abs(Sum(lag));
+      lags_[i] = Complex(static_cast<Scalar>(lag_weight) * sign_of(lag), 0);
+    }
+    forward_->execute(lags_.data(), spectrum_.data());
+    for (Index f = 0; f < half(); ++f) {
+      spectrum[f] = ComplexSum(spectrum_[f].real(), spectrum_[f].imag());
+    }
+    return value;
+  }
+
+  void inverse(const ComplexSum* spectrum) {
+    for (Index f = 0; f < half(); ++f) {
+      const Complex value(static_cast<Scalar>(spectrum[f].real() / Sum(length_)),
+                          static_cast<Scalar>(spectrum[f].imag() / Sum(length_)));
+      spectrum_[f] = value;
+      if (f > 0) {
+        spectrum_[length_ - f] = std::conj(value);
+      }
+    }
+    if (length_ % 2 == 0) {
+      spectrum_[length_ / 2] = Complex(spectrum_[length_ / 2].real(), 0);
+    }
+    backward_->execute(spectrum_.data(), lags_.data());
+  }
+
+  Index length_;
+  int exponent_;
+  std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
+  Buffer<Complex> spectrum_, lags_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_LAG_PENALTY_HPP_

@@ -1,0 +1,212 @@
+#ifndef DECORR_DETAIL_PLAN_CACHE_HPP_
+#define DECORR_DETAIL_PLAN_CACHE_HPP_
+
+#include <Eigen/Core>
+#include <array>
+#include <complex>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "decorr/detail/fftw.hpp"
+#include "decorr/detail/workspace.hpp"
+#include "decorr/options.hpp"
+
+namespace decorr {
+namespace detail {
+
+// Two locks: the planner's, which may be held for seconds, and the cache's, for look-ups. Where
+// both are taken, the planner's comes first. A plan's destructor takes the planner's lock, so a
+// plan may be dropped only under neither.
+
+// Never destroyed, as plans may be destroyed after static objects are.
+inline std::mutex& process_planner_mutex() {
+  static std::mutex* const mutex = new std::mutex;
+  return *mutex;
+}
+
+template <class Scalar>
+class TransformPlan;
+
+template <class Scalar>
+std::shared_ptr<const TransformPlan<Scalar>> transform_plan(Eigen::Index length, Eigen::Index count,
+                                                            Direction direction, Planning planning);
+
+// `count` complex transforms of `length`, one after another in memory. Immutable, so any number of
+// threads may use one.
+template <class Scalar>
+class TransformPlan {
+ public:
+  TransformPlan(const TransformPlan&) = delete;
+  TransformPlan& operator=(const TransformPlan&) = delete;
+  ~TransformPlan() {
+    if (plan_ == nullptr) return;
+    const std::lock_guard<std::mutex> lock(process_planner_mutex());
+    Fftw<Scalar>::destroy(plan_);
+  }
+
+  Eigen::Index length() const { return length_; }
+  Eigen::Index count() const { return count_; }
+
+  // Both arrays are distinct and on 64-byte boundaries, as the planned ones were. The input is
+  // preserved.
+  void execute(const std::complex<Scalar>* in, std::complex<Scalar>* out) const noexcept {
+    Fftw<Scalar>::execute(plan_, const_cast<std::complex<Scalar>*>(in), out);
+  }
+
+ private:
+  friend std::shared_ptr<const TransformPlan> transform_plan<Scalar>(Eigen::Index, Eigen::Index,
+                                                                     Direction, Planning);
+
+  TransformPlan(int length, int count) : length_(length), count_(count) {}
+
+  // Under the planner's lock. Planning overwrites its arrays, so it gets scratch ones.
+  void make(Direction direction, Planning planning) {
+    const std::size_t row = array_bytes(length_, sizeof(std::complex<Scalar>));
+    const std::size_t bytes = array_bytes(count_, row);
+    const WorkspaceBlock in(bytes), out(bytes);
+    plan_ = Fftw<Scalar>::plan(length_, count_, static_cast<std::complex<Scalar>*>(in.data()),
+                               static_cast<std::complex<Scalar>*>(out.data()),
+                               transform_sign(direction), planner_flags(planning));
+    if (plan_ == nullptr) {
+      throw std::runtime_error("decorr: the FFT library made no plan for " +
+                               std::to_string(count_) + " complex transforms of length " +
+                               std::to_string(length_) + " of " + std::to_string(sizeof(Scalar)) +
+                               "-byte reals");
+    }
+  }
+
+  int length_;
+  int count_;
+  typename Fftw<Scalar>::Plan plan_ = nullptr;
+};
+
+struct PlanKey {
+  int scalar = -1;
+  int length = 0;
+  int count = 0;
+  Direction direction = Direction::forward;
+  Planning planning = Planning::measure;
+
+  bool operator==(const PlanKey& other) const {
+    return scalar == other.scalar && length == other.length && count == other.count &&
+           direction == other.direction && planning == other.planning;
+  }
+};
+
+// The plans of the process, of all scalar types; the least recently used one makes room.
+class PlanCache {
+ public:
+  static constexpr std::size_t capacity = 64;
+  using Value = std::shared_ptr<const void>;
+
+  static PlanCache& instance() {
+    static PlanCache* const cache = new PlanCache;
+    return *cache;
+  }
+
+  Value find(const PlanKey& key) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (entries_[i].key == key) {
+        entries_[i].last_use = ++clock_;
+        return entries_[i].value;
+      }
+    }
+    return nullptr;
+  }
+
+  // Returns the value that made room, for the caller to drop when it holds no lock.
+  [[nodiscard]] Value insert(const PlanKey& key, Value value) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::size_t slot = size_;
+    if (size_ < capacity) {
+      ++size_;
+    } else {
+      slot = 0;
+      for (std::size_t i = 1; i < size_; ++i) {
+        if (entries_[i].last_use < entries_[slot].last_use) slot = i;
+      }
+    }
+    Value evicted = std::exchange(entries_[slot].value, std::move(value));
+    entries_[slot].key = key;
+    entries_[slot].last_use = ++clock_;
+    return evicted;
+  }
+
+  void clear() {
+    std::array<Entry, capacity> dropped{};  // destroyed after the lock is given back
+    const std::lock_guard<std::mutex> lock(mutex_);
+    dropped.swap(entries_);
+    size_ = 0;
+  }
+
+  std::size_t size() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return size_;
+  }
+
+ private:
+  struct Entry {
+    PlanKey key;
+    std::uint64_t last_use = 0;
+    Value value;
+  };
+
+  PlanCache() = default;
+
+  std::mutex mutex_;
+  std::array<Entry, capacity> entries_{};
+  std::size_t size_ = 0;
+  std::uint64_t clock_ = 0;
+};
+
+inline int plan_extent(Eigen::Index value, const char* name) {
+  if (value < 1 || value > std::numeric_limits<int>::max()) {
+    throw std::invalid_argument(std::string("transform_plan: ") + name + " is " +
+                                std::to_string(value) + ", expected 1 to " +
+                                std::to_string(std::numeric_limits<int>::max()));
+  }
+  return static_cast<int>(value);
+}
+
+// The plan from the cache, or a new one. Allocates nothing when the plan is there. Throws
+// std::invalid_argument for an extent that the FFT library cannot take, std::runtime_error when it
+// makes no plan, std::bad_alloc.
+template <class Scalar>
+std::shared_ptr<const TransformPlan<Scalar>> transform_plan(Eigen::Index length, Eigen::Index count,
+                                                            Direction direction,
+                                                            Planning planning) {
+  using Plan = TransformPlan<Scalar>;
+  PlanKey key;
+  key.scalar = Fftw<Scalar>::id;
+  key.length = plan_extent(length, "length");
+  key.count = plan_extent(count, "count");
+  key.direction = direction;
+  key.planning = planning;
+
+  PlanCache& cache = PlanCache::instance();
+  if (PlanCache::Value hit = cache.find(key)) {
+    return std::static_pointer_cast<const Plan>(std::move(hit));
+  }
+  // Declared before the lock, so that they are dropped after it on every way out.
+  PlanCache::Value evicted;
+  const std::shared_ptr<Plan> made(new Plan(key.length, key.count));
+  const std::lock_guard<std::mutex> lock(process_planner_mutex());
+  if (PlanCache::Value hit = cache.find(key)) {  // another thread made it while this one waited
+    return std::static_pointer_cast<const Plan>(std::move(hit));
+  }
+  made->make(direction, planning);
+  evicted = cache.insert(key, made);
+  return made;
+}
+
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_PLAN_CACHE_HPP_

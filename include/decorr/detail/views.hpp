@@ -1,0 +1,188 @@
+#ifndef DECORR_DETAIL_VIEWS_HPP_
+#define DECORR_DETAIL_VIEWS_HPP_
+
+#include <Eigen/Core>
+#include <type_traits>
+
+#include "decorr/detail/abi.hpp"
+#include "decorr/detail/scalars.hpp"
+#include "decorr/detail/workspace.hpp"
+
+// Matrices of any storage type and strides, seen as rows of the computing scalar. The storage type is known to one
+// copying function only, so every pass is compiled once per scalar.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// Rows are handed out this many at a time: a cache line of a column-major matrix holds a tile's column.
+inline constexpr Index kTileRows = 16;
+
+// Consecutive rows, each contiguous.
+template <class Scalar>
+struct Tile {
+  Scalar* data = nullptr;
+  Index stride = 0;
+  Scalar* row(Index k) const { return data + k * stride; }
+};
+
+template <class From, class To>
+void copy_strided(const From* from, Index from_row, Index from_col, To* to, Index to_row, Index to_col, Index rows,
+                  Index cols) {
+  const auto copy = [&](Index outer, Index inner, Index from_outer, Index from_inner, Index to_outer, Index to_inner) {
+    for (Index i = 0; i < outer; ++i) {
+      for (Index j = 0; j < inner; ++j) {
+        to[i * to_outer + j * to_inner] = static_cast<To>(from[i * from_outer + j * from_inner]);
+      }
+    }
+  };
+  // The matrix with the longer jumps is the one to walk along its contiguous direction.
+  if (from_col == 1 && to_col == 1) {
+    copy(rows, cols, from_row, from_col, to_row, to_col);
+  } else {
+    copy(cols, rows, from_col, from_row, to_col, to_row);
+  }
+}
+
+// A matrix that is read.
+template <class Scalar>
+class InputRows {
+ public:
+  InputRows() = default;
+  template <class Storage>
+  InputRows(const Storage* data, Index rows, Index cols, Index row_stride, Index col_stride)
+      : data_(data),
+        rows_(rows),
+        cols_(cols),
+        row_stride_(row_stride),
+        col_stride_(col_stride),
+        copy_(std::is_same<Storage, Scalar>::value && (col_stride == 1 || cols == 1) ? nullptr : &copy_tile<Storage>) {}
+
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+  // Whether tiles come without a copy, so that tile() needs no buffer.
+  bool direct() const { return copy_ == nullptr; }
+
+  Tile<const Scalar> tile(Index first_row, Index rows, Index first_col, Index cols, Scalar* buffer) const {
+    if (direct()) {
+      return {static_cast<const Scalar*>(data_) + first_row * row_stride_ + first_col, row_stride_};
+    }
+    copy_(*this, first_row, rows, first_col, cols, buffer);
+    return {buffer, cols};
+  }
+  Tile<const Scalar> tile(Index first_row, Index rows, Scalar* buffer) const {
+    return tile(first_row, rows, 0, cols_, buffer);
+  }
+
+ private:
+  template <class Storage>
+  static void copy_tile(const InputRows& from, Index first_row, Index rows, Index first_col, Index cols, Scalar* to) {
+    const Storage* start =
+        static_cast<const Storage*>(from.data_) + first_row * from.row_stride_ + first_col * from.col_stride_;
+    copy_strided(start, from.row_stride_, from.col_stride_, to, cols, Index{1}, rows, cols);
+  }
+
+  const void* data_ = nullptr;
+  Index rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
+  void (*copy_)(const InputRows&, Index, Index, Index, Index, Scalar*) = nullptr;
+};
+
+// A matrix of the computing scalar that is written, and read back between the passes.
+template <class Scalar>
+class OutputRows {
+ public:
+  OutputRows() = default;
+  OutputRows(Scalar* data, Index rows, Index cols, Index row_stride, Index col_stride)
+      : data_(data), rows_(rows), cols_(cols), row_stride_(row_stride), col_stride_(col_stride) {}
+
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+  bool direct() const { return col_stride_ == 1 || cols_ == 1; }
+  explicit operator bool() const { return data_ != nullptr; }
+
+  // Rows to be overwritten; store() puts them in place.
+  Tile<Scalar> tile(Index first_row, Scalar* buffer) const {
+    if (direct()) {
+      return {data_ + first_row * row_stride_, row_stride_};
+    }
+    return {buffer, cols_};
+  }
+  Tile<Scalar> load(Index first_row, Index rows, Scalar* buffer) const {
+    if (!direct()) {
+      copy_strided(start(first_row), row_stride_, col_stride_, buffer, cols_, Index{1}, rows, cols_);
+    }
+    return tile(first_row, buffer);
+  }
+  void store(Index first_row, Index rows, Tile<Scalar> tile) const {
+    if (!direct()) {
+      copy_strided(tile.data, tile.stride, Index{1}, start(first_row), row_stride_, col_stride_, rows, cols_);
+    }
+  }
+
+ private:
+  Scalar* start(Index first_row) const { return data_ + first_row * row_stride_; }
+
+  Scalar* data_ = nullptr;
+  Index rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
+};
+
+template <class Derived>
+inline constexpr bool kDirectAccess = (int(Derived::Flags) & int(Eigen::DirectAccessBit)) != 0;
+
+// An input at the border: an expression without memory of its own is evaluated once.
+template <class Derived>
+class Operand {
+ public:
+  using Storage = typename Derived::Scalar;
+  using Scalar = ComputeScalarOf<Storage>;
+
+  explicit Operand(const Derived& expression) : value_(expression) {}
+  InputRows<Scalar> rows() const {
+    return {value_.data(), value_.rows(), value_.cols(), value_.rowStride(), value_.colStride()};
+  }
+
+ private:
+  using Evaluated = Eigen::Matrix<Storage, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  std::conditional_t<kDirectAccess<Derived>, const Derived&, Evaluated> value_;
+};
+
+// A gradient at the border. Where it is stored in 16 bits it is computed in a workspace of n x d floats, and
+// rounded once, at the end.
+template <class Derived>
+class GradientTarget {
+ public:
+  using Storage = typename Derived::Scalar;
+  using Scalar = ComputeScalarOf<Storage>;
+  static_assert(kDirectAccess<Derived> && (int(Derived::Flags) & int(Eigen::LvalueBit)) != 0,
+                "decorr: a gradient must be a writable matrix, block or Map");
+
+  explicit GradientTarget(Derived& target) : target_(target) {
+    if constexpr (!kInPlace) {
+      workspace_ = Buffer<Scalar>(target.rows() * target.cols());
+    }
+  }
+  OutputRows<Scalar> rows() {
+    if constexpr (kInPlace) {
+      return {target_.data(), target_.rows(), target_.cols(), target_.rowStride(), target_.colStride()};
+    } else {
+      return {workspace_.data(), target_.rows(), target_.cols(), target_.cols(), 1};
+    }
+  }
+  void commit() {
+    if constexpr (!kInPlace) {
+      copy_strided(workspace_.data(), target_.cols(), Index{1}, target_.data(), target_.rowStride(),
+                   target_.colStride(), target_.rows(), target_.cols());
+    }
+  }
+
+ private:
+  static constexpr bool kInPlace = std::is_same<Storage, Scalar>::value;
+  Derived& target_;
+  Buffer<Scalar> workspace_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_VIEWS_HPP_

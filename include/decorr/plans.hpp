@@ -1,0 +1,69 @@
+#ifndef DECORR_PLANS_HPP_
+#define DECORR_PLANS_HPP_
+
+#include <cstddef>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+#include "decorr/detail/fftw.hpp"
+#include "decorr/detail/plan_cache.hpp"
+#include "decorr/detail/workspace.hpp"
+
+namespace decorr {
+
+/// The process-wide lock that decorr takes around every call of FFTW's planner, plan destruction
+/// and wisdom, none of which is thread-safe.
+///
+/// Take it around your own such calls if other threads may be in decorr. Do not call decorr while
+/// holding it: the lock is not recursive. Executing plans needs no lock. Never throws; callable
+/// from any thread.
+inline std::mutex& planner_mutex() { return detail::process_planner_mutex(); }
+
+/// Empties the cache of FFT plans (at most 64, the least recently used one making room). Calls in
+/// progress keep theirs until they end; the next call for a length plans anew, from the wisdom
+/// gathered so far.
+///
+/// Thread-safe; waits for the planner while another thread is planning. FFTW's own state is left
+/// alone.
+inline void clear_plans() { detail::PlanCache::instance().clear(); }
+
+/// The number of FFT plans in the cache, 0 to 64, over all scalar types. Thread-safe.
+inline std::size_t cached_plans() { return detail::PlanCache::instance().size(); }
+
+/// Frees the workspaces kept between calls (at most 64 blocks and 64 MiB in all). Those of calls in
+/// progress stay and return to the pool when the calls end. Never throws; thread-safe.
+inline void clear_workspaces() noexcept { detail::clear_workspaces(); }
+
+/// Writes what FFTW has learned about transforms of this scalar type (its wisdom) in this process,
+/// by decorr or others, to a file, so that a later run plans at once and alike.
+///
+/// Scalar is float, double or long double; each has wisdom of its own. Throws std::runtime_error
+/// when the file cannot be written. Thread-safe; takes planner_mutex(), so it waits for planning in
+/// progress.
+template <class Scalar>
+void save_wisdom(const std::string& path) {
+  const std::lock_guard<std::mutex> lock(planner_mutex());
+  if (!detail::Fftw<Scalar>::export_wisdom(path.c_str())) {
+    throw std::runtime_error("save_wisdom: cannot write \"" + path + "\"");
+  }
+}
+
+/// Adds the wisdom of a file written by save_wisdom<Scalar> to that of this process.
+///
+/// Call it before the first loss: plans in the cache stay as they are. Wisdom holds for the machine
+/// and the FFT library that wrote it. Throws std::runtime_error when the file cannot be read or is
+/// not wisdom of this scalar type and library. Thread-safe; takes planner_mutex(), so it waits for
+/// planning in progress.
+template <class Scalar>
+void load_wisdom(const std::string& path) {
+  const std::lock_guard<std::mutex> lock(planner_mutex());
+  if (!detail::Fftw<Scalar>::import_wisdom(path.c_str())) {
+    throw std::runtime_error("load_wisdom: cannot read \"" + path +
+                             "\", or it holds no wisdom of this scalar type and library");
+  }
+}
+
+}  // namespace decorr
+
+#endif  // DECORR_PLANS_HPP_
