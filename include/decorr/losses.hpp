@@ -9,19 +9,21 @@
 /// @file
 /// Whole losses on raw embeddings: centring and scaling are inside, and gradients go through them.
 ///
-/// For all functions here: inputs are n x d, a row is one sample's embedding; n at least 2 where a variance is taken.
-/// Float, double, long double; half and bfloat16 are computed in float, and their gradients may be float or 16-bit.
-/// Either storage order, Maps, blocks and strided views are read in place, other expressions are evaluated once.
-/// Gradients are with respect to the raw embeddings, `scale` included; they are overwritten, never resized, and may
-/// overlap neither the inputs nor each other.
-/// The regularizer is Exact (the default, also for {}) or Relaxed. The published weights differ between the two, see
-/// presets.hpp: a lambda of 0.0051 on a plain Relaxed is not the published loss.
-/// NaN and infinities in the data propagate to the value and the gradients; a constant feature gives finite results.
-/// Throws std::invalid_argument, naming function, argument and both values, for shapes that differ, empty matrices, too
-/// few rows, overlapping gradients and options out of range; std::bad_alloc and std::runtime_error (no plan) as they
-/// come. Gradients are untouched when a function throws. All functions may be called from several threads at once.
-/// Cost: O(n d) for the moments and the regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the
-/// regularizer's and O(d), and n d floats for each gradient that is stored in 16 bits.
+/// For all functions here: inputs are n x d, a row is one sample's embedding; n at least 2 where a
+/// variance is taken. Float, double, long double; half and bfloat16 are computed in float, and
+/// their gradients may be float or 16-bit. Either storage order, Maps, blocks and strided views are
+/// read in place, other expressions are evaluated once. Gradients are with respect to the raw
+/// embeddings, `scale` included; they are overwritten, never resized, and may overlap neither the
+/// inputs nor each other. The regularizer is Exact (the default, also for {}) or Relaxed. The
+/// published weights differ between the two, see presets.hpp: a lambda of 0.0051 on a plain Relaxed
+/// is not the published loss. NaN and infinities in the data propagate to the value and the
+/// gradients; a constant feature gives finite results. Throws std::invalid_argument, naming
+/// function, argument and both values, for shapes that differ, empty matrices, too few rows,
+/// overlapping gradients and options out of range; std::bad_alloc and std::runtime_error (no plan)
+/// as they come. Gradients are untouched when a function throws. All functions may be called from
+/// several threads at once. Cost: O(n d) for the moments and the regularizer's own
+/// (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and O(d), and n d
+/// floats for each gradient that is stored in 16 bits.
 
 namespace decorr {
 
@@ -52,9 +54,10 @@ struct VarianceCovarianceLoss {
 
 inline namespace DECORR_ABI {
 
-/// Barlow Twins: scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ), C = A^T B / n of the views standardized per feature with
-/// the biased variance and epsilon under the root. Zbontar et al. 2021, arXiv 2103.03230, equations 1 and 2; relaxed
-/// after Shigeto et al. 2023, arXiv 2301.01569. Defaults: facebookresearch/barlowtwins. Value only.
+/// Barlow Twins: scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ), C = A^T B / n of the views
+/// standardized per feature with the biased variance and epsilon under the root. Zbontar et al.
+/// 2021, arXiv 2103.03230, equations 1 and 2; relaxed after Shigeto et al. 2023, arXiv 2301.01569.
+/// Defaults: facebookresearch/barlowtwins. Value only.
 template <class A, class B>
 BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::MatrixBase<A>& z_a,
                                                           const Eigen::MatrixBase<B>& z_b,
@@ -64,7 +67,8 @@ BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::MatrixBas
   return detail::barlow_twins_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
 }
 
-// The overloads for Relaxed bind to a base class further up, which makes {} in the regularizer's place mean Exact.
+// The overloads for Relaxed bind to a base class further up, which makes {} in the regularizer's
+// place mean Exact.
 
 /// The same with the relaxed regularizer.
 template <class A, class B>
@@ -80,38 +84,47 @@ BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::MatrixBase<A>& z_a,
-                                                          const Eigen::MatrixBase<B>& z_b, GradientA&& grad_a,
-                                                          GradientB&& grad_b, const BarlowTwinsOptions& options = {},
+                                                          const Eigen::MatrixBase<B>& z_b,
+                                                          GradientA&& grad_a, GradientB&& grad_b,
+                                                          const BarlowTwinsOptions& options = {},
                                                           const Exact& regularizer = {},
                                                           const Execution& execution = {}) {
-  return detail::barlow_twins_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer, execution);
+  return detail::barlow_twins_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options,
+                                       regularizer, execution);
 }
 
 /// The same with the relaxed regularizer.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>& z_a,
-                                                          const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
-                                                          GradientB&& grad_b, const BarlowTwinsOptions& options,
+                                                          const Eigen::DenseBase<B>& z_b,
+                                                          GradientA&& grad_a, GradientB&& grad_b,
+                                                          const BarlowTwinsOptions& options,
                                                           const Relaxed& regularizer,
                                                           const Execution& execution = {}) {
-  return detail::barlow_twins_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer, execution);
+  return detail::barlow_twins_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options,
+                                       regularizer, execution);
 }
 
-/// VICReg: scale * ( invariance * mean((A-B)^2) + variance * V + covariance * (R(K_A) + R(K_B)) / d ), V the average (or
-/// sum) over the views of mean_j max(0, gamma - sqrt(var_j + epsilon)), K = centred X^T X / (n - 1), var unbiased.
-/// Bardes et al. 2022, arXiv 2105.04906, equations 1 to 6. Defaults: facebookresearch/vicreg. Value only.
+/// VICReg: scale * ( invariance * mean((A-B)^2) + variance * V + covariance * (R(K_A) + R(K_B)) / d
+/// ), V the average (or sum) over the views of mean_j max(0, gamma - sqrt(var_j + epsilon)), K =
+/// centred X^T X / (n - 1), var unbiased. Bardes et al. 2022, arXiv 2105.04906, equations 1 to 6.
+/// Defaults: facebookresearch/vicreg. Value only.
 template <class A, class B>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::MatrixBase<A>& z_a, const Eigen::MatrixBase<B>& z_b,
-                                               const VicregOptions& options = {}, const Exact& regularizer = {},
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::MatrixBase<A>& z_a,
+                                               const Eigen::MatrixBase<B>& z_b,
+                                               const VicregOptions& options = {},
+                                               const Exact& regularizer = {},
                                                const Execution& execution = {}) {
   return detail::vicreg_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
 }
 
 /// The same with the relaxed regularizer: K_A with signs_a, K_B with signs_b.
 template <class A, class B>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b,
-                                               const VicregOptions& options, const Relaxed& regularizer,
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
+                                               const Eigen::DenseBase<B>& z_b,
+                                               const VicregOptions& options,
+                                               const Relaxed& regularizer,
                                                const Execution& execution = {}) {
   return detail::vicreg_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
 }
@@ -119,57 +132,59 @@ VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a, c
 /// VICReg, value and gradients.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::MatrixBase<A>& z_a, const Eigen::MatrixBase<B>& z_b,
-                                               GradientA&& grad_a, GradientB&& grad_b,
-                                               const VicregOptions& options = {}, const Exact& regularizer = {},
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::MatrixBase<A>& z_a,
+                                               const Eigen::MatrixBase<B>& z_b, GradientA&& grad_a,
+                                               GradientB&& grad_b,
+                                               const VicregOptions& options = {},
+                                               const Exact& regularizer = {},
                                                const Execution& execution = {}) {
-  return detail::vicreg_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer, execution);
+  return detail::vicreg_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer,
+                                 execution);
 }
 
 /// The same with the relaxed regularizer.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b,
-                                               GradientA&& grad_a, GradientB&& grad_b, const VicregOptions& options,
-                                               const Relaxed& regularizer, const Execution& execution = {}) {
-  return detail::vicreg_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer, execution);
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
+                                               const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
+                                               GradientB&& grad_b, const VicregOptions& options,
+                                               const Relaxed& regularizer,
+                                               const Execution& execution = {}) {
+  return detail::vicreg_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer,
+                                 execution);
 }
 
-/// Variance and covariance of one view: scale * ( variance * V + covariance * R(K) / d ), for any layer; the options'
-/// invariance and sum_variance are not used. With Relaxed, signs_a are the view's. Zhu et al. 2023 (VCReg),
-/// arXiv 2306.13292. Value only.
+/// Variance and covariance of one view: scale * ( variance * V + covariance * R(K) / d ), for any
+/// layer; the options' invariance and sum_variance are not used. With Relaxed, signs_a are the
+/// view's. Zhu et al. 2023 (VCReg), arXiv 2306.13292. Value only.
 template <class Z>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::MatrixBase<Z>& z,
-                                                                     const VicregOptions& options = {},
-                                                                     const Exact& regularizer = {},
-                                                                     const Execution& execution = {}) {
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
+    const Eigen::MatrixBase<Z>& z, const VicregOptions& options = {}, const Exact& regularizer = {},
+    const Execution& execution = {}) {
   return detail::variance_covariance_value(z.derived(), options, regularizer, execution);
 }
 
 /// The same with the relaxed regularizer.
 template <class Z>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>& z,
-                                                                     const VicregOptions& options,
-                                                                     const Relaxed& regularizer,
-                                                                     const Execution& execution = {}) {
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
+    const Eigen::DenseBase<Z>& z, const VicregOptions& options, const Relaxed& regularizer,
+    const Execution& execution = {}) {
   return detail::variance_covariance_value(z.derived(), options, regularizer, execution);
 }
 
 /// Variance and covariance of one view, value and gradient.
 template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::MatrixBase<Z>& z, Gradient&& grad,
-                                                                     const VicregOptions& options = {},
-                                                                     const Exact& regularizer = {},
-                                                                     const Execution& execution = {}) {
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
+    const Eigen::MatrixBase<Z>& z, Gradient&& grad, const VicregOptions& options = {},
+    const Exact& regularizer = {}, const Execution& execution = {}) {
   return detail::variance_covariance_gradient(z.derived(), grad, options, regularizer, execution);
 }
 
 /// The same with the relaxed regularizer.
 template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>& z, Gradient&& grad,
-                                                                     const VicregOptions& options,
-                                                                     const Relaxed& regularizer,
-                                                                     const Execution& execution = {}) {
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
+    const Eigen::DenseBase<Z>& z, Gradient&& grad, const VicregOptions& options,
+    const Relaxed& regularizer, const Execution& execution = {}) {
   return detail::variance_covariance_gradient(z.derived(), grad, options, regularizer, execution);
 }
 

@@ -11,12 +11,13 @@ namespace decorr {
 /// O(n d min(n, d)): through C or through the n x n Gram matrices, whichever is cheaper.
 struct Exact {};
 
-/// The relaxed regularizer R_sum(C) = sum over lags i of |sumvec(C)_i|^q, O(n d log d), and its grouped form
-/// (Shigeto et al., CVPR 2023, arXiv 2301.01569, sections 4.2 to 4.4).
+/// The relaxed regularizer R_sum(C) = sum over lags i of |sumvec(C)_i|^q, O(n d log d), and its
+/// grouped form (Shigeto et al., CVPR 2023, arXiv 2301.01569, sections 4.2 to 4.4).
 ///
-/// With permutation p and signs s, feature j enters as x'_j = s[p_j] * x[p_j]. Draw both anew for every batch with
-/// random_permutation and random_signs. With random signs and exponent 2 the expected value is R_off itself, so
-/// weights tuned for Exact carry over; without signs they do not.
+/// With permutation p and signs s, feature j enters as x'_j = s[p_j] * x[p_j]. Draw both anew for
+/// every batch with random_permutation and random_signs. With random signs and exponent 2 the
+/// expected value is R_off itself, so weights tuned for Exact carry over; without signs they do
+/// not.
 struct Relaxed {
   /// q, 1 or 2.
   int exponent = 2;
@@ -24,14 +25,16 @@ struct Relaxed {
   Eigen::Index block_size = 0;
   /// Column j of the permuted matrix is column permutation[j]. Empty: none.
   std::vector<Eigen::Index> permutation;
-  /// +1 or -1 for each original feature of view a and of view b. Empty: none. A covariance uses its own view's signs
-  /// twice, and then counts the middle lag of a block of even size by one half (docs/mathematics.md, random signs).
+  /// +1 or -1 for each original feature of view a and of view b. Empty: none. A covariance uses its
+  /// own view's signs twice, and then counts the middle lag of a block of even size by one half
+  /// (docs/mathematics.md, random signs).
   std::vector<std::int8_t> signs_a, signs_b;
 };
 
 /// loss = scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ).
 struct BarlowTwinsOptions {
-  /// Weight of the regularizer; 0.0051 is that of facebookresearch/barlowtwins for Exact (see presets.hpp for Relaxed).
+  /// Weight of the regularizer; 0.0051 is that of facebookresearch/barlowtwins for Exact (see
+  /// presets.hpp for Relaxed).
   double lambda = 0.0051;
   /// Factor of the whole loss and of its gradient.
   double scale = 1;
@@ -45,14 +48,17 @@ struct BarlowTwinsOptions {
 enum class CovarianceScaling {
   /// R(K) / d, as in the VICReg paper.
   per_dimension,
-  /// As in the reference code of arXiv 2301.01569 for the VICReg style: each block's sumvec is divided by the block's
-  /// width before the power (a block that touches the last group: by the last group's true width), then the mean over
-  /// the diagonal blocks plus twice the mean over the upper off-diagonal blocks. Exact counts as blocks of one feature.
+  /// As in the reference code of arXiv 2301.01569 for the VICReg style: each block's sumvec is
+  /// divided by the block's
+  /// width before the power (a block that touches the last group: by the last group's true width),
+  /// then the mean over
+  /// the diagonal blocks plus twice the mean over the upper off-diagonal blocks. Exact counts as
+  /// blocks of one feature.
   block_mean
 };
 
-/// loss = scale * ( invariance * mean((A-B)^2) + variance * V + covariance * (R(K_A) + R(K_B)) / d ).
-/// The defaults are those of facebookresearch/vicreg.
+/// loss = scale * ( invariance * mean((A-B)^2) + variance * V + covariance * (R(K_A) + R(K_B)) / d
+/// ). The defaults are those of facebookresearch/vicreg.
 struct VicregOptions {
   double invariance = 25, variance = 25, covariance = 1;
   /// The hinge: V_view = mean_j max(0, gamma - sqrt(var_j + epsilon)), var unbiased.
@@ -66,8 +72,9 @@ struct VicregOptions {
   CovarianceScaling covariance_scaling = CovarianceScaling::per_dimension;
 };
 
-/// How long FFTW searches for its plans, at the first call for a length. `estimate` does not measure and is the one
-/// that repeats bit for bit from run to run; `measure` takes up to seconds for long transforms, `patient` far longer.
+/// How long FFTW searches for its plans, at the first call for a length. `estimate` does not
+/// measure and is the one that repeats bit for bit from run to run; `measure` takes up to seconds
+/// for long transforms, `patient` far longer.
 enum class Planning { estimate, measure, patient };
 
 /// How a call is carried out; nothing here changes what is computed.

@@ -11,21 +11,23 @@
 /// @file
 /// The regularizers on C = A^T B / n as they stand: nothing is centred or scaled.
 ///
-/// For all functions here: `a` and `b` are n x d, n and d at least 1, a row is one sample. Float, double, long double;
-/// half and bfloat16 are computed in float. Either storage order, Maps, blocks and strided views are read in place,
-/// other expressions are evaluated once. Gradients are with respect to `a` and `b`; they are overwritten, never
-/// resized, and may overlap neither the inputs nor each other. NaN and infinities in the data propagate to the value and
-/// the gradients.
-/// Throws std::invalid_argument, naming function, argument and both values, for shapes that differ, empty matrices,
-/// overlapping gradients and options out of range; std::bad_alloc and std::runtime_error (no plan) as they come.
-/// Gradients are untouched when a function throws. All functions may be called from several threads at once.
+/// For all functions here: `a` and `b` are n x d, n and d at least 1, a row is one sample. Float,
+/// double, long double; half and bfloat16 are computed in float. Either storage order, Maps, blocks
+/// and strided views are read in place, other expressions are evaluated once. Gradients are with
+/// respect to `a` and `b`; they are overwritten, never resized, and may overlap neither the inputs
+/// nor each other. NaN and infinities in the data propagate to the value and the gradients. Throws
+/// std::invalid_argument, naming function, argument and both values, for shapes that differ, empty
+/// matrices, overlapping gradients and options out of range; std::bad_alloc and std::runtime_error
+/// (no plan) as they come. Gradients are untouched when a function throws. All functions may be
+/// called from several threads at once.
 
 namespace decorr {
 inline namespace DECORR_ABI {
 
 /// R_off(C) = sum over i != j of C_ij^2.
-/// O(n d min(n, d)) time: through C (d^2 memory) for n >= d, through the n x n Gram matrices (2 n (n + d) memory)
-/// otherwise. Zbontar et al. 2021, arXiv 2103.03230, equation 1; the Gram route after Garrido et al. 2022, arXiv 2206.02574.
+/// O(n d min(n, d)) time: through C (d^2 memory) for n >= d, through the n x n Gram matrices (2 n
+/// (n + d) memory) otherwise. Zbontar et al. 2021, arXiv 2103.03230, equation 1; the Gram route
+/// after Garrido et al. 2022, arXiv 2206.02574.
 template <class A, class B>
 detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
                              const Execution& execution = {}) {
@@ -35,31 +37,36 @@ detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixB
 /// R_off and its gradients, dR/da and dR/db.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
-detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b, GradientA&& grad_a,
-                             GradientB&& grad_b, const Execution& execution = {}) {
-  return detail::bare_gradient("r_off", a.derived(), b.derived(), grad_a, grad_b, Exact{}, execution);
+detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
+                             GradientA&& grad_a, GradientB&& grad_b,
+                             const Execution& execution = {}) {
+  return detail::bare_gradient("r_off", a.derived(), b.derived(), grad_a, grad_b, Exact{},
+                               execution);
 }
 
-/// R_sum(C) = sum over lags i = 1 .. d-1 of |sumvec(C)_i|^q, or its grouped form; q, block size, permutation and signs
-/// by `relaxed`. O(n d log d) time and O(d) memory; grouped O(n d (log b + d/b)) time and O(d^2/b) memory.
-/// With signs drawn anew for each call and q = 2 its expected value is R_off(C), and so for the gradients.
-/// Shigeto et al. 2023, arXiv 2301.01569, equations 6 (sumvec), 8 (regularizer) and section 4.4 (grouping).
+/// R_sum(C) = sum over lags i = 1 .. d-1 of |sumvec(C)_i|^q, or its grouped form; q, block size,
+/// permutation and signs by `relaxed`. O(n d log d) time and O(d) memory; grouped O(n d (log b +
+/// d/b)) time and O(d^2/b) memory. With signs drawn anew for each call and q = 2 its expected value
+/// is R_off(C), and so for the gradients. Shigeto et al. 2023, arXiv 2301.01569, equations 6
+/// (sumvec), 8 (regularizer) and section 4.4 (grouping).
 template <class A, class B>
-detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b, const Relaxed& relaxed = {},
-                             const Execution& execution = {}) {
+detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
+                             const Relaxed& relaxed = {}, const Execution& execution = {}) {
   return detail::bare_value("r_sum", a.derived(), b.derived(), relaxed, execution);
 }
 
 /// R_sum and its gradients, dR/da and dR/db.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
-detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b, GradientA&& grad_a,
-                             GradientB&& grad_b, const Relaxed& relaxed = {}, const Execution& execution = {}) {
-  return detail::bare_gradient("r_sum", a.derived(), b.derived(), grad_a, grad_b, relaxed, execution);
+detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
+                             GradientA&& grad_a, GradientB&& grad_b, const Relaxed& relaxed = {},
+                             const Execution& execution = {}) {
+  return detail::bare_gradient("r_sum", a.derived(), b.derived(), grad_a, grad_b, relaxed,
+                               execution);
 }
 
-/// sumvec(C)_i = sum over j of C_{j, (j+i) mod d}, i = 0 .. d-1: the sums of C's wrapped diagonals, a vector of length d.
-/// O(n d log d). Shigeto et al. 2023, arXiv 2301.01569, equation 6.
+/// sumvec(C)_i = sum over j of C_{j, (j+i) mod d}, i = 0 .. d-1: the sums of C's wrapped diagonals,
+/// a vector of length d. O(n d log d). Shigeto et al. 2023, arXiv 2301.01569, equation 6.
 template <class A, class B>
 Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::MatrixBase<A>& a,
                                                                 const Eigen::MatrixBase<B>& b,

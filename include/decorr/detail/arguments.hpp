@@ -26,7 +26,9 @@ struct MemoryLayout {
   const char* data = nullptr;
   std::ptrdiff_t element = 0, rows = 0, cols = 0, row_stride = 0, col_stride = 0;
 
-  const char* end() const { return data + ((rows - 1) * row_stride + (cols - 1) * col_stride + 1) * element; }
+  const char* end() const {
+    return data + ((rows - 1) * row_stride + (cols - 1) * col_stride + 1) * element;
+  }
 };
 
 template <class Derived>
@@ -45,15 +47,17 @@ MemoryLayout memory_layout(const Derived& matrix) {
 
 inline bool overlap(const MemoryLayout& x, const MemoryLayout& y) {
   const std::less<const char*> before;
-  if (x.data == nullptr || y.data == nullptr || !before(x.data, y.end()) || !before(y.data, x.end())) {
+  if (x.data == nullptr || y.data == nullptr || !before(x.data, y.end()) ||
+      !before(y.data, x.end())) {
     return false;
   }
   if (x.element != y.element || x.row_stride != y.row_stride || x.col_stride != y.col_stride ||
       (y.data - x.data) % x.element != 0) {
     return true;
   }
-  // Interleaved parts of one buffer (column blocks of a row-major matrix, say) cover the same range and share no element:
-  // with equal strides they meet only where i * row_stride + j * col_stride bridges the distance.
+  // Interleaved parts of one buffer (column blocks of a row-major matrix, say) cover the same range
+  // and share no element: with equal strides they meet only where i * row_stride + j * col_stride
+  // bridges the distance.
   const std::ptrdiff_t distance = (y.data - x.data) / x.element;
   for (std::ptrdiff_t i = 1 - y.rows; i < x.rows; ++i) {
     const std::ptrdiff_t rest = distance - i * x.row_stride;
@@ -120,7 +124,8 @@ class Call {
       fail("exponent is ", relaxed.exponent, ", expected 1 or 2");
     }
     if (relaxed.block_size < 0 || relaxed.block_size > features) {
-      fail("block_size is ", relaxed.block_size, ", expected 0 to ", features, ", the number of features");
+      fail("block_size is ", relaxed.block_size, ", expected 0 to ", features,
+           ", the number of features");
     }
     check_permutation(relaxed.permutation, features);
     check_signs("signs_a", relaxed.signs_a, features);

@@ -15,7 +15,8 @@ namespace detail {
 inline namespace DECORR_ABI {
 
 template <class Scalar>
-Correlation<Scalar> bare_correlation(PreparedView<Scalar>& a, PreparedView<Scalar>& b, const OutputRows<Scalar>& grad_a,
+Correlation<Scalar> bare_correlation(PreparedView<Scalar>& a, PreparedView<Scalar>& b,
+                                     const OutputRows<Scalar>& grad_a,
                                      const OutputRows<Scalar>& grad_b) {
   Correlation<Scalar> correlation;
   correlation.left = &a;
@@ -28,13 +29,15 @@ Correlation<Scalar> bare_correlation(PreparedView<Scalar>& a, PreparedView<Scala
 
 // For rows that are already at hand, with any regularizer, an ExactRoute included.
 template <class Scalar, class Regularizer>
-Scalar bare(const InputRows<Scalar>& a, const InputRows<Scalar>& b, const OutputRows<Scalar>& grad_a,
-            const OutputRows<Scalar>& grad_b, const Regularizer& regularizer, const Execution& execution) {
+Scalar bare(const InputRows<Scalar>& a, const InputRows<Scalar>& b,
+            const OutputRows<Scalar>& grad_a, const OutputRows<Scalar>& grad_b,
+            const Regularizer& regularizer, const Execution& execution) {
   const Standardization<Scalar> identity;
   auto view_a = make_view(regularizer, ViewName::a, a, identity);
   auto view_b = make_view(regularizer, ViewName::b, b, identity);
   const auto correlation = bare_correlation(view_a, view_b, grad_a, grad_b);
-  auto form = make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
+  auto form =
+      make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
   const auto value = correlate(form, a.rows(), Accumulator<Scalar>(1));
   if (correlation.has_gradient()) {
     differentiate(form, a.rows());
@@ -53,16 +56,18 @@ Call check_bare(const char* function, const A& a, const B& b, const Regularizer&
 }
 
 template <class A, class B, class Regularizer>
-ScalarOf<A, B> bare_value(const char* function, const A& a, const B& b, const Regularizer& regularizer,
-                          const Execution& execution) {
+ScalarOf<A, B> bare_value(const char* function, const A& a, const B& b,
+                          const Regularizer& regularizer, const Execution& execution) {
   check_bare(function, a, b, regularizer, execution);
-  return call_two_views(
-      a, b, [&](const auto&... rows) { return bare<ScalarOf<A, B>>(rows..., regularizer, execution); });
+  return call_two_views(a, b, [&](const auto&... rows) {
+    return bare<ScalarOf<A, B>>(rows..., regularizer, execution);
+  });
 }
 
 template <class A, class B, class GradientA, class GradientB, class Regularizer>
-ScalarOf<A, B> bare_gradient(const char* function, const A& a, const B& b, GradientA& grad_a, GradientB& grad_b,
-                             const Regularizer& regularizer, const Execution& execution) {
+ScalarOf<A, B> bare_gradient(const char* function, const A& a, const B& b, GradientA& grad_a,
+                             GradientB& grad_b, const Regularizer& regularizer,
+                             const Execution& execution) {
   const Call call = check_bare(function, a, b, regularizer, execution);
   return call_two_views(call, kRegularizerNames, a, b, grad_a, grad_b, [&](const auto&... rows) {
     return bare<ScalarOf<A, B>>(rows..., regularizer, execution);
@@ -70,7 +75,8 @@ ScalarOf<A, B> bare_gradient(const char* function, const A& a, const B& b, Gradi
 }
 
 template <class A, class B>
-Eigen::Matrix<ScalarOf<A, B>, Eigen::Dynamic, 1> bare_sumvec(const char* function, const A& a, const B& b,
+Eigen::Matrix<ScalarOf<A, B>, Eigen::Dynamic, 1> bare_sumvec(const char* function, const A& a,
+                                                             const B& b,
                                                              const Execution& execution) {
   using Scalar = ScalarOf<A, B>;
   check_bare(function, a, b, Exact{}, execution);

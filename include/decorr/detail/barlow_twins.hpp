@@ -21,12 +21,13 @@ struct BarlowTwinsTerms {
   Sum diagonal = 0, off_diagonal = 0;
 };
 
-// Barlow Twins: moments, the diagonal of C from them, and a regularizer of the cross-correlation. Gradients may be empty.
+// Barlow Twins: moments, the diagonal of C from them, and a regularizer of the cross-correlation.
+// Gradients may be empty.
 template <class Scalar, class Regularizer>
-BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(const InputRows<Scalar>& a, const InputRows<Scalar>& b,
-                                                   const OutputRows<Scalar>& grad_a, const OutputRows<Scalar>& grad_b,
-                                                   const BarlowTwinsOptions& options, const Regularizer& regularizer,
-                                                   const Execution& execution) {
+BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
+    const InputRows<Scalar>& a, const InputRows<Scalar>& b, const OutputRows<Scalar>& grad_a,
+    const OutputRows<Scalar>& grad_b, const BarlowTwinsOptions& options,
+    const Regularizer& regularizer, const Execution& execution) {
   using Sum = Accumulator<Scalar>;
   const Index features = a.cols();
   const Sum n = static_cast<Sum>(a.rows());
@@ -35,7 +36,8 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(const InputRows<Scalar>& a, c
 
   Moments<Scalar> moments(features, true);
   moments.accumulate(a, &b);
-  auto inverse_a = Buffer<Sum>::filled(features, Sum(1)), inverse_b = Buffer<Sum>::filled(features, Sum(1));
+  auto inverse_a = Buffer<Sum>::filled(features, Sum(1)),
+       inverse_b = Buffer<Sum>::filled(features, Sum(1));
   Buffer<Sum> diagonal(features);
   Standardization<Scalar> standardization_a, standardization_b;
   if (options.standardize) {
@@ -63,10 +65,12 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(const InputRows<Scalar>& a, c
   correlation.normalizer = n;
   correlation.left_gradient = grad_a;
   correlation.right_gradient = grad_b;
-  auto form = make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
+  auto form =
+      make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
   std::optional<ViewGradient<Scalar>> gradient_a, gradient_b;
   if (correlation.has_gradient()) {
-    const typename ViewGradient<Scalar>::View own_a{&a, &standardization_a}, own_b{&b, &standardization_b};
+    const typename ViewGradient<Scalar>::View own_a{&a, &standardization_a},
+        own_b{&b, &standardization_b};
     gradient_a.emplace(own_a, own_b, OtherTerm::other_view, grad_a);
     gradient_b.emplace(own_b, own_a, OtherTerm::other_view, grad_b);
   }
@@ -79,13 +83,14 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(const InputRows<Scalar>& a, c
   terms.off_diagonal = weight * correlate(form, a.rows(), weight);
   if (correlation.has_gradient()) {
     differentiate(form, a.rows());
-    // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g x^)) / sigma. mean(g) is
-    // zero, since g is a combination of the other view's centred features.
+    // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g
+    // x^)) / sigma. mean(g) is zero, since g is a combination of the other view's centred features.
     const auto finish = [&](ViewGradient<Scalar>& gradient, const Buffer<Sum>& inverse) {
       const Sum* products = options.standardize ? gradient.products() : nullptr;
       for (Index j = 0; j < features; ++j) {
         const Sum slope = -2 * scale * (1 - diagonal[j]) / n;
-        const Sum through_variance = options.standardize ? products[j] / n + slope * diagonal[j] : Sum(0);
+        const Sum through_variance =
+            options.standardize ? products[j] / n + slope * diagonal[j] : Sum(0);
         gradient.regularizer[j] = static_cast<Scalar>(inverse[j]);
         gradient.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
         gradient.other[j] = static_cast<Scalar>(slope * inverse[j]);

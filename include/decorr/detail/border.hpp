@@ -20,11 +20,13 @@ template <class Derived>
 std::true_type is_dense(const Eigen::DenseBase<Derived>*);
 std::false_type is_dense(const void*);
 
-// A gradient argument: any matrix, block or Map, by lvalue or as a temporary view. Anything else, options above all,
-// takes a function out of overload resolution, so that a value-only call is never mistaken for a gradient call.
+// A gradient argument: any matrix, block or Map, by lvalue or as a temporary view. Anything else,
+// options above all, takes a function out of overload resolution, so that a value-only call is
+// never mistaken for a gradient call.
 template <class Gradient>
-using EnableGradient = std::enable_if_t<
-    decltype(is_dense(std::declval<std::remove_reference_t<Gradient>*>()))::value, int>;
+using EnableGradient =
+    std::enable_if_t<decltype(is_dense(std::declval<std::remove_reference_t<Gradient>*>()))::value,
+                     int>;
 
 template <class A, class B = A>
 struct CommonScalar {
@@ -47,13 +49,15 @@ inline constexpr ViewNames kSingleNames{"z", nullptr, "grad", nullptr};
 
 template <class Gradient, class Scalar>
 void require_gradient() {
-  static_assert(!std::is_const<Gradient>::value, "decorr: a gradient must be writable, this one is const");
+  static_assert(!std::is_const<Gradient>::value,
+                "decorr: a gradient must be writable, this one is const");
   static_assert(std::is_same<ComputeScalarOf<typename Gradient::Scalar>, Scalar>::value,
                 "decorr: a gradient must have the inputs' scalar, or a 16-bit type for float");
 }
 
 template <class A, class B>
-void check_views(const Call& call, const ViewNames& names, const A& a, const B& b, Index least_rows) {
+void check_views(const Call& call, const ViewNames& names, const A& a, const B& b,
+                 Index least_rows) {
   call.check_not_empty(names.a, a.rows(), a.cols(), least_rows);
   call.check_shape(names.b, b.rows(), b.cols(), names.a, a.rows(), a.cols());
 }
@@ -68,8 +72,8 @@ auto call_two_views(const A& a, const B& b, Run&& run) {
 }
 
 template <class A, class B, class GradientA, class GradientB, class Run>
-auto call_two_views(const Call& call, const ViewNames& names, const A& a, const B& b, GradientA& grad_a,
-                    GradientB& grad_b, Run&& run) {
+auto call_two_views(const Call& call, const ViewNames& names, const A& a, const B& b,
+                    GradientA& grad_a, GradientB& grad_b, Run&& run) {
   using Scalar = ScalarOf<A, B>;
   require_gradient<GradientA, Scalar>();
   require_gradient<GradientB, Scalar>();
@@ -99,7 +103,8 @@ auto call_one_view(const Z& z, Run&& run) {
 }
 
 template <class Z, class Gradient, class Run>
-auto call_one_view(const Call& call, const ViewNames& names, const Z& z, Gradient& grad, Run&& run) {
+auto call_one_view(const Call& call, const ViewNames& names, const Z& z, Gradient& grad,
+                   Run&& run) {
   require_gradient<Gradient, ScalarOf<Z>>();
   call.check_shape(names.grad_a, grad.rows(), grad.cols(), names.a, z.rows(), z.cols());
   call.check_separate(names.grad_a, memory_layout(grad), names.a, memory_layout(z));

@@ -11,7 +11,8 @@
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
 
-// R_off, through C or through the Gram matrices of the samples (docs/mathematics.md, the exact form).
+// R_off, through C or through the Gram matrices of the samples (docs/mathematics.md, the exact
+// form).
 
 namespace decorr {
 namespace detail {
@@ -25,7 +26,8 @@ class ExactRegularizer {
  public:
   using Sum = Accumulator<Scalar>;
 
-  ExactRegularizer(const Correlation<Scalar>& correlation, CovarianceScaling scaling, ExactRoute route)
+  ExactRegularizer(const Correlation<Scalar>& correlation, CovarianceScaling scaling,
+                   ExactRoute route)
       : correlation_(correlation),
         samples_(correlation.rows()),
         features_(correlation.cols()),
@@ -63,7 +65,8 @@ class ExactRegularizer {
         }
       }
     } else if (correlation_.is_covariance()) {
-      matrix().template selfadjointView<Eigen::Lower>().rankUpdate(view(right_, 0, rows).transpose());
+      matrix().template selfadjointView<Eigen::Lower>().rankUpdate(
+          view(right_, 0, rows).transpose());
     } else {
       matrix().noalias() += view(left_, 0, rows).transpose() * view(right_, 0, rows);
     }
@@ -71,7 +74,8 @@ class ExactRegularizer {
 
   Sum finish(Sum gradient_weight) {
     const Sum m = correlation_.normalizer;
-    const Sum factor = weight_ * gradient_weight * Sum(correlation_.is_covariance() ? 4 : 2) / (m * m);
+    const Sum factor =
+        weight_ * gradient_weight * Sum(correlation_.is_covariance() ? 4 : 2) / (m * m);
     return weight_ * (gram_ ? finish_gram(factor) : finish_matrix(factor));
   }
 
@@ -128,8 +132,10 @@ class ExactRegularizer {
       }
     });
   }
-  void store(Index first, Index rows, const PreparedView<Scalar>& view, const OutputRows<Scalar>& gradient) {
-    // A product straight into the caller's memory would need one per storage order; copying n d numbers is cheaper.
+  void store(Index first, Index rows, const PreparedView<Scalar>& view,
+             const OutputRows<Scalar>& gradient) {
+    // A product straight into the caller's memory would need one per storage order; copying n d
+    // numbers is cheaper.
     for_each_chunk(rows, kTileRows, [&](Index tile_first, Index tile_last) {
       const Tile<Scalar> tile{derivative_.data() + tile_first * features_, features_};
       if (gradient.direct()) {
@@ -185,8 +191,8 @@ class ExactRegularizer {
     map.template triangularView<Eigen::StrictlyUpper>() = map.transpose();
   }
   // dA = factor ( (B B^T) A - B diag(A^T B) ), and dB by exchange.
-  void gram_gradient(Index first, Index rows, const Buffer<Scalar>& other_gram, const Buffer<Scalar>& own,
-                     const Buffer<Scalar>& other, Map& derivative) {
+  void gram_gradient(Index first, Index rows, const Buffer<Scalar>& other_gram,
+                     const Buffer<Scalar>& own, const Buffer<Scalar>& other, Map& derivative) {
     const ConstMap gram(other_gram.data() + first * samples_, rows, samples_);
     derivative.noalias() = gram * view(own, 0, samples_);
     for (Index k = 0; k < rows; ++k) {

@@ -16,15 +16,15 @@
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
 
-// R_sum^(b) for G = ceil(d/b) > 1 blocks: each block is transformed once, then every frequency is a small complex product
-// (docs/mathematics.md, grouped form).
+// R_sum^(b) for G = ceil(d/b) > 1 blocks: each block is transformed once, then every frequency is a
+// small complex product (docs/mathematics.md, grouped form).
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// O(n d log b + n d G) time. Memory: the spectra of one chunk of rows and O(d G) complex numbers; the backward pass
-// transforms each chunk again.
+// O(n d log b + n d G) time. Memory: the spectra of one chunk of rows and O(d G) complex numbers;
+// the backward pass transforms each chunk again.
 template <class Scalar>
 class GroupedRelaxed {
  public:
@@ -32,8 +32,8 @@ class GroupedRelaxed {
   using Complex = std::complex<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  GroupedRelaxed(const Correlation<Scalar>& correlation, Index block_size, int exponent, CovarianceScaling scaling,
-                 Planning planning)
+  GroupedRelaxed(const Correlation<Scalar>& correlation, Index block_size, int exponent,
+                 CovarianceScaling scaling, Planning planning)
       : correlation_(correlation),
         features_(correlation.cols()),
         width_(block_size),
@@ -58,9 +58,10 @@ class GroupedRelaxed {
       right_derivative_ = Buffer<Complex>(right_.size());
       left_derivative_ = Buffer<Complex>(left_.size());
       left_tile_ = Buffer<Scalar>(correlation.left_gradient.direct() ? 0 : kTileRows * features_);
-      right_tile_ = Buffer<Scalar>(correlation.is_covariance() || correlation.right_gradient.direct()
-                                       ? 0
-                                       : kTileRows * features_);
+      right_tile_ =
+          Buffer<Scalar>(correlation.is_covariance() || correlation.right_gradient.direct()
+                             ? 0
+                             : kTileRows * features_);
     }
   }
 
@@ -83,7 +84,8 @@ class GroupedRelaxed {
   Sum finish(Sum gradient_weight) {
     Sum value = 0;
     const Sum m = correlation_.normalizer;
-    const Sum factor = gradient_weight / (m * Sum(width_)) * Sum(correlation_.is_covariance() ? 2 : 1);
+    const Sum factor =
+        gradient_weight / (m * Sum(width_)) * Sum(correlation_.is_covariance() ? 2 : 1);
     const Index blocks = groups_ * groups_;
     for (Index g = 0; g < groups_; ++g) {
       for (Index h = 0; h < groups_; ++h) {
@@ -108,7 +110,8 @@ class GroupedRelaxed {
     const Index rows = last - first;
     for (Index f = 0; f < frequencies_; ++f) {
       const ConstMatrix filter(filters_.data() + f * groups_ * groups_, groups_, groups_);
-      Matrix(right_derivative_.data() + offset(f), rows, groups_).noalias() = left_spectrum(f, rows) * filter;
+      Matrix(right_derivative_.data() + offset(f), rows, groups_).noalias() =
+          left_spectrum(f, rows) * filter;
       if (!correlation_.is_covariance()) {
         Matrix(left_derivative_.data() + offset(f), rows, groups_).noalias() =
             right_spectrum(f, rows) * filter.adjoint();
@@ -128,7 +131,9 @@ class GroupedRelaxed {
 
   // Spectra are stored [frequency][row of the chunk][block].
   Index offset(Index f) const { return f * kChunkRows * groups_; }
-  ConstMatrix right_spectrum(Index f, Index rows) const { return {right_.data() + offset(f), rows, groups_}; }
+  ConstMatrix right_spectrum(Index f, Index rows) const {
+    return {right_.data() + offset(f), rows, groups_};
+  }
   ConstMatrix left_spectrum(Index f, Index rows) const {
     return {(correlation_.is_covariance() ? right_ : left_).data() + offset(f), rows, groups_};
   }
@@ -148,22 +153,25 @@ class GroupedRelaxed {
     return weights;
   }
 
-  // The two rows that share a complex signal: the views of one sample (right, left), or two samples of one view.
+  // The two rows that share a complex signal: the views of one sample (right, left), or two samples
+  // of one view.
   void transform(Index first, Index last) {
     for_each_chunk(last - first, kTileRows, [&](Index tile_first, Index tile_last) {
       const Index rows = tile_last - tile_first;
       const auto left = correlation_.left->tile(first + tile_first, rows);
-      const auto right = correlation_.is_covariance() ? left : correlation_.right->tile(first + tile_first, rows);
+      const auto right =
+          correlation_.is_covariance() ? left : correlation_.right->tile(first + tile_first, rows);
       for (Index signal = 0; signal < correlation_.signals(rows); ++signal) {
         if (correlation_.is_covariance()) {
           const Index row = 2 * signal;
           const bool pair = row + 1 < rows;
-          transform_pair(*correlation_.left, left.row(row), *correlation_.left, pair ? left.row(row + 1) : nullptr,
+          transform_pair(*correlation_.left, left.row(row), *correlation_.left,
+                         pair ? left.row(row + 1) : nullptr,
                          right_.data() + (tile_first + row) * groups_,
                          pair ? right_.data() + (tile_first + row + 1) * groups_ : nullptr);
         } else {
-          transform_pair(*correlation_.right, right.row(signal), *correlation_.left, left.row(signal),
-                         right_.data() + (tile_first + signal) * groups_,
+          transform_pair(*correlation_.right, right.row(signal), *correlation_.left,
+                         left.row(signal), right_.data() + (tile_first + signal) * groups_,
                          left_.data() + (tile_first + signal) * groups_);
         }
       }
@@ -173,10 +181,11 @@ class GroupedRelaxed {
   // Transforms first + i second block by block and takes the two apart again:
   // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). A missing second row is zero.
   void transform_pair(const PreparedView<Scalar>& first_view, const Scalar* first_row,
-                      const PreparedView<Scalar>& second_view, const Scalar* second_row, Complex* first_spectrum,
-                      Complex* second_spectrum) {
+                      const PreparedView<Scalar>& second_view, const Scalar* second_row,
+                      Complex* first_spectrum, Complex* second_spectrum) {
     const Scalar* u = first_view.prepare(first_row, prepared_first_.data());
-    const Scalar* v = second_row == nullptr ? nullptr : second_view.prepare(second_row, prepared_second_.data());
+    const Scalar* v =
+        second_row == nullptr ? nullptr : second_view.prepare(second_row, prepared_second_.data());
     const int exponent = v != nullptr ? balance(u, v, features_).exponent : 0;
     const Scalar up = std::ldexp(Scalar(1), exponent), down = std::ldexp(Scalar(1), -exponent);
     for (Index j = 0; j < features_; ++j) {

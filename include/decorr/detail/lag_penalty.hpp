@@ -18,9 +18,9 @@ inline namespace DECORR_ABI {
 
 // Which lags of a block count, and how much.
 struct LagWeights {
-  bool without_zero = true;   // lag 0 of a diagonal block holds the diagonal of C
-  bool half_middle = false;   // lag b/2 of a diagonal block of a signed covariance would count twice
-  long double weight = 1;     // of the whole block
+  bool without_zero = true;  // lag 0 of a diagonal block holds the diagonal of C
+  bool half_middle = false;  // lag b/2 of a diagonal block of a signed covariance would count twice
+  long double weight = 1;    // of the whole block
 };
 
 // +1, -1, and the argument itself for zero and NaN.
@@ -65,8 +65,9 @@ class LagPenalty {
   // How often frequency f stands for two of the whole spectrum.
   Sum multiplicity(Index f) const { return f == 0 || 2 * f == length_ ? Sum(1) : Sum(2); }
 
-  // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag length/2 for -1.
-  // In the frequency domain and before squaring: the difference of squares would lose float's digits.
+  // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag
+  // length/2 for -1. In the frequency domain and before squaring: the difference of squares would
+  // lose float's digits.
   Sum remove_lag(ComplexSum* spectrum, int sign) const {
     Sum sum = 0;
     for (Index f = 0; f < half(); ++f) {
@@ -104,7 +105,7 @@ class LagPenalty {
     inverse(spectrum);
     Sum value = 0;
     for (Index i = 0; i < length_; ++i) {
-      const Sum lag_weight = i == 0 && weights.without_zero                      ? Sum(0)
+      const Sum lag_weight = i == 0 && weights.without_zero                     ? Sum(0)
                              : weights.half_middle && i > 0 && 2 * i == length_ ? weight / 2
                                                                                 : weight;
       const Scalar lag = lags_[i].real();

@@ -16,7 +16,8 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// Sums over the samples, for each feature. Those of the second view and of both stay empty for one view.
+// Sums over the samples, for each feature. Those of the second view and of both stay empty for one
+// view.
 template <class Scalar>
 class Moments {
  public:
@@ -47,7 +48,8 @@ class Moments {
         if (b == nullptr) {
           merge_one(tile_a, last - first, column, width);
         } else {
-          merge_two(tile_a, b->tile(first, last - first, column, width, strip_b_.data()), last - first, column, width);
+          merge_two(tile_a, b->tile(first, last - first, column, width, strip_b_.data()),
+                    last - first, column, width);
         }
         count_ += last - first;
       });
@@ -59,14 +61,16 @@ class Moments {
   Buffer<Sum> mean_a, mean_b;
   Buffer<Sum> squares_a, squares_b;  // sum_k (a_k - mean_a)^2
   Buffer<Sum> products;              // sum_k (a_k - mean_a) (b_k - mean_b)
-  Buffer<Sum> differences;           // sum_k (a_k - b_k)^2, from the differences themselves: exact where a is close to b
+  Buffer<Sum> differences;  // sum_k (a_k - b_k)^2, from the differences themselves: exact where a
+                            // is close to b
 
  private:
   // Accumulators of a strip of features stay in the first-level cache; bound by the bytes read.
   static constexpr Index kStrip = 512;
 
-  // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean; tiles are merged by
-  // Chan, Golub and LeVeque's formula (The American Statistician 37, 1983, 242-247).
+  // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean;
+  // tiles are merged by Chan, Golub and LeVeque's formula (The American Statistician 37, 1983,
+  // 242-247).
   void merge_one(Tile<const Scalar> a, Index rows, Index column, Index width) {
     Scalar sum[kStrip] = {}, squares[kStrip] = {};
     const Scalar* shift = a.row(0);
@@ -82,12 +86,14 @@ class Moments {
     for (Index j = 0; j < width; ++j) {
       const Sum offset = Sum(sum[j]) / size;
       const Sum delta = (Sum(shift[j]) + offset) - mean_a[column + j];
-      squares_a[column + j] += Sum(squares[j]) - offset * Sum(sum[j]) + delta * delta * (before * size / (before + size));
+      squares_a[column + j] += Sum(squares[j]) - offset * Sum(sum[j]) +
+                               delta * delta * (before * size / (before + size));
       mean_a[column + j] += delta * (size / (before + size));
     }
   }
 
-  void merge_two(Tile<const Scalar> a, Tile<const Scalar> b, Index rows, Index column, Index width) {
+  void merge_two(Tile<const Scalar> a, Tile<const Scalar> b, Index rows, Index column,
+                 Index width) {
     Scalar product[kStrip] = {}, difference[kStrip] = {}, sum_a[kStrip] = {}, sum_b[kStrip] = {};
     const Scalar* shift_a = a.row(0);
     const Scalar* shift_b = b.row(0);
@@ -108,7 +114,8 @@ class Moments {
       const Sum offset_a = Sum(sum_a[j]) / size;
       const Sum delta_a = (Sum(shift_a[j]) + offset_a) - mean_a[column + j];
       const Sum delta_b = (Sum(shift_b[j]) + Sum(sum_b[j]) / size) - mean_b[column + j];
-      products[column + j] += Sum(product[j]) - offset_a * Sum(sum_b[j]) + delta_a * delta_b * joint;
+      products[column + j] +=
+          Sum(product[j]) - offset_a * Sum(sum_b[j]) + delta_a * delta_b * joint;
       differences[column + j] += Sum(difference[j]);
     }
     merge_one(a, rows, column, width);

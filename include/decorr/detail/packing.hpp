@@ -14,14 +14,16 @@
 #include "decorr/detail/views.hpp"
 #include "decorr/detail/workspace.hpp"
 
-// Load: centre, scale, sign and permute a row, and pack two rows in one complex signal. Store: the way back.
+// Load: centre, scale, sign and permute a row, and pack two rows in one complex signal. Store: the
+// way back.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// The rows of one view as a regularizer sees them: x'_j = s[p_j] * x^[p_j], with standardization, permutation p and
-// signs s folded into one affine map per position. What is not asked for costs nothing.
+// The rows of one view as a regularizer sees them: x'_j = s[p_j] * x^[p_j], with standardization,
+// permutation p and signs s folded into one affine map per position. What is not asked for costs
+// nothing.
 template <class Scalar>
 class PreparedView {
  public:
@@ -41,10 +43,12 @@ class PreparedView {
       factor_ = Buffer<Scalar>(features);
       for (Index j = 0; j < features; ++j) {
         const Index source = permutation_ == nullptr ? j : permutation_[j];
-        const Scalar sign = signs.empty() ? Scalar(1) : Scalar(signs[static_cast<std::size_t>(source)]);
+        const Scalar sign =
+            signs.empty() ? Scalar(1) : Scalar(signs[static_cast<std::size_t>(source)]);
         center_[j] = standardization.is_identity() ? Scalar(0) : standardization.center(source);
         residual_[j] = standardization.is_identity() ? Scalar(0) : standardization.residual(source);
-        factor_[j] = sign * (standardization.is_identity() ? Scalar(1) : standardization.factor(source));
+        factor_[j] =
+            sign * (standardization.is_identity() ? Scalar(1) : standardization.factor(source));
       }
     }
     if (permutation_ != nullptr) {
@@ -69,7 +73,9 @@ class PreparedView {
   bool is_raw() const { return raw_; }
 
   // At most kTileRows rows as they are stored, to be prepared one by one.
-  Tile<const Scalar> tile(Index first, Index rows) { return input_->tile(first, rows, tile_buffer_.data()); }
+  Tile<const Scalar> tile(Index first, Index rows) {
+    return input_->tile(first, rows, tile_buffer_.data());
+  }
 
   // The prepared row: `row` itself where there is nothing to do, otherwise `buffer`.
   const Scalar* prepare(const Scalar* row, Scalar* buffer) const {
@@ -114,7 +120,8 @@ class PreparedView {
   Buffer<Scalar> center_, residual_, factor_, sign_, tile_buffer_;
 };
 
-// The operands of C = left^T right / samples: two views for a cross-correlation, twice the same one for a covariance.
+// The operands of C = left^T right / samples: two views for a cross-correlation, twice the same one
+// for a covariance.
 template <class Scalar>
 struct Correlation {
   PreparedView<Scalar>* left = nullptr;
@@ -132,8 +139,9 @@ struct Correlation {
   Index rows_per_signal() const { return is_covariance() ? 2 : 1; }
 };
 
-// Two rows that share a complex signal, first + i second, may differ in size by many orders of magnitude (raw views, or
-// an outlier). Scaling them by powers of two to equal size costs no accuracy and keeps the smaller one's.
+// Two rows that share a complex signal, first + i second, may differ in size by many orders of
+// magnitude (raw views, or an outlier). Scaling them by powers of two to equal size costs no
+// accuracy and keeps the smaller one's.
 struct Balance {
   int exponent = 0;  // first is multiplied by 2^exponent, second by 2^-exponent
 };
@@ -151,7 +159,8 @@ Balance balance(const Scalar* first, const Scalar* second, Index features) {
     const bool first_only = largest_first > 0, second_only = largest_second > 0;
     return {first_only ? -kLimit / 2 : second_only ? kLimit / 2 : 0};
   }
-  if (largest_first > std::numeric_limits<Scalar>::max() || largest_second > std::numeric_limits<Scalar>::max()) {
+  if (largest_first > std::numeric_limits<Scalar>::max() ||
+      largest_second > std::numeric_limits<Scalar>::max()) {
     return {};
   }
   return {(std::ilogb(largest_second) - std::ilogb(largest_first)) / 2};

@@ -14,8 +14,9 @@
 #include "decorr/detail/row_chunks.hpp"
 #include "decorr/options.hpp"
 
-// Phases 2 and 3, whichever the regularizer. Each form takes rows (accumulate), gives the value of all of them (finish),
-// and gives rows' gradient (gradient); a loss does not know which form it has.
+// Phases 2 and 3, whichever the regularizer. Each form takes rows (accumulate), gives the value of
+// all of them (finish), and gives rows' gradient (gradient); a loss does not know which form it
+// has.
 
 namespace decorr {
 namespace detail {
@@ -26,8 +27,8 @@ class RelaxedRegularizer {
  public:
   using Sum = Accumulator<Scalar>;
 
-  RelaxedRegularizer(const Correlation<Scalar>& correlation, const Relaxed& relaxed, CovarianceScaling scaling,
-                     Planning planning)
+  RelaxedRegularizer(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
+                     CovarianceScaling scaling, Planning planning)
       : form_(make_form(correlation, relaxed, scaling, planning)) {}
 
   Index chunk_rows() const {
@@ -46,22 +47,24 @@ class RelaxedRegularizer {
  private:
   using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>>;
 
-  static Form make_form(const Correlation<Scalar>& correlation, const Relaxed& relaxed, CovarianceScaling scaling,
-                        Planning planning) {
+  static Form make_form(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
+                        CovarianceScaling scaling, Planning planning) {
     if (relaxed.block_size == 0 || relaxed.block_size == correlation.cols()) {
-      return Form(std::in_place_type<UngroupedRelaxed<Scalar>>, correlation, relaxed.exponent, scaling, planning);
+      return Form(std::in_place_type<UngroupedRelaxed<Scalar>>, correlation, relaxed.exponent,
+                  scaling, planning);
     }
-    return Form(std::in_place_type<GroupedRelaxed<Scalar>>, correlation, relaxed.block_size, relaxed.exponent, scaling,
-                planning);
+    return Form(std::in_place_type<GroupedRelaxed<Scalar>>, correlation, relaxed.block_size,
+                relaxed.exponent, scaling, planning);
   }
 
   Form form_;
 };
 
-// The form for a public options type. ExactRoute stands for Exact with its route chosen by the caller, for tests and
-// benchmarks.
+// The form for a public options type. ExactRoute stands for Exact with its route chosen by the
+// caller, for tests and benchmarks.
 template <class Scalar>
-RelaxedRegularizer<Scalar> make_regularizer(const Relaxed& relaxed, const Correlation<Scalar>& correlation,
+RelaxedRegularizer<Scalar> make_regularizer(const Relaxed& relaxed,
+                                            const Correlation<Scalar>& correlation,
                                             CovarianceScaling scaling, const Execution& execution) {
   return {correlation, relaxed, scaling, execution.planning};
 }
@@ -71,8 +74,8 @@ ExactRegularizer<Scalar> make_regularizer(ExactRoute route, const Correlation<Sc
   return {correlation, scaling, route};
 }
 template <class Scalar>
-ExactRegularizer<Scalar> make_regularizer(Exact, const Correlation<Scalar>& correlation, CovarianceScaling scaling,
-                                          const Execution& execution) {
+ExactRegularizer<Scalar> make_regularizer(Exact, const Correlation<Scalar>& correlation,
+                                          CovarianceScaling scaling, const Execution& execution) {
   return make_regularizer(ExactRoute::automatic, correlation, scaling, execution);
 }
 
@@ -80,9 +83,11 @@ ExactRegularizer<Scalar> make_regularizer(Exact, const Correlation<Scalar>& corr
 enum class ViewName { a, b };
 
 template <class Scalar>
-PreparedView<Scalar> make_view(const Relaxed& relaxed, ViewName name, const InputRows<Scalar>& input,
+PreparedView<Scalar> make_view(const Relaxed& relaxed, ViewName name,
+                               const InputRows<Scalar>& input,
                                const Standardization<Scalar>& standardization) {
-  return {input, standardization, relaxed.permutation, name == ViewName::a ? relaxed.signs_a : relaxed.signs_b};
+  return {input, standardization, relaxed.permutation,
+          name == ViewName::a ? relaxed.signs_a : relaxed.signs_b};
 }
 template <class Scalar, class ExactLike>
 PreparedView<Scalar> make_view(const ExactLike&, ViewName, const InputRows<Scalar>& input,
@@ -101,7 +106,8 @@ Sum correlate(Regularizer& regularizer, Index rows, Sum gradient_weight) {
 // Phase 3 over a whole matrix: the gradient with respect to the standardized rows.
 template <class Regularizer>
 void differentiate(Regularizer& regularizer, Index rows) {
-  for_each_chunk(rows, regularizer.chunk_rows(), [&](Index first, Index last) { regularizer.gradient(first, last); });
+  for_each_chunk(rows, regularizer.chunk_rows(),
+                 [&](Index first, Index last) { regularizer.gradient(first, last); });
 }
 
 }  // namespace DECORR_ABI

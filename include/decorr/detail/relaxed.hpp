@@ -16,21 +16,24 @@
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
 
-// R_sum by the packed transform: one complex transform of length d for each sample of a cross-correlation, and for each
-// two samples of a covariance (docs/mathematics.md, packed transform).
+// R_sum by the packed transform: one complex transform of length d for each sample of a
+// cross-correlation, and for each two samples of a covariance (docs/mathematics.md, packed
+// transform).
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// For one block, b = d. O(n d log d); O(d) memory beyond the gradients, whose rows keep the spectra between the passes.
+// For one block, b = d. O(n d log d); O(d) memory beyond the gradients, whose rows keep the spectra
+// between the passes.
 template <class Scalar>
 class UngroupedRelaxed {
  public:
   using Sum = Accumulator<Scalar>;
   using Complex = std::complex<Scalar>;
 
-  UngroupedRelaxed(const Correlation<Scalar>& correlation, int exponent, CovarianceScaling scaling, Planning planning)
+  UngroupedRelaxed(const Correlation<Scalar>& correlation, int exponent, CovarianceScaling scaling,
+                   Planning planning)
       : correlation_(correlation),
         features_(correlation.cols()),
         penalty_(features_, exponent, planning),
@@ -41,7 +44,8 @@ class UngroupedRelaxed {
         prepared_left_(features_),
         prepared_right_(features_),
         sums_(correlation.is_covariance() ? features_ : 2 * features_) {
-    weights_.half_middle = correlation.is_covariance() && correlation.left->has_signs() && features_ % 2 == 0;
+    weights_.half_middle =
+        correlation.is_covariance() && correlation.left->has_signs() && features_ % 2 == 0;
     if (scaling == CovarianceScaling::block_mean) {
       weights_.weight = std::pow(static_cast<long double>(features_), -exponent);
     }
@@ -53,9 +57,10 @@ class UngroupedRelaxed {
       filter_ = Buffer<Complex>(features_);
       tail_ = Buffer<Scalar>(2 * features_);
       left_tile_ = Buffer<Scalar>(correlation.left_gradient.direct() ? 0 : kTileRows * features_);
-      right_tile_ = Buffer<Scalar>(correlation.is_covariance() || correlation.right_gradient.direct()
-                                       ? 0
-                                       : kTileRows * features_);
+      right_tile_ =
+          Buffer<Scalar>(correlation.is_covariance() || correlation.right_gradient.direct()
+                             ? 0
+                             : kTileRows * features_);
     }
   }
 
@@ -69,8 +74,9 @@ class UngroupedRelaxed {
     Tile<Scalar> left_gradient, right_gradient;
     if (correlation_.has_gradient()) {
       left_gradient = correlation_.left_gradient.tile(first, left_tile_.data());
-      right_gradient =
-          correlation_.is_covariance() ? left_gradient : correlation_.right_gradient.tile(first, right_tile_.data());
+      right_gradient = correlation_.is_covariance()
+                           ? left_gradient
+                           : correlation_.right_gradient.tile(first, right_tile_.data());
     }
     for (Index signal = 0; signal < correlation_.signals(rows); ++signal) {
       if (correlation_.is_covariance()) {
@@ -102,13 +108,15 @@ class UngroupedRelaxed {
   Sum finish(Sum gradient_weight) {
     const Sum value = penalty_.apply(spectrum(), weights_);
     if (correlation_.has_gradient()) {
-      // The inverse transform is not normalized: 1/d goes here. A covariance meets its rows on both sides of C.
-      const Sum factor =
-          gradient_weight * Sum(correlation_.is_covariance() ? 2 : 1) / (correlation_.normalizer * Sum(features_));
+      // The inverse transform is not normalized: 1/d goes here. A covariance meets its rows on both
+      // sides of C.
+      const Sum factor = gradient_weight * Sum(correlation_.is_covariance() ? 2 : 1) /
+                         (correlation_.normalizer * Sum(features_));
       for (Index f = 0; f < half_.size(); ++f) {
         const Complex value_f(static_cast<Scalar>(factor * half_[f].real()),
-                              correlation_.is_covariance() ? Scalar(0)
-                                                           : static_cast<Scalar>(-factor * half_[f].imag()));
+                              correlation_.is_covariance()
+                                  ? Scalar(0)
+                                  : static_cast<Scalar>(-factor * half_[f].imag()));
         filter_[f] = value_f;
         if (f > 0) {
           filter_[features_ - f] = std::conj(value_f);
@@ -162,11 +170,14 @@ class UngroupedRelaxed {
 
   bool balances() const { return !correlation_.is_covariance() && correlation_.left->is_raw(); }
 
-  static Scalar* scalars(Buffer<Complex>& buffer) { return reinterpret_cast<Scalar*>(buffer.data()); }
+  static Scalar* scalars(Buffer<Complex>& buffer) {
+    return reinterpret_cast<Scalar*>(buffer.data());
+  }
 
-  // Where a signal's 2 d scalars stay between the passes: in the two gradient rows that it will own.
-  std::pair<Scalar*, Scalar*> spectrum_rows(const Tile<Scalar>& left, const Tile<Scalar>& right, Index rows,
-                                            Index signal) {
+  // Where a signal's 2 d scalars stay between the passes: in the two gradient rows that it will
+  // own.
+  std::pair<Scalar*, Scalar*> spectrum_rows(const Tile<Scalar>& left, const Tile<Scalar>& right,
+                                            Index rows, Index signal) {
     if (!correlation_.is_covariance()) {
       return {left.row(signal), right.row(signal)};
     }

@@ -11,8 +11,8 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// Calls body(first, last) for consecutive chunks of rows. Chunks depend on the sizes alone and come in order, so a
-// result never depends on how the work is carried out.
+// Calls body(first, last) for consecutive chunks of rows. Chunks depend on the sizes alone and come
+// in order, so a result never depends on how the work is carried out.
 template <class Body>
 void for_each_chunk(Index rows, Index chunk_rows, Body&& body) {
   for (Index first = 0; first < rows; first += chunk_rows) {
@@ -30,7 +30,8 @@ class RowSums {
 
   RowSums() = default;
   explicit RowSums(Index width)
-      : partial_(Buffer<Scalar>::filled(width, Scalar(0))), total_(Buffer<Sum>::filled(width, Sum(0))) {}
+      : partial_(Buffer<Scalar>::filled(width, Scalar(0))),
+        total_(Buffer<Sum>::filled(width, Sum(0))) {}
 
   // Where to add the next row's terms; call advance() after each row and finish() after the last.
   Scalar* partial() { return partial_.data(); }

@@ -13,8 +13,9 @@ using Eigen::Index;
 // The type in which a stored element is computed: 16-bit types in float, the others as they are.
 template <class Storage>
 struct ComputeScalar {
-  static_assert(std::is_floating_point<Storage>::value,
-                "decorr: elements must be float, double, long double, Eigen::half or Eigen::bfloat16");
+  static_assert(
+      std::is_floating_point<Storage>::value,
+      "decorr: elements must be float, double, long double, Eigen::half or Eigen::bfloat16");
   using type = Storage;
 };
 template <>
@@ -28,7 +29,8 @@ struct ComputeScalar<Eigen::bfloat16> {
 template <class Storage>
 using ComputeScalarOf = typename ComputeScalar<std::remove_const_t<Storage>>::type;
 
-// Sums over the batch are kept in at least double, so that float does not lose digits as the batch grows.
+// Sums over the batch are kept in at least double, so that float does not lose digits as the batch
+// grows.
 template <class Scalar>
 using Accumulator = std::conditional_t<std::is_same<Scalar, float>::value, double, Scalar>;
 

@@ -13,8 +13,9 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first difference is nearly
-// exact whatever the mean, the second restores what the rounded centre left out.
+// x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
+// difference is nearly exact whatever the mean, the second restores what the rounded centre left
+// out.
 template <class Scalar>
 class Standardization {
  public:
@@ -22,16 +23,20 @@ class Standardization {
 
   // The identity.
   Standardization() = default;
-  // `deviations` may be null: centring only. A deviation of zero (epsilon = 0, constant feature) gives factor zero.
+  // `deviations` may be null: centring only. A deviation of zero (epsilon = 0, constant feature)
+  // gives factor zero.
   Standardization(const Buffer<Sum>& means, const Sum* deviations)
       : center_(means.size()), residual_(means.size()), factor_(means.size()) {
     for (Index j = 0; j < means.size(); ++j) {
       center_[j] = static_cast<Scalar>(means[j]);
       residual_[j] = static_cast<Scalar>(means[j] - Sum(center_[j]));
-      factor_[j] = deviations == nullptr ? Scalar(1) : static_cast<Scalar>(inverse_deviation(deviations[j]));
+      factor_[j] =
+          deviations == nullptr ? Scalar(1) : static_cast<Scalar>(inverse_deviation(deviations[j]));
     }
   }
-  static Sum inverse_deviation(Sum deviation) { return deviation == Sum(0) ? Sum(0) : Sum(1) / deviation; }
+  static Sum inverse_deviation(Sum deviation) {
+    return deviation == Sum(0) ? Sum(0) : Sum(1) / deviation;
+  }
 
   bool is_identity() const { return !center_; }
   Scalar center(Index j) const { return center_[j]; }
@@ -53,10 +58,11 @@ class Standardization {
   Buffer<Scalar> center_, residual_, factor_;
 };
 
-// The way from a regularizer's gradient G, with respect to one view's standardized rows, to the loss's gradient with
-// respect to the raw ones: grad_kj = regularizer_j * G_kj + own_j * x^_kj + other_j * o_kj, where o is the other view's
-// standardized row or the difference of the raw rows. Every loss and view ends in this one form, in place; only the
-// coefficients are the loss's own. All memory is taken by the constructor, before any output is written.
+// The way from a regularizer's gradient G, with respect to one view's standardized rows, to the
+// loss's gradient with respect to the raw ones: grad_kj = regularizer_j * G_kj + own_j * x^_kj +
+// other_j * o_kj, where o is the other view's standardized row or the difference of the raw rows.
+// Every loss and view ends in this one form, in place; only the coefficients are the loss's own.
+// All memory is taken by the constructor, before any output is written.
 enum class OtherTerm { none, other_view, difference };
 
 template <class Scalar>
@@ -70,7 +76,8 @@ class ViewGradient {
   };
 
   // `other_view` is not looked at where `other_term` is none.
-  ViewGradient(View own_view, View other_view, OtherTerm other_term, const OutputRows<Scalar>& gradient)
+  ViewGradient(View own_view, View other_view, OtherTerm other_term,
+               const OutputRows<Scalar>& gradient)
       : regularizer(own_view.input->cols()),
         own(own_view.input->cols()),
         other(own_view.input->cols()),
@@ -83,7 +90,9 @@ class ViewGradient {
         own_row_(features_),
         other_row_(features_),
         own_tile_(own_view.input->direct() ? 0 : kTileRows * features_),
-        other_tile_(other_term == OtherTerm::none || other_view.input->direct() ? 0 : kTileRows * features_),
+        other_tile_(other_term == OtherTerm::none || other_view.input->direct()
+                        ? 0
+                        : kTileRows * features_),
         gradient_tile_(gradient.direct() ? 0 : kTileRows * features_) {}
 
   // The coefficients, to be set before finish().
@@ -95,7 +104,8 @@ class ViewGradient {
       const auto input = own_view_.input->tile(first, last - first, own_tile_.data());
       const auto gradient = gradient_.load(first, last - first, gradient_tile_.data());
       for (Index k = 0; k < last - first; ++k) {
-        const Scalar* x = own_view_.standardization->apply(input.row(k), features_, own_row_.data());
+        const Scalar* x =
+            own_view_.standardization->apply(input.row(k), features_, own_row_.data());
         const Scalar* g = gradient.row(k);
         Scalar* partial = sums_.partial();
         for (Index j = 0; j < features_; ++j) {
@@ -115,8 +125,8 @@ class ViewGradient {
       const auto input = own_view_.input->tile(first, rows, own_tile_.data());
       const auto gradient = gradient_.load(first, rows, gradient_tile_.data());
       const bool has_other = other_term_ != OtherTerm::none;
-      const auto other_input =
-          has_other ? other_view_.input->tile(first, rows, other_tile_.data()) : Tile<const Scalar>();
+      const auto other_input = has_other ? other_view_.input->tile(first, rows, other_tile_.data())
+                                         : Tile<const Scalar>();
       for (Index k = 0; k < rows; ++k) {
         finish_row(input.row(k), has_other ? other_input.row(k) : nullptr, gradient.row(k));
       }

@@ -21,24 +21,28 @@ struct VicregTerms {
   Sum invariance = 0, variance = 0, covariance = 0;
 };
 
-// The variance and covariance terms of one view, and its gradient: all of VCReg, and either half of VICReg.
+// The variance and covariance terms of one view, and its gradient: all of VCReg, and either half of
+// VICReg.
 template <class Scalar, class Regularizer>
 class VarianceCovariance {
  public:
   using Sum = Accumulator<Scalar>;
   using View = typename ViewGradient<Scalar>::View;
 
-  // `other` and the weight of the mean squared difference are those of the invariance term, if there is one.
+  // `other` and the weight of the mean squared difference are those of the invariance term, if
+  // there is one.
   VarianceCovariance(const InputRows<Scalar>& input, ViewName name, const Buffer<Sum>& means,
-                     const Buffer<Sum>& squares, const OutputRows<Scalar>& gradient, const InputRows<Scalar>* other,
-                     const VicregOptions& options, const Regularizer& regularizer, const Execution& execution)
+                     const Buffer<Sum>& squares, const OutputRows<Scalar>& gradient,
+                     const InputRows<Scalar>* other, const VicregOptions& options,
+                     const Regularizer& regularizer, const Execution& execution)
       : options_(options),
         rows_(input.rows()),
         features_(input.cols()),
         squares_(&squares),
         standardization_(means, nullptr),
         prepared_(make_view(regularizer, name, input, standardization_)),
-        form_(make_regularizer(regularizer, correlation(gradient), options.covariance_scaling, execution)) {
+        form_(make_regularizer(regularizer, correlation(gradient), options.covariance_scaling,
+                               execution)) {
     if (gradient) {
       gradient_.emplace(View{&input, &standardization_}, View{other, nullptr},
                         other == nullptr ? OtherTerm::none : OtherTerm::difference, gradient);
@@ -50,7 +54,8 @@ class VarianceCovariance {
 
   // Adds this view's terms, `variance_weight` being that of V_view; leaves its gradient in place.
   void run(Sum variance_weight, VicregTerms<Sum>& terms) {
-    const Sum gamma = static_cast<Sum>(options_.gamma), epsilon = static_cast<Sum>(options_.epsilon);
+    const Sum gamma = static_cast<Sum>(options_.gamma),
+              epsilon = static_cast<Sum>(options_.epsilon);
     const Sum d = static_cast<Sum>(features_), degrees = static_cast<Sum>(rows_ - 1);
     const Sum covariance_weight =
         static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
@@ -59,8 +64,10 @@ class VarianceCovariance {
     if (gradient_) {
       differentiate(form_, rows_);
     }
-    // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for one view and the opposite for the other.
-    const Sum invariance_slope = static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.invariance) * 2 /
+    // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for one view and the opposite
+    // for the other.
+    const Sum invariance_slope = static_cast<Sum>(options_.scale) *
+                                 static_cast<Sum>(options_.invariance) * 2 /
                                  (static_cast<Sum>(rows_) * d);
     for (Index j = 0; j < features_; ++j) {
       const Sum deviation = std::sqrt((*squares_)[j] / degrees + epsilon);
@@ -83,8 +90,9 @@ class VarianceCovariance {
   }
 
  private:
-  using Form = decltype(make_regularizer(std::declval<const Regularizer&>(), std::declval<Correlation<Scalar>>(),
-                                         CovarianceScaling::per_dimension, std::declval<Execution>()));
+  using Form = decltype(make_regularizer(
+      std::declval<const Regularizer&>(), std::declval<Correlation<Scalar>>(),
+      CovarianceScaling::per_dimension, std::declval<Execution>()));
 
   Correlation<Scalar> correlation(const OutputRows<Scalar>& gradient) {
     Correlation<Scalar> correlation;
@@ -105,16 +113,18 @@ class VarianceCovariance {
 
 template <class Scalar, class Regularizer>
 VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputRows<Scalar>& b,
-                                        const OutputRows<Scalar>& grad_a, const OutputRows<Scalar>& grad_b,
-                                        const VicregOptions& options, const Regularizer& regularizer,
+                                        const OutputRows<Scalar>& grad_a,
+                                        const OutputRows<Scalar>& grad_b,
+                                        const VicregOptions& options,
+                                        const Regularizer& regularizer,
                                         const Execution& execution) {
   using Sum = Accumulator<Scalar>;
   Moments<Scalar> moments(a.cols(), true);
   moments.accumulate(a, &b);
-  VarianceCovariance<Scalar, Regularizer> half_a(a, ViewName::a, moments.mean_a, moments.squares_a, grad_a, &b,
-                                                 options, regularizer, execution);
-  VarianceCovariance<Scalar, Regularizer> half_b(b, ViewName::b, moments.mean_b, moments.squares_b, grad_b, &a,
-                                                 options, regularizer, execution);
+  VarianceCovariance<Scalar, Regularizer> half_a(a, ViewName::a, moments.mean_a, moments.squares_a,
+                                                 grad_a, &b, options, regularizer, execution);
+  VarianceCovariance<Scalar, Regularizer> half_b(b, ViewName::b, moments.mean_b, moments.squares_b,
+                                                 grad_b, &a, options, regularizer, execution);
 
   // From here on nothing of the library's own can fail, so the outputs may be written.
   VicregTerms<Sum> terms;
@@ -125,21 +135,24 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
   }
   terms.invariance = scale * static_cast<Sum>(options.invariance) * difference /
                      (static_cast<Sum>(a.rows()) * static_cast<Sum>(a.cols()));
-  const Sum variance_weight = scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
+  const Sum variance_weight =
+      scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
   half_a.run(variance_weight, terms);
   half_b.run(variance_weight, terms);
   return terms;
 }
 
 template <class Scalar, class Regularizer>
-VicregTerms<Accumulator<Scalar>> variance_covariance(const InputRows<Scalar>& z, const OutputRows<Scalar>& grad,
-                                                     const VicregOptions& options, const Regularizer& regularizer,
+VicregTerms<Accumulator<Scalar>> variance_covariance(const InputRows<Scalar>& z,
+                                                     const OutputRows<Scalar>& grad,
+                                                     const VicregOptions& options,
+                                                     const Regularizer& regularizer,
                                                      const Execution& execution) {
   using Sum = Accumulator<Scalar>;
   Moments<Scalar> moments(z.cols(), false);
   moments.accumulate(z, nullptr);
-  VarianceCovariance<Scalar, Regularizer> view(z, ViewName::a, moments.mean_a, moments.squares_a, grad, nullptr,
-                                               options, regularizer, execution);
+  VarianceCovariance<Scalar, Regularizer> view(z, ViewName::a, moments.mean_a, moments.squares_a,
+                                               grad, nullptr, options, regularizer, execution);
   VicregTerms<Sum> terms;
   view.run(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance), terms);
   return terms;

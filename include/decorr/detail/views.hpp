@@ -8,14 +8,15 @@
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/workspace.hpp"
 
-// Matrices of any storage type and strides, seen as rows of the computing scalar. The storage type is known to one
-// copying function only, so every pass is compiled once per scalar.
+// Matrices of any storage type and strides, seen as rows of the computing scalar. The storage type
+// is known to one copying function only, so every pass is compiled once per scalar.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// Rows are handed out this many at a time: a cache line of a column-major matrix holds a tile's column.
+// Rows are handed out this many at a time: a cache line of a column-major matrix holds a tile's
+// column.
 inline constexpr Index kTileRows = 16;
 
 // Consecutive rows, each contiguous.
@@ -27,9 +28,10 @@ struct Tile {
 };
 
 template <class From, class To>
-void copy_strided(const From* from, Index from_row, Index from_col, To* to, Index to_row, Index to_col, Index rows,
-                  Index cols) {
-  const auto copy = [&](Index outer, Index inner, Index from_outer, Index from_inner, Index to_outer, Index to_inner) {
+void copy_strided(const From* from, Index from_row, Index from_col, To* to, Index to_row,
+                  Index to_col, Index rows, Index cols) {
+  const auto copy = [&](Index outer, Index inner, Index from_outer, Index from_inner,
+                        Index to_outer, Index to_inner) {
     for (Index i = 0; i < outer; ++i) {
       for (Index j = 0; j < inner; ++j) {
         to[i * to_outer + j * to_inner] = static_cast<To>(from[i * from_outer + j * from_inner]);
@@ -56,14 +58,17 @@ class InputRows {
         cols_(cols),
         row_stride_(row_stride),
         col_stride_(col_stride),
-        copy_(std::is_same<Storage, Scalar>::value && (col_stride == 1 || cols == 1) ? nullptr : &copy_tile<Storage>) {}
+        copy_(std::is_same<Storage, Scalar>::value && (col_stride == 1 || cols == 1)
+                  ? nullptr
+                  : &copy_tile<Storage>) {}
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   // Whether tiles come without a copy, so that tile() needs no buffer.
   bool direct() const { return copy_ == nullptr; }
 
-  Tile<const Scalar> tile(Index first_row, Index rows, Index first_col, Index cols, Scalar* buffer) const {
+  Tile<const Scalar> tile(Index first_row, Index rows, Index first_col, Index cols,
+                          Scalar* buffer) const {
     if (direct()) {
       return {static_cast<const Scalar*>(data_) + first_row * row_stride_ + first_col, row_stride_};
     }
@@ -76,9 +81,10 @@ class InputRows {
 
  private:
   template <class Storage>
-  static void copy_tile(const InputRows& from, Index first_row, Index rows, Index first_col, Index cols, Scalar* to) {
-    const Storage* start =
-        static_cast<const Storage*>(from.data_) + first_row * from.row_stride_ + first_col * from.col_stride_;
+  static void copy_tile(const InputRows& from, Index first_row, Index rows, Index first_col,
+                        Index cols, Scalar* to) {
+    const Storage* start = static_cast<const Storage*>(from.data_) + first_row * from.row_stride_ +
+                           first_col * from.col_stride_;
     copy_strided(start, from.row_stride_, from.col_stride_, to, cols, Index{1}, rows, cols);
   }
 
@@ -109,13 +115,15 @@ class OutputRows {
   }
   Tile<Scalar> load(Index first_row, Index rows, Scalar* buffer) const {
     if (!direct()) {
-      copy_strided(start(first_row), row_stride_, col_stride_, buffer, cols_, Index{1}, rows, cols_);
+      copy_strided(start(first_row), row_stride_, col_stride_, buffer, cols_, Index{1}, rows,
+                   cols_);
     }
     return tile(first_row, buffer);
   }
   void store(Index first_row, Index rows, Tile<Scalar> tile) const {
     if (!direct()) {
-      copy_strided(tile.data, tile.stride, Index{1}, start(first_row), row_stride_, col_stride_, rows, cols_);
+      copy_strided(tile.data, tile.stride, Index{1}, start(first_row), row_stride_, col_stride_,
+                   rows, cols_);
     }
   }
 
@@ -146,8 +154,8 @@ class Operand {
   std::conditional_t<kDirectAccess<Derived>, const Derived&, Evaluated> value_;
 };
 
-// A gradient at the border. Where it is stored in 16 bits it is computed in a workspace of n x d floats, and
-// rounded once, at the end.
+// A gradient at the border. Where it is stored in 16 bits it is computed in a workspace of n x d
+// floats, and rounded once, at the end.
 template <class Derived>
 class GradientTarget {
  public:
@@ -163,7 +171,8 @@ class GradientTarget {
   }
   OutputRows<Scalar> rows() {
     if constexpr (kInPlace) {
-      return {target_.data(), target_.rows(), target_.cols(), target_.rowStride(), target_.colStride()};
+      return {target_.data(), target_.rows(), target_.cols(), target_.rowStride(),
+              target_.colStride()};
     } else {
       return {workspace_.data(), target_.rows(), target_.cols(), target_.cols(), 1};
     }
