@@ -47,6 +47,7 @@ class GroupedRelaxed {
         transformed_(width_ * groups_),
         prepared_first_(features_),
         prepared_second_(features_),
+        balances_(kChunkRows),
         right_(frequencies_ * kChunkRows * groups_),
         left_(correlation.is_covariance() ? 0 : right_.size()),
         product_(groups_ * groups_),
@@ -168,11 +169,13 @@ class GroupedRelaxed {
           transform_pair(*correlation_.left, left.row(row), *correlation_.left,
                          pair ? left.row(row + 1) : nullptr,
                          right_.data() + (tile_first + row) * groups_,
-                         pair ? right_.data() + (tile_first + row + 1) * groups_ : nullptr);
+                         pair ? right_.data() + (tile_first + row + 1) * groups_ : nullptr,
+                         balances_[tile_first + row]);
         } else {
           transform_pair(*correlation_.right, right.row(signal), *correlation_.left,
                          left.row(signal), right_.data() + (tile_first + signal) * groups_,
-                         left_.data() + (tile_first + signal) * groups_);
+                         left_.data() + (tile_first + signal) * groups_,
+                         balances_[tile_first + signal]);
         }
       }
     });
@@ -182,11 +185,12 @@ class GroupedRelaxed {
   // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). A missing second row is zero.
   void transform_pair(const PreparedView<Scalar>& first_view, const Scalar* first_row,
                       const PreparedView<Scalar>& second_view, const Scalar* second_row,
-                      Complex* first_spectrum, Complex* second_spectrum) {
+                      Complex* first_spectrum, Complex* second_spectrum, Balance& balance_of_row) {
     const Scalar* u = first_view.prepare(first_row, prepared_first_.data());
     const Scalar* v =
         second_row == nullptr ? nullptr : second_view.prepare(second_row, prepared_second_.data());
-    const int exponent = v != nullptr ? balance(u, v, features_).exponent : 0;
+    balance_of_row = v != nullptr ? balance(u, v, features_) : Balance();
+    const int exponent = balance_of_row.exponent;
     const Scalar up = std::ldexp(Scalar(1), exponent), down = std::ldexp(Scalar(1), -exponent);
     for (Index j = 0; j < features_; ++j) {
       signal_[j] = Complex(up * u[j], v == nullptr ? Scalar(0) : down * v[j]);
@@ -208,12 +212,15 @@ class GroupedRelaxed {
   }
 
   // Packs two derivatives again, U + i V over the whole circle, for one inverse transform a block.
-  void inverse_pair(const Complex* first_spectrum, const Complex* second_spectrum) {
+  // They differ in size as much as the rows did, so they are balanced too.
+  void inverse_pair(const Complex* first_spectrum, const Complex* second_spectrum, int exponent) {
+    const Scalar up = std::ldexp(Scalar(1), exponent), down = std::ldexp(Scalar(1), -exponent);
     for (Index g = 0; g < groups_; ++g) {
       Complex* y = signal_.data() + g * width_;
       for (Index f = 0; f < frequencies_; ++f) {
-        const Complex u = first_spectrum[offset(f) + g];
-        const Complex v = second_spectrum == nullptr ? Complex(0) : second_spectrum[offset(f) + g];
+        const Complex u = up * first_spectrum[offset(f) + g];
+        const Complex v =
+            second_spectrum == nullptr ? Complex(0) : down * second_spectrum[offset(f) + g];
         if (f > 0) {
           y[width_ - f] = Complex(u.real() + v.imag(), v.real() - u.imag());
         }
@@ -223,8 +230,8 @@ class GroupedRelaxed {
     }
     backward_->execute(signal_.data(), transformed_.data());
     for (Index j = 0; j < features_; ++j) {
-      prepared_first_[j] = transformed_[j].real();
-      prepared_second_[j] = transformed_[j].imag();
+      prepared_first_[j] = down * transformed_[j].real();
+      prepared_second_[j] = up * transformed_[j].imag();
     }
   }
 
@@ -235,7 +242,8 @@ class GroupedRelaxed {
       for (Index row = 0; row < rows; row += 2) {
         const Complex* spectrum = right_derivative_.data() + (tile_first + row) * groups_;
         const bool pair = row + 1 < rows;
-        inverse_pair(spectrum, pair ? spectrum + groups_ : nullptr);
+        inverse_pair(spectrum, pair ? spectrum + groups_ : nullptr,
+                     balances_[tile_first + row].exponent);
         correlation_.left->restore(prepared_first_.data(), left.row(row));
         if (pair) {
           correlation_.left->restore(prepared_second_.data(), left.row(row + 1));
@@ -247,7 +255,9 @@ class GroupedRelaxed {
     const auto right = correlation_.right_gradient.tile(first, right_tile_.data());
     for (Index row = 0; row < rows; ++row) {
       inverse_pair(right_derivative_.data() + (tile_first + row) * groups_,
-                   left_derivative_.data() + (tile_first + row) * groups_);
+                   left_derivative_.data() + (tile_first + row) * groups_,
+                   -balances_[tile_first + row]
+                        .exponent);  // each view's gradient is as large as the other view
       correlation_.right->restore(prepared_first_.data(), right.row(row));
       correlation_.left->restore(prepared_second_.data(), left.row(row));
     }
@@ -264,6 +274,7 @@ class GroupedRelaxed {
   std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
   Buffer<Complex> signal_, transformed_;
   Buffer<Scalar> prepared_first_, prepared_second_;
+  Buffer<Balance> balances_;  // of the chunk's signals, by their first row
   Buffer<Complex> right_, left_, product_, filters_, right_derivative_, left_derivative_;
   Buffer<ComplexSum> block_, correlations_;
   Buffer<Scalar> left_tile_, right_tile_;
