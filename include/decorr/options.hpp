@@ -12,7 +12,7 @@ namespace decorr {
 struct Exact {};
 
 /// The relaxed regularizer R_sum(C) = sum over lags i of |sumvec(C)_i|^q, O(n d log d), and its
-/// grouped form (Shigeto et al., CVPR 2023, arXiv 2301.01569, sections 4.2 to 4.4).
+/// grouped form (Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569).
 ///
 /// With permutation p and signs s, feature j enters as x'_j = s[p_j] * x[p_j]. Draw both anew for
 /// every batch with random_permutation and random_signs. With random signs and exponent 2 the

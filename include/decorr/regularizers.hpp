@@ -66,7 +66,8 @@ detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixB
 }
 
 /// sumvec(C)_i = sum over j of C_{j, (j+i) mod d}, i = 0 .. d-1: the sums of C's wrapped diagonals,
-/// a vector of length d. O(n d log d). Shigeto et al. 2023, arXiv 2301.01569, equation 6.
+/// a vector of length d. O(n d log d). Shigeto et al., CVPR 2023, pp. 2052-2060,
+/// arXiv 2301.01569.
 template <class A, class B>
 Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::MatrixBase<A>& a,
                                                                 const Eigen::MatrixBase<B>& b,
