@@ -69,7 +69,7 @@ inline namespace DECORR_ABI {
 /// distinct generators.
 ///
 /// Source: Durstenfeld, "Algorithm 235: random permutation", CACM 1964 (Fisher-Yates); permuting
-/// the features each batch: Shigeto et al., CVPR 2023, arXiv 2301.01569, section 4.3.
+/// the features each batch: Shigeto et al., CVPR 2023, arXiv 2301.01569.
 template <class Generator>
 std::vector<Eigen::Index> random_permutation(Eigen::Index d, Generator&& generator) {
   const std::size_t size = detail::checked_dimension(d, "random_permutation");
