@@ -2,10 +2,12 @@
 #define DECORR_DETAIL_BARE_HPP_
 
 #include <Eigen/Core>
+#include <optional>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/border.hpp"
 #include "decorr/detail/regularizer.hpp"
+#include "decorr/detail/standardization.hpp"
 #include "decorr/options.hpp"
 
 // The regularizers of C = A^T B / n alone: a loss without moments.
@@ -15,7 +17,7 @@ namespace detail {
 inline namespace DECORR_ABI {
 
 template <class Scalar>
-Correlation<Scalar> bare_correlation(PreparedView<Scalar>& a, PreparedView<Scalar>& b,
+Correlation<Scalar> bare_correlation(const PreparedView<Scalar>& a, const PreparedView<Scalar>& b,
                                      const OutputRows<Scalar>& grad_a,
                                      const OutputRows<Scalar>& grad_b) {
   Correlation<Scalar> correlation;
@@ -27,20 +29,54 @@ Correlation<Scalar> bare_correlation(PreparedView<Scalar>& a, PreparedView<Scala
   return correlation;
 }
 
+// The final pass of one view where there is nothing to go back through but its signs.
+template <class Scalar>
+class SignPass {
+ public:
+  SignPass(const PreparedView<Scalar>& view, const Standardization<Scalar>& identity,
+           const OutputRows<Scalar>& gradient, int threads)
+      : coefficients_(view.input(), identity, gradient),
+        pass_(coefficients_, nullptr, OtherTerm::none, threads) {
+    for (Index j = 0; j < view.cols(); ++j) {
+      coefficients_.regularizer[j] = view.sign(j);
+      coefficients_.own[j] = 0;
+    }
+  }
+  void run() { pass_.run(); }
+
+ private:
+  ViewGradient<Scalar> coefficients_;
+  FinalPass<Scalar> pass_;
+};
+
 // For rows that are already at hand, with any regularizer, an ExactRoute included.
 template <class Scalar, class Regularizer>
 Scalar bare(const InputRows<Scalar>& a, const InputRows<Scalar>& b,
             const OutputRows<Scalar>& grad_a, const OutputRows<Scalar>& grad_b,
             const Regularizer& regularizer, const Execution& execution) {
   const Standardization<Scalar> identity;
-  auto view_a = make_view(regularizer, ViewName::a, a, identity);
-  auto view_b = make_view(regularizer, ViewName::b, b, identity);
+  const auto view_a = make_view(regularizer, ViewName::a, a, identity);
+  const auto view_b = make_view(regularizer, ViewName::b, b, identity);
   const auto correlation = bare_correlation(view_a, view_b, grad_a, grad_b);
   auto form =
       make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
-  const auto value = correlate(form, a.rows(), Accumulator<Scalar>(1));
+  std::optional<SignPass<Scalar>> signs_a, signs_b;
+  if (correlation.has_gradient() && view_a.has_signs()) {
+    signs_a.emplace(view_a, identity, grad_a, execution.threads);
+  }
+  if (correlation.has_gradient() && view_b.has_signs()) {
+    signs_b.emplace(view_b, identity, grad_b, execution.threads);
+  }
+  form.accumulate(0, a.rows());
+  const auto value = form.finish(Accumulator<Scalar>(1));
   if (correlation.has_gradient()) {
-    differentiate(form, a.rows());
+    form.gradient(0, a.rows());
+  }
+  if (signs_a) {
+    signs_a->run();
+  }
+  if (signs_b) {
+    signs_b->run();
   }
   return static_cast<Scalar>(value);
 }
@@ -83,13 +119,13 @@ Eigen::Matrix<ScalarOf<A, B>, Eigen::Dynamic, 1> bare_sumvec(const char* functio
   return call_two_views(
       a, b, [&](const auto& rows_a, const auto& rows_b, const auto& no_gradient, const auto&) {
         const Standardization<Scalar> identity;
-        auto view_a = make_view(Exact{}, ViewName::a, rows_a, identity);
-        auto view_b = make_view(Exact{}, ViewName::b, rows_b, identity);
-        // Exponent 1 is the one that goes through the lag domain.
-        UngroupedRelaxed<Scalar> form(bare_correlation(view_a, view_b, no_gradient, no_gradient), 1,
-                                      CovarianceScaling::per_dimension, execution.planning);
-        for_each_chunk(rows_a.rows(), form.chunk_rows(),
-                       [&](Index first, Index last) { form.accumulate(first, last); });
+        Relaxed relaxed;
+        relaxed.exponent = 1;  // the one that goes through the lag domain
+        const auto view_a = make_view(relaxed, ViewName::a, rows_a, identity);
+        const auto view_b = make_view(relaxed, ViewName::b, rows_b, identity);
+        UngroupedRelaxed<Scalar> form(bare_correlation(view_a, view_b, no_gradient, no_gradient),
+                                      relaxed, CovarianceScaling::per_dimension, execution);
+        form.accumulate(0, rows_a.rows());
         const auto* lags = form.lags();
         Eigen::Matrix<Scalar, Eigen::Dynamic, 1> result(rows_a.cols());
         for (Index i = 0; i < result.size(); ++i) {

@@ -1,6 +1,7 @@
 #ifndef DECORR_DETAIL_BARLOW_TWINS_HPP_
 #define DECORR_DETAIL_BARLOW_TWINS_HPP_
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -34,45 +35,57 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
   const Sum scale = static_cast<Sum>(options.scale);
   const Sum weight = scale * static_cast<Sum>(options.lambda);
 
-  Moments<Scalar> moments(features, true);
+  Moments<Scalar> moments(features, true, execution.threads);
   moments.accumulate(a, &b);
   auto inverse_a = Buffer<Sum>::filled(features, Sum(1)),
        inverse_b = Buffer<Sum>::filled(features, Sum(1));
-  Buffer<Sum> diagonal(features);
   Standardization<Scalar> standardization_a, standardization_b;
+  auto& diagonal = moments.products;  // of C
   if (options.standardize) {
-    Buffer<Sum> deviation_a(features), deviation_b(features);
+    const auto deviations = [&](Buffer<Sum>& squares, Buffer<Sum>& inverse) {
+      for (Index j = 0; j < features; ++j) {
+        squares[j] = std::sqrt(squares[j] / n + static_cast<Sum>(options.epsilon));
+        inverse[j] = Standardization<Scalar>::inverse_deviation(squares[j]);
+      }
+    };
+    deviations(moments.squares_a, inverse_a);
+    deviations(moments.squares_b, inverse_b);
     for (Index j = 0; j < features; ++j) {
-      deviation_a[j] = std::sqrt(moments.squares_a[j] / n + static_cast<Sum>(options.epsilon));
-      deviation_b[j] = std::sqrt(moments.squares_b[j] / n + static_cast<Sum>(options.epsilon));
-      inverse_a[j] = Standardization<Scalar>::inverse_deviation(deviation_a[j]);
-      inverse_b[j] = Standardization<Scalar>::inverse_deviation(deviation_b[j]);
-      diagonal[j] = moments.products[j] / n * inverse_a[j] * inverse_b[j];
+      diagonal[j] *= inverse_a[j] * inverse_b[j] / n;
     }
-    standardization_a = Standardization<Scalar>(moments.mean_a, deviation_a.data());
-    standardization_b = Standardization<Scalar>(moments.mean_b, deviation_b.data());
+    standardization_a = Standardization<Scalar>(moments.mean_a, moments.squares_a, true);
+    standardization_b = Standardization<Scalar>(moments.mean_b, moments.squares_b, true);
   } else {
     for (Index j = 0; j < features; ++j) {
-      diagonal[j] = moments.products[j] / n + moments.mean_a[j] * moments.mean_b[j];
+      diagonal[j] = diagonal[j] / n + moments.mean_a[j] * moments.mean_b[j];
     }
   }
 
-  auto view_a = make_view(regularizer, ViewName::a, a, standardization_a);
-  auto view_b = make_view(regularizer, ViewName::b, b, standardization_b);
+  const auto view_a = make_view(regularizer, ViewName::a, a, standardization_a);
+  const auto view_b = make_view(regularizer, ViewName::b, b, standardization_b);
   Correlation<Scalar> correlation;
   correlation.left = &view_a;
   correlation.right = &view_b;
   correlation.normalizer = n;
   correlation.left_gradient = grad_a;
   correlation.right_gradient = grad_b;
+  const bool through_variance = correlation.has_gradient() && options.standardize;
+  // The moments' memory, which is not needed any more, is taken for sum_k G_kj x^_kj.
+  Buffer<Sum>&products_a = moments.mean_a, &products_b = moments.mean_b;
+  if (through_variance) {
+    std::fill_n(products_a.data(), features, Sum(0));
+    std::fill_n(products_b.data(), features, Sum(0));
+    correlation.left_products = products_a.data();
+    correlation.right_products = products_b.data();
+  }
   auto form =
       make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
   std::optional<ViewGradient<Scalar>> gradient_a, gradient_b;
+  std::optional<FinalPass<Scalar>> final_pass;
   if (correlation.has_gradient()) {
-    const typename ViewGradient<Scalar>::View own_a{&a, &standardization_a},
-        own_b{&b, &standardization_b};
-    gradient_a.emplace(own_a, own_b, OtherTerm::other_view, grad_a);
-    gradient_b.emplace(own_b, own_a, OtherTerm::other_view, grad_b);
+    gradient_a.emplace(a, standardization_a, grad_a);
+    gradient_b.emplace(b, standardization_b, grad_b);
+    final_pass.emplace(*gradient_a, &*gradient_b, OtherTerm::other_view, execution.threads);
   }
 
   // From here on nothing of the library's own can fail, so the outputs may be written.
@@ -80,25 +93,27 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
   for (Index j = 0; j < features; ++j) {
     terms.diagonal += scale * (1 - diagonal[j]) * (1 - diagonal[j]);
   }
-  terms.off_diagonal = weight * correlate(form, a.rows(), weight);
+  form.accumulate(0, a.rows());
+  terms.off_diagonal = weight * form.finish(weight);
   if (correlation.has_gradient()) {
-    differentiate(form, a.rows());
+    form.gradient(0, a.rows());
     // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g
     // x^)) / sigma. mean(g) is zero, since g is a combination of the other view's centred features.
-    const auto finish = [&](ViewGradient<Scalar>& gradient, const Buffer<Sum>& inverse) {
-      const Sum* products = options.standardize ? gradient.products() : nullptr;
+    const auto set_coefficients = [&](ViewGradient<Scalar>& gradient,
+                                      const PreparedView<Scalar>& view, const Buffer<Sum>& products,
+                                      const Buffer<Sum>& inverse) {
       for (Index j = 0; j < features; ++j) {
         const Sum slope = -2 * scale * (1 - diagonal[j]) / n;
-        const Sum through_variance =
-            options.standardize ? products[j] / n + slope * diagonal[j] : Sum(0);
-        gradient.regularizer[j] = static_cast<Scalar>(inverse[j]);
-        gradient.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
+        const Sum variance_slope =
+            through_variance ? products[j] / n + slope * diagonal[j] : Sum(0);
+        gradient.regularizer[j] = static_cast<Scalar>(inverse[j]) * view.sign(j);
+        gradient.own[j] = static_cast<Scalar>(-variance_slope * inverse[j]);
         gradient.other[j] = static_cast<Scalar>(slope * inverse[j]);
       }
-      gradient.finish();
     };
-    finish(*gradient_a, inverse_a);
-    finish(*gradient_b, inverse_b);
+    set_coefficients(*gradient_a, view_a, products_a, inverse_a);
+    set_coefficients(*gradient_b, view_b, products_b, inverse_b);
+    final_pass->run();
   }
   return terms;
 }

@@ -1,10 +1,11 @@
 #ifndef DECORR_DETAIL_EXACT_HPP_
 #define DECORR_DETAIL_EXACT_HPP_
 
-#include <Eigen/Core>
 #include <algorithm>
+#include <numeric>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/matrix_product.hpp"
 #include "decorr/detail/packing.hpp"
 #include "decorr/detail/row_chunks.hpp"
 #include "decorr/detail/scalars.hpp"
@@ -20,159 +21,225 @@ inline namespace DECORR_ABI {
 
 enum class ExactRoute { automatic, correlation, gram };
 
-// O(n d^2) time and d^2 memory through C, O(n^2 d) time and 2 (n^2 + n d) memory through Gram.
+// O(n d^2) time and d^2 memory through C, O(n^2 d) time and 2 (n^2 + n d) memory through Gram; a
+// covariance takes half of it. Products run in tiles that depend on the sizes alone; bound by
+// flops.
 template <class Scalar>
 class ExactRegularizer {
  public:
   using Sum = Accumulator<Scalar>;
 
   ExactRegularizer(const Correlation<Scalar>& correlation, CovarianceScaling scaling,
-                   ExactRoute route)
+                   ExactRoute route, const Execution& execution)
       : correlation_(correlation),
+        covariance_(correlation.is_covariance()),
         samples_(correlation.rows()),
         features_(correlation.cols()),
         gram_(route == ExactRoute::automatic ? samples_ < features_ : route == ExactRoute::gram),
+        workers_(worker_count(execution.threads, std::max(samples_, features_), kTile)),
         right_(kept_rows() * features_),
-        left_(correlation.is_covariance() ? 0 : right_.size()),
-        prepared_(features_) {
+        left_(covariance_ ? 0 : right_.size()),
+        tiles_(workers_, kTileRows * kBlock) {
     if (scaling == CovarianceScaling::block_mean) {
       const Sum pairs = Sum(features_) * Sum(features_ - 1);
       weight_ = features_ > 1 ? Sum(2) / pairs : Sum(0);
     }
     if (gram_) {
-      right_gram_ = Buffer<Scalar>(samples_ * samples_);
-      left_gram_ = Buffer<Scalar>(correlation.is_covariance() ? 0 : samples_ * samples_);
+      right_gram_ = Buffer<Scalar>::filled(samples_ * samples_, Scalar(0));
+      left_gram_ = Buffer<Scalar>::filled(covariance_ ? 0 : right_gram_.size(), Scalar(0));
       diagonal_ = Buffer<Sum>::filled(features_, Sum(0));
     } else {
       matrix_ = Buffer<Scalar>::filled(features_ * features_, Scalar(0));
+      squares_ = Buffer<Sum>(features_);
     }
     if (correlation.has_gradient()) {
-      derivative_ = Buffer<Scalar>(chunk_rows() * features_);
+      derivative_ = Buffer<Scalar>(std::min(samples_, kChunkRows) * features_);
     }
   }
 
-  Index chunk_rows() const { return kChunkRows; }
-
-  void accumulate(Index first, Index last) {
-    const Index rows = last - first, row = gram_ ? first : 0;
-    load(first, last, row);
-    if (gram_) {
-      for (Index k = row; k < row + rows; ++k) {
-        const Scalar* a = left_rows().data() + k * features_;
-        const Scalar* b = right_.data() + k * features_;
-        for (Index j = 0; j < features_; ++j) {
-          diagonal_[j] += Sum(a[j]) * Sum(b[j]);
-        }
-      }
-    } else if (correlation_.is_covariance()) {
-      matrix().template selfadjointView<Eigen::Lower>().rankUpdate(
-          view(right_, 0, rows).transpose());
-    } else {
-      matrix().noalias() += view(left_, 0, rows).transpose() * view(right_, 0, rows);
-    }
-  }
-
-  Sum finish(Sum gradient_weight) {
-    const Sum m = correlation_.normalizer;
-    const Sum factor =
-        weight_ * gradient_weight * Sum(correlation_.is_covariance() ? 4 : 2) / (m * m);
-    return weight_ * (gram_ ? finish_gram(factor) : finish_matrix(factor));
-  }
-
-  void gradient(Index first, Index last) {
-    const Index rows = last - first;
-    if (!gram_) {
-      load(first, last, 0);
-    }
-    Map derivative(derivative_.data(), rows, features_);
-    if (gram_) {
-      const bool covariance = correlation_.is_covariance();
-      gram_gradient(first, rows, right_gram_, left_rows(), right_, derivative);
-      store(first, rows, *correlation_.left, correlation_.left_gradient);
-      if (!covariance) {
-        gram_gradient(first, rows, left_gram_, right_, left_, derivative);
-        store(first, rows, *correlation_.right, correlation_.right_gradient);
-      }
-    } else {
-      derivative.noalias() = view(right_, 0, rows) * matrix().transpose();
-      store(first, rows, *correlation_.left, correlation_.left_gradient);
-      if (!correlation_.is_covariance()) {
-        derivative.noalias() = view(left_, 0, rows) * matrix();
-        store(first, rows, *correlation_.right, correlation_.right_gradient);
-      }
-    }
-  }
-
- private:
-  // Long enough that adding to C costs less than the product; bound by flops.
-  static constexpr Index kChunkRows = 256;
-
-  using Map = Eigen::Map<RowMajorMatrix<Scalar>>;
-  using ConstMap = Eigen::Map<const RowMajorMatrix<Scalar>>;
-
-  Index kept_rows() const { return gram_ ? samples_ : std::min(samples_, kChunkRows); }
-  const Buffer<Scalar>& left_rows() const { return correlation_.is_covariance() ? right_ : left_; }
-  Map matrix() { return {matrix_.data(), features_, features_}; }
-  ConstMap view(const Buffer<Scalar>& buffer, Index first, Index rows) const {
-    return {buffer.data() + first * features_, rows, features_};
-  }
-
-  void load(Index first, Index last, Index row) {
-    load_view(first, last, *correlation_.right, right_.data() + row * features_);
-    if (!correlation_.is_covariance()) {
-      load_view(first, last, *correlation_.left, left_.data() + row * features_);
-    }
-  }
-  void load_view(Index first, Index last, PreparedView<Scalar>& view, Scalar* to) {
-    for_each_chunk(last - first, kTileRows, [&](Index tile_first, Index tile_last) {
-      const auto tile = view.tile(first + tile_first, tile_last - tile_first);
-      for (Index k = tile_first; k < tile_last; ++k) {
-        const Scalar* row = view.prepare(tile.row(k - tile_first), prepared_.data());
-        std::copy(row, row + features_, to + k * features_);
+  // Takes rows: C += left^T right, or keeps them for the Gram matrices.
+  void accumulate(Index begin, Index end) {
+    for_each_chunk(end - begin, kChunkRows, [&](Index from, Index to) {
+      const Index first = begin + from, rows = to - from;
+      load(first, rows);
+      if (gram_) {
+        add_diagonal(first, rows);
+      } else {
+        parallel_chunks(workers_, 0, features_, kTile, [&](int, Index row, Index last) {
+          // Of a covariance, the tiles up to the diagonal.
+          multiply_add<Order::transposed, Order::as_is>(
+              left() + row, features_, right_.data(), features_, last - row,
+              covariance_ ? last : features_, rows, matrix_.data() + row * features_, features_);
+        });
       }
     });
   }
-  void store(Index first, Index rows, const PreparedView<Scalar>& view,
-             const OutputRows<Scalar>& gradient) {
-    // A product straight into the caller's memory would need one per storage order; copying n d
-    // numbers is cheaper.
-    for_each_chunk(rows, kTileRows, [&](Index tile_first, Index tile_last) {
-      const Tile<Scalar> tile{derivative_.data() + tile_first * features_, features_};
-      if (gradient.direct()) {
-        const auto target = gradient.tile(first + tile_first, nullptr);
-        for (Index k = 0; k < tile_last - tile_first; ++k) {
-          view.restore(tile.row(k), target.row(k));
-        }
+
+  // The value of R; gradients will be those of `gradient_weight` * R.
+  Sum finish(Sum gradient_weight) {
+    const Sum m = correlation_.normalizer;
+    factor_ = static_cast<Scalar>(weight_ * gradient_weight * Sum(covariance_ ? 4 : 2) / (m * m));
+    if (gram_) {
+      fill_gram(right_, right_gram_);
+      if (!covariance_) {
+        fill_gram(left_, left_gram_);
+      }
+    }
+    Sum squares = gram_ ? sum_gram() : sum_matrix();
+    return weight_ * squares / (m * m);
+  }
+
+  // Writes the gradient with respect to the prepared rows.
+  void gradient(Index begin, Index end) {
+    for_each_chunk(end - begin, kChunkRows, [&](Index from, Index to) {
+      const Index first = begin + from, rows = to - from;
+      if (gram_) {
+        differentiate_gram(first, rows, right_gram_, left(), right_.data());
       } else {
-        gradient.store(first + tile_first, tile_last - tile_first, tile);
+        load(first, rows);
+        differentiate_matrix<Order::transposed>(rows, right_.data());
+      }
+      store(first, rows, *correlation_.left, correlation_.left_gradient,
+            correlation_.left_products);
+      if (covariance_) {
+        return;
+      }
+      if (gram_) {
+        differentiate_gram(first, rows, left_gram_, right_.data(), left());
+      } else {
+        differentiate_matrix<Order::as_is>(rows, left());
+      }
+      store(first, rows, *correlation_.right, correlation_.right_gradient,
+            correlation_.right_products);
+    });
+  }
+
+ private:
+  // Long enough that adding to C costs less than the product.
+  static constexpr Index kChunkRows = 256;
+  // Rows or columns of a product that one worker takes at a time.
+  static constexpr Index kTile = 256;
+  static constexpr Index kGramTile = 64;
+
+  Index kept_rows() const { return gram_ ? samples_ : std::min(samples_, kChunkRows); }
+  const Scalar* left() const { return (covariance_ ? right_ : left_).data(); }
+
+  void load(Index first, Index rows) {
+    load_view(first, rows, *correlation_.right, right_.data());
+    if (!covariance_) {
+      load_view(first, rows, *correlation_.left, left_.data());
+    }
+  }
+  // Calls body(worker, feature, features, tile row, rows) for tiles of some rows.
+  template <class Body>
+  void for_each_tile(Index rows, const Body& body) {
+    parallel_chunks(workers_, 0, features_, kBlock, [&](int worker, Index column, Index end) {
+      for_each_chunk(rows, kTileRows, [&](Index begin, Index last) {
+        body(worker, column, end - column, begin, last - begin);
+      });
+    });
+  }
+  void load_view(Index first, Index rows, const PreparedView<Scalar>& view, Scalar* to) {
+    to += gram_ ? first * features_ : 0;
+    for_each_tile(rows, [&](int worker, Index column, Index width, Index row, Index count) {
+      const auto tile = view.input().tile(first + row, count, column, width, tiles_.of(worker));
+      for (Index k = 0; k < count; ++k) {
+        Scalar* own = to + (row + k) * features_ + column;
+        const Scalar* prepared = view.prepare(tile.row(k), column, width, own);
+        if (prepared != own) {
+          std::copy(prepared, prepared + width, own);
+        }
+      }
+    });
+  }
+  // The chunk's derivatives into their gradient rows, and their products with the prepared rows.
+  void store(Index first, Index rows, const PreparedView<Scalar>& view,
+             const OutputRows<Scalar>& gradient, Sum* products) {
+    for_each_tile(rows, [&](int worker, Index column, Index width, Index row, Index count) {
+      const Tile<Scalar> from{derivative_.data() + row * features_ + column, features_};
+      gradient.copy(first + row, count, column, width, from);
+      if (products != nullptr) {
+        Scalar partial[kBlock] = {};
+        const auto input = view.input().tile(first + row, count, column, width, tiles_.of(worker));
+        for (Index k = 0; k < count; ++k) {
+          add_products(view, input.row(k), from.row(k), column, width, partial);
+        }
+        for (Index j = 0; j < width; ++j) {
+          products[column + j] += Sum(partial[j]);
+        }
       }
     });
   }
 
   // The diagonal is zeroed before squaring: subtracting its squares afterwards would cancel.
-  Sum finish_matrix(Sum factor) {
-    auto c = matrix();
-    if (correlation_.is_covariance()) {
-      c.template triangularView<Eigen::StrictlyUpper>() = c.transpose();
-    }
-    c.diagonal().setZero();
-    Sum squares = 0;
-    for (Index i = 0; i < features_; ++i) {
-      squares += c.row(i).template cast<Sum>().squaredNorm();
-    }
-    if (correlation_.has_gradient()) {
-      c *= static_cast<Scalar>(factor);
-    }
-    return squares / (correlation_.normalizer * correlation_.normalizer);
+  Sum sum_matrix() {
+    Scalar* c = matrix_.data();
+    parallel_chunks(workers_, 0, features_, kTile, [&](int, Index first, Index last) {
+      for (Index i = first; i < last; ++i) {
+        Scalar* row = c + i * features_;
+        if (covariance_) {
+          for (Index j = i + 1; j < features_; ++j) {
+            row[j] = c[j * features_ + i];
+          }
+        }
+        row[i] = 0;
+        squares_[i] = 0;
+        for (Index j = 0; j < features_; ++j) {
+          squares_[i] += Sum(row[j]) * Sum(row[j]);
+        }
+      }
+    });
+    return std::accumulate(squares_.data(), squares_.data() + features_, Sum(0));
   }
 
-  // ||C||_F^2 m^2 = tr( (A A^T) (B B^T) ); less the squared diagonal, in Sum.
-  Sum finish_gram(Sum factor) {
-    fill_gram(right_, right_gram_);
-    if (!correlation_.is_covariance()) {
-      fill_gram(left_, left_gram_);
+  // dA = factor B C^T, dB = factor A C, for some rows.
+  template <Order kOrder>
+  void differentiate_matrix(Index rows, const Scalar* other) {
+    parallel_chunks(workers_, 0, features_, kTile, [&](int, Index column, Index end) {
+      const Scalar* c = matrix_.data() + column * (kOrder == Order::transposed ? features_ : 1);
+      clear(rows, column, end);
+      multiply_add<Order::as_is, kOrder>(other, features_, c, features_, rows, end - column,
+                                         features_, derivative_.data() + column, features_);
+      for (Index k = 0; k < rows; ++k) {
+        for (Index j = column; j < end; ++j) {
+          derivative_[k * features_ + j] *= factor_;
+        }
+      }
+    });
+  }
+  void clear(Index rows, Index column, Index end) {
+    for (Index k = 0; k < rows; ++k) {
+      std::fill_n(derivative_.data() + k * features_ + column, end - column, Scalar(0));
     }
-    const Scalar* p = (correlation_.is_covariance() ? right_gram_ : left_gram_).data();
+  }
+
+  // The diagonal of m C.
+  void add_diagonal(Index first, Index rows) {
+    parallel_chunks(workers_, 0, features_, kBlock, [&](int, Index column, Index end) {
+      for (Index k = first; k < first + rows; ++k) {
+        const Scalar* a = left() + k * features_;
+        const Scalar* b = right_.data() + k * features_;
+        for (Index j = column; j < end; ++j) {
+          diagonal_[j] += Sum(a[j]) * Sum(b[j]);
+        }
+      }
+    });
+  }
+  void fill_gram(const Buffer<Scalar>& rows, Buffer<Scalar>& gram) {
+    parallel_chunks(workers_, 0, samples_, kGramTile, [&](int, Index row, Index end) {
+      multiply_add<Order::as_is, Order::transposed>(
+          rows.data() + row * features_, features_, rows.data(), features_, end - row, end,
+          features_, gram.data() + row * samples_, samples_);
+    });
+    for (Index i = 0; i < samples_; ++i) {
+      for (Index j = i + 1; j < samples_; ++j) {
+        gram[i * samples_ + j] = gram[j * samples_ + i];
+      }
+    }
+  }
+  // ||C||_F^2 m^2 = tr( (A A^T) (B B^T) ); less the squared diagonal, in Sum.
+  Sum sum_gram() {
+    const Scalar* p = (covariance_ ? right_gram_ : left_gram_).data();
     const Scalar* q = right_gram_.data();
     Sum squares = 0;
     for (Index i = 0; i < samples_ * samples_; ++i) {
@@ -181,35 +248,36 @@ class ExactRegularizer {
     for (Index j = 0; j < features_; ++j) {
       squares -= diagonal_[j] * diagonal_[j];
     }
-    factor_ = static_cast<Scalar>(factor);
-    return squares / (correlation_.normalizer * correlation_.normalizer);
+    return squares;
   }
-  void fill_gram(const Buffer<Scalar>& rows, Buffer<Scalar>& gram) {
-    Map map(gram.data(), samples_, samples_);
-    map.setZero();
-    map.template selfadjointView<Eigen::Lower>().rankUpdate(view(rows, 0, samples_));
-    map.template triangularView<Eigen::StrictlyUpper>() = map.transpose();
-  }
-  // dA = factor ( (B B^T) A - B diag(A^T B) ), and dB by exchange.
-  void gram_gradient(Index first, Index rows, const Buffer<Scalar>& other_gram,
-                     const Buffer<Scalar>& own, const Buffer<Scalar>& other, Map& derivative) {
-    const ConstMap gram(other_gram.data() + first * samples_, rows, samples_);
-    derivative.noalias() = gram * view(own, 0, samples_);
-    for (Index k = 0; k < rows; ++k) {
-      const Scalar* o = other.data() + (first + k) * features_;
-      for (Index j = 0; j < features_; ++j) {
-        derivative(k, j) = factor_ * (derivative(k, j) - o[j] * static_cast<Scalar>(diagonal_[j]));
+  // dA = factor ( (B B^T) A - B diag(A^T B) ), and dB by exchange, for some rows.
+  void differentiate_gram(Index first, Index rows, const Buffer<Scalar>& gram, const Scalar* own,
+                          const Scalar* other) {
+    parallel_chunks(workers_, 0, features_, kTile, [&](int, Index column, Index end) {
+      clear(rows, column, end);
+      multiply_add<Order::as_is, Order::as_is>(gram.data() + first * samples_, samples_,
+                                               own + column, features_, rows, end - column,
+                                               samples_, derivative_.data() + column, features_);
+      for (Index k = 0; k < rows; ++k) {
+        Scalar* derivative = derivative_.data() + k * features_;
+        const Scalar* o = other + (first + k) * features_;
+        for (Index j = column; j < end; ++j) {
+          derivative[j] = factor_ * (derivative[j] - o[j] * static_cast<Scalar>(diagonal_[j]));
+        }
       }
-    }
+    });
   }
 
   Correlation<Scalar> correlation_;
+  bool covariance_;
   Index samples_, features_;
   bool gram_;
+  int workers_;
   Sum weight_ = 1;
   Scalar factor_ = 1;
-  Buffer<Scalar> right_, left_, prepared_, matrix_, right_gram_, left_gram_, derivative_;
-  Buffer<Sum> diagonal_;
+  Buffer<Scalar> right_, left_, matrix_, right_gram_, left_gram_, derivative_;
+  Buffer<Sum> diagonal_, squares_;
+  PerWorker<Scalar> tiles_;
 };
 
 }  // namespace DECORR_ABI

@@ -1,18 +1,17 @@
 #ifndef DECORR_DETAIL_GROUPED_HPP_
 #define DECORR_DETAIL_GROUPED_HPP_
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <complex>
-#include <memory>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/lag_penalty.hpp"
+#include "decorr/detail/packed_transforms.hpp"
 #include "decorr/detail/packing.hpp"
-#include "decorr/detail/plan_cache.hpp"
 #include "decorr/detail/row_chunks.hpp"
 #include "decorr/detail/scalars.hpp"
+#include "decorr/detail/spectral_products.hpp"
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
 
@@ -23,8 +22,7 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// O(n d log b + n d G) time. Memory: the spectra of one chunk of rows and O(d G) complex numbers;
-// the backward pass transforms each chunk again.
+// O(n d log b + n d G) time. Memory: the spectra and derivatives of kChunkRows rows, and O(d G).
 template <class Scalar>
 class GroupedRelaxed {
  public:
@@ -32,73 +30,62 @@ class GroupedRelaxed {
   using Complex = std::complex<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  GroupedRelaxed(const Correlation<Scalar>& correlation, Index block_size, int exponent,
-                 CovarianceScaling scaling, Planning planning)
-      : correlation_(correlation),
-        features_(correlation.cols()),
-        width_(block_size),
-        groups_((features_ + block_size - 1) / block_size),
-        exponent_(exponent),
+  GroupedRelaxed(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
+                 CovarianceScaling scaling, const Execution& execution)
+      : transforms_(correlation, relaxed, SecondRow::as_is, execution),
+        covariance_(correlation.is_covariance()),
+        exponent_(relaxed.exponent),
         scaling_(scaling),
-        penalty_(block_size, exponent, planning),
+        width_(transforms_.width()),
+        groups_(transforms_.groups()),
+        penalty_(transforms_.forward_plan(), relaxed.exponent, execution.planning),
         frequencies_(penalty_.half()),
-        forward_(transform_plan<Scalar>(width_, groups_, Direction::forward, planning)),
-        signal_(width_ * groups_),
-        transformed_(width_ * groups_),
-        prepared_first_(features_),
-        prepared_second_(features_),
-        balances_(kChunkRows),
-        right_(frequencies_ * kChunkRows * groups_),
-        left_(correlation.is_covariance() ? 0 : right_.size()),
-        product_(groups_ * groups_),
+        lane_chunks_((frequencies_ + kLanes<Scalar> - 1) / kLanes<Scalar>),
+        parts_(transforms_.workers(), 2 * (width_ + 1)),
+        products_(transforms_.workers(), groups_ * groups_ * kElement),
+        right_(lane_chunks_ * kChunkRows * groups_ * kElement),
+        left_(covariance_ ? 0 : right_.size()),
         block_(frequencies_),
-        correlations_(Buffer<ComplexSum>::filled(frequencies_ * groups_ * groups_, ComplexSum(0))) {
+        correlations_(Buffer<ComplexSum>::filled(groups_ * groups_ * frequencies_, ComplexSum(0))) {
     if (correlation.has_gradient()) {
-      backward_ = transform_plan<Scalar>(width_, groups_, Direction::backward, planning);
-      filters_ = Buffer<Complex>(correlations_.size());
-      right_derivative_ = Buffer<Complex>(right_.size());
-      left_derivative_ = Buffer<Complex>(left_.size());
-      left_tile_ = Buffer<Scalar>(correlation.left_gradient.direct() ? 0 : kTileRows * features_);
-      right_tile_ =
-          Buffer<Scalar>(correlation.is_covariance() || correlation.right_gradient.direct()
-                             ? 0
-                             : kTileRows * features_);
+      filters_ = Buffer<Scalar>(lane_chunks_ * groups_ * groups_ * kElement);
+      right_derivative_ = Buffer<Scalar>(right_.size());
+      left_derivative_ = Buffer<Scalar>(left_.size());
     }
   }
-
-  Index chunk_rows() const { return kChunkRows; }
 
   // S_gh(f) += sum over these rows of conj(A_g(f)) B_h(f).
-  void accumulate(Index first, Index last) {
-    transform(first, last);
-    const Index rows = last - first;
-    for (Index f = 0; f < frequencies_; ++f) {
-      Matrix product(product_.data(), groups_, groups_);
-      product.noalias() = left_spectrum(f, rows).adjoint() * right_spectrum(f, rows);
-      ComplexSum* sum = correlations_.data() + f * groups_ * groups_;
-      for (Index i = 0; i < product_.size(); ++i) {
-        sum[i] += ComplexSum(product_[i].real(), product_[i].imag());
-      }
-    }
+  void accumulate(Index begin, Index end) {
+    for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
+      load_spectra(begin + first, begin + last, &PackedTransforms<Scalar>::transform);
+      parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
+        Scalar* product = products_.of(worker);
+        multiply_lanes<Conjugate::left, Scalar>(transposed(spectra(left(), c)), spectra(right_, c),
+                                                groups_, groups_, last - first,
+                                                LaneMatrix<Scalar>{product, groups_, 1});
+        add_product(product, c);
+      });
+    });
   }
 
+  // The value of R; gradients will be those of `gradient_weight` * R.
   Sum finish(Sum gradient_weight) {
     Sum value = 0;
-    const Sum m = correlation_.normalizer;
-    const Sum factor =
-        gradient_weight / (m * Sum(width_)) * Sum(correlation_.is_covariance() ? 2 : 1);
-    const Index blocks = groups_ * groups_;
+    const Sum m = transforms_.correlation().normalizer;
+    const Sum factor = gradient_weight / (m * Sum(width_)) * Sum(covariance_ ? 2 : 1);
+    std::fill_n(filters_.data(), filters_.size(), Scalar(0));
     for (Index g = 0; g < groups_; ++g) {
       for (Index h = 0; h < groups_; ++h) {
-        const Index block = g * groups_ + h;
+        const ComplexSum* correlation = correlations_.data() + (g * groups_ + h) * frequencies_;
         for (Index f = 0; f < frequencies_; ++f) {
-          block_[f] = correlations_[f * blocks + block] / m;
+          block_[f] = correlation[f] / m;
         }
         value += penalty_.apply(block_.data(), weights(g, h));
-        if (correlation_.has_gradient()) {
+        if (filters_) {
           for (Index f = 0; f < frequencies_; ++f) {
-            filters_[f * blocks + block] = Complex(static_cast<Scalar>(factor * block_[f].real()),
-                                                   static_cast<Scalar>(factor * block_[f].imag()));
+            Scalar* to = filters_.data() + lane(f, g * groups_ + h, groups_ * groups_);
+            to[0] = static_cast<Scalar>(factor * block_[f].real());
+            to[kLanes<Scalar>] = static_cast<Scalar>(factor * block_[f].imag());
           }
         }
       }
@@ -106,47 +93,56 @@ class GroupedRelaxed {
     return value;
   }
 
-  void gradient(Index first, Index last) {
-    transform(first, last);
-    const Index rows = last - first;
-    for (Index f = 0; f < frequencies_; ++f) {
-      const ConstMatrix filter(filters_.data() + f * groups_ * groups_, groups_, groups_);
-      Matrix(right_derivative_.data() + offset(f), rows, groups_).noalias() =
-          left_spectrum(f, rows) * filter;
-      if (!correlation_.is_covariance()) {
-        Matrix(left_derivative_.data() + offset(f), rows, groups_).noalias() =
-            right_spectrum(f, rows) * filter.adjoint();
-      }
-    }
-    for_each_chunk(rows, kTileRows, [&](Index tile_first, Index tile_last) {
-      store_tile(first, tile_first, tile_last);
+  // Writes the gradient with respect to the prepared rows.
+  void gradient(Index begin, Index end) {
+    for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
+      load_spectra(begin + first, begin + last, &PackedTransforms<Scalar>::recall);
+      parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int, Index c, Index) {
+        const LaneMatrix<const Scalar> filter{filters_.data() + c * groups_ * groups_ * kElement,
+                                              groups_, 1};
+        const Index rows = last - first;
+        multiply_lanes<Conjugate::none, Scalar>(spectra(left(), c), filter, rows, groups_, groups_,
+                                                derivatives(right_derivative_, c));
+        if (!covariance_) {
+          multiply_lanes<Conjugate::right, Scalar>(spectra(right_, c), transposed(filter), rows,
+                                                   groups_, groups_,
+                                                   derivatives(left_derivative_, c));
+        }
+      });
+      store_derivatives(begin + first, begin + last);
     });
   }
 
  private:
-  // Enough rows for the products to be bound by flops.
+  // Enough rows for the products to be bound by flops, few enough for their operands to stay in the
+  // second-level cache.
   static constexpr Index kChunkRows = 64;
+  static constexpr Index kElement = LaneMatrix<Scalar>::kElement;
 
-  using Matrix = Eigen::Map<RowMajorMatrix<Complex>>;
-  using ConstMatrix = Eigen::Map<const RowMajorMatrix<Complex>>;
-
-  // Spectra are stored [frequency][row of the chunk][block].
-  Index offset(Index f) const { return f * kChunkRows * groups_; }
-  ConstMatrix right_spectrum(Index f, Index rows) const {
-    return {right_.data() + offset(f), rows, groups_};
+  // Spectra and derivatives are stored [chunk of frequencies][row of the chunk][block].
+  LaneMatrix<const Scalar> spectra(const Buffer<Scalar>& buffer, Index c) const {
+    return {buffer.data() + c * kChunkRows * groups_ * kElement, groups_, 1};
   }
-  ConstMatrix left_spectrum(Index f, Index rows) const {
-    return {(correlation_.is_covariance() ? right_ : left_).data() + offset(f), rows, groups_};
+  LaneMatrix<Scalar> derivatives(Buffer<Scalar>& buffer, Index c) const {
+    return {buffer.data() + c * kChunkRows * groups_ * kElement, groups_, 1};
+  }
+  static LaneMatrix<const Scalar> transposed(const LaneMatrix<const Scalar>& matrix) {
+    return {matrix.data, matrix.col_stride, matrix.row_stride};
+  }
+  const Buffer<Scalar>& left() const { return covariance_ ? right_ : left_; }
+  // Where the real part of a frequency is, in matrices of `size` elements.
+  static Index lane(Index f, Index element, Index size) {
+    return ((f / kLanes<Scalar>)*size + element) * kElement + f % kLanes<Scalar>;
   }
 
   LagWeights weights(Index g, Index h) const {
     LagWeights weights;
     weights.without_zero = g == h;
     weights.half_middle =
-        g == h && correlation_.is_covariance() && correlation_.left->has_signs() && width_ % 2 == 0;
+        g == h && covariance_ && transforms_.correlation().left->has_signs() && width_ % 2 == 0;
     if (scaling_ == CovarianceScaling::block_mean) {
       const Index last = groups_ - 1;
-      const Index width = g == last || h == last ? features_ - last * width_ : width_;
+      const Index width = g == last || h == last ? transforms_.features() - last * width_ : width_;
       const auto pairs = static_cast<long double>(groups_) * static_cast<long double>(last);
       weights.weight = (g == h ? 1 / static_cast<long double>(groups_) : 2 / pairs) *
                        std::pow(static_cast<long double>(width), -exponent_);
@@ -154,130 +150,137 @@ class GroupedRelaxed {
     return weights;
   }
 
-  // The two rows that share a complex signal: the views of one sample (right, left), or two samples
-  // of one view.
-  void transform(Index first, Index last) {
-    for_each_chunk(last - first, kTileRows, [&](Index tile_first, Index tile_last) {
-      const Index rows = tile_last - tile_first;
-      const auto left = correlation_.left->tile(first + tile_first, rows);
-      const auto right =
-          correlation_.is_covariance() ? left : correlation_.right->tile(first + tile_first, rows);
-      for (Index signal = 0; signal < correlation_.signals(rows); ++signal) {
-        if (correlation_.is_covariance()) {
-          const Index row = 2 * signal;
-          const bool pair = row + 1 < rows;
-          transform_pair(*correlation_.left, left.row(row), *correlation_.left,
-                         pair ? left.row(row + 1) : nullptr,
-                         right_.data() + (tile_first + row) * groups_,
-                         pair ? right_.data() + (tile_first + row + 1) * groups_ : nullptr,
-                         balances_[tile_first + row]);
-        } else {
-          transform_pair(*correlation_.right, right.row(signal), *correlation_.left,
-                         left.row(signal), right_.data() + (tile_first + signal) * groups_,
-                         left_.data() + (tile_first + signal) * groups_,
-                         balances_[tile_first + signal]);
-        }
+  void add_product(const Scalar* product, Index c) {
+    const Index first = c * kLanes<Scalar>, count = std::min(kLanes<Scalar>, frequencies_ - first);
+    for (Index block = 0; block < groups_ * groups_; ++block) {
+      const Scalar* from = product + block * kElement;
+      Sum* to = reinterpret_cast<Sum*>(correlations_.data() + block * frequencies_ + first);
+      for (Index i = 0; i < count; ++i) {
+        to[2 * i] += Sum(from[i]);
+        to[2 * i + 1] += Sum(from[kLanes<Scalar> + i]);
       }
-    });
+    }
   }
 
-  // Transforms first + i second block by block and takes the two apart again:
-  // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). A missing second row is zero.
-  void transform_pair(const PreparedView<Scalar>& first_view, const Scalar* first_row,
-                      const PreparedView<Scalar>& second_view, const Scalar* second_row,
-                      Complex* first_spectrum, Complex* second_spectrum, Balance& balance_of_row) {
-    const Scalar* u = first_view.prepare(first_row, prepared_first_.data());
-    const Scalar* v =
-        second_row == nullptr ? nullptr : second_view.prepare(second_row, prepared_second_.data());
-    balance_of_row = v != nullptr ? balance(u, v, features_) : Balance();
-    const int exponent = balance_of_row.exponent;
-    const Scalar up = std::ldexp(Scalar(1), exponent), down = std::ldexp(Scalar(1), -exponent);
-    for (Index j = 0; j < features_; ++j) {
-      signal_[j] = Complex(up * u[j], v == nullptr ? Scalar(0) : down * v[j]);
-    }
-    std::fill(signal_.data() + features_, signal_.data() + signal_.size(), Complex(0));
-    forward_->execute(signal_.data(), transformed_.data());
+  template <class Transform>
+  void load_spectra(Index first, Index last, Transform transform) {
+    parallel_chunks(
+        transforms_.workers(), first, last, kTileRows,
+        [&](int worker, Index tile_first, Index tile_last) {
+          transforms_.for_each_batch(worker, tile_first, tile_last, [&](const auto& batch) {
+            for (Index signal = batch.begin; signal < batch.end; ++signal) {
+              const Complex* z = (transforms_.*transform)(batch, signal);
+              const Index row = batch.first_row - first + (covariance_ ? 2 : 1) * signal;
+              unpack(z, transforms_.balance_of(batch, signal), row,
+                     batch.first_row + batch.rows - first, parts_.of(worker));
+            }
+          });
+        });
+  }
+
+  // Takes a signal's two spectra apart: U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) /
+  // (2 i). U is the right view's and V the left one's, or they are two samples'.
+  void unpack(const Complex* signal, const Balance<Scalar>& met, Index row, Index rows,
+              Scalar* parts) {
+    Scalar* second = covariance_ ? (row + 1 < rows ? right_.data() + groups_ * kElement : nullptr)
+                                 : left_.data();
+    const Scalar half_u = met.second / 2, half_v = met.first / 2;
+    Scalar* real = parts;
+    Scalar* imaginary = parts + width_ + 1;
     for (Index g = 0; g < groups_; ++g) {
-      const Complex* z = transformed_.data() + g * width_;
-      for (Index f = 0; f < frequencies_; ++f) {
-        const Complex direct = z[f], mirrored = z[f == 0 ? 0 : width_ - f];
-        first_spectrum[offset(f) + g] = Complex(down * (direct.real() + mirrored.real()) / 2,
-                                                down * (direct.imag() - mirrored.imag()) / 2);
-        if (second_spectrum != nullptr) {
-          second_spectrum[offset(f) + g] = Complex(up * (direct.imag() + mirrored.imag()) / 2,
-                                                   up * (mirrored.real() - direct.real()) / 2);
+      const Scalar* z = reinterpret_cast<const Scalar*>(signal + g * width_);
+      for (Index f = 0; f < width_; ++f) {
+        real[f] = z[2 * f];
+        imaginary[f] = z[2 * f + 1];
+      }
+      real[width_] = real[0];
+      imaginary[width_] = imaginary[0];
+      for (Index c = 0; c < lane_chunks_; ++c) {
+        const Index f = c * kLanes<Scalar>, count = std::min(kLanes<Scalar>, frequencies_ - f);
+        const Index offset = ((c * kChunkRows + row) * groups_ + g) * kElement;
+        add_mirrored(real, f, half_u, half_u, count, right_.data() + offset);
+        add_mirrored(imaginary, f, half_u, -half_u, count, right_.data() + offset + kLanes<Scalar>);
+        if (second != nullptr) {
+          add_mirrored(imaginary, f, half_v, half_v, count, second + offset);
+          add_mirrored(real, f, -half_v, half_v, count, second + offset + kLanes<Scalar>);
         }
       }
     }
   }
+  // to_l = direct x_{f + l} + mirrored x_{b - f - l}; zero in the lanes that have no frequency.
+  void add_mirrored(const Scalar* x, Index f, Scalar direct, Scalar mirrored, Index count,
+                    Scalar* to) const {
+    const Scalar* forth = x + f;
+    const Scalar* back = x + width_ - f;
+    if (count == kLanes<Scalar>) {
+      for (Index l = 0; l < kLanes<Scalar>; ++l) {
+        to[l] = direct * forth[l] + mirrored * back[-l];
+      }
+    } else {
+      for (Index l = 0; l < kLanes<Scalar>; ++l) {
+        to[l] = l < count ? direct * forth[l] + mirrored * back[-l] : Scalar(0);
+      }
+    }
+  }
 
-  // Packs two derivatives again, U + i V over the whole circle, for one inverse transform a block.
-  // They differ in size as much as the rows did, so they are balanced too.
-  void inverse_pair(const Complex* first_spectrum, const Complex* second_spectrum, int exponent) {
-    const Scalar up = std::ldexp(Scalar(1), exponent), down = std::ldexp(Scalar(1), -exponent);
+  void store_derivatives(Index first, Index last) {
+    parallel_chunks(
+        transforms_.workers(), first, last, kTileRows,
+        [&](int worker, Index tile_first, Index tile_last) {
+          transforms_.clear_products(worker);
+          transforms_.backward(
+              worker, tile_first, tile_last, [&](const auto& batch, Index signal, Complex* y) {
+                const Index row = batch.first_row - first + (covariance_ ? 2 : 1) * signal;
+                pack(transforms_.balance_of(batch, signal), row,
+                     batch.first_row + batch.rows - first, parts_.of(worker), y);
+              });
+        },
+        [&](int worker) { transforms_.merge_products(worker); });
+  }
+
+  // Packs two derivatives, U + i V over the whole circle, for one inverse transform: the left
+  // view's and the right one's, or two samples'. Each has the size of the other view, so they are
+  // balanced the other way round.
+  void pack(const Balance<Scalar>& met, Index row, Index rows, Scalar* parts, Complex* signal) {
+    const Scalar* first = covariance_ ? right_derivative_.data() : left_derivative_.data();
+    const Scalar* second = covariance_ ? (row + 1 < rows ? first + groups_ * kElement : nullptr)
+                                       : right_derivative_.data();
+    Scalar* real = parts;
+    Scalar* imaginary = parts + width_ + 1;
     for (Index g = 0; g < groups_; ++g) {
-      Complex* y = signal_.data() + g * width_;
-      for (Index f = 0; f < frequencies_; ++f) {
-        const Complex u = up * first_spectrum[offset(f) + g];
-        const Complex v =
-            second_spectrum == nullptr ? Complex(0) : down * second_spectrum[offset(f) + g];
-        if (f > 0) {
-          y[width_ - f] = Complex(u.real() + v.imag(), v.real() - u.imag());
+      for (Index c = 0; c < lane_chunks_; ++c) {
+        const Index f = c * kLanes<Scalar>, count = std::min(kLanes<Scalar>, frequencies_ - f);
+        const Index offset = ((c * kChunkRows + row) * groups_ + g) * kElement;
+        const Scalar* u = first + offset;
+        const Scalar* v = second == nullptr ? nullptr : second + offset;
+        for (Index l = 0; l < count; ++l) {
+          const Scalar u_real = met.first * u[l], u_imaginary = met.first * u[kLanes<Scalar> + l];
+          const Scalar v_real = v == nullptr ? Scalar(0) : met.second * v[l];
+          const Scalar v_imaginary = v == nullptr ? Scalar(0) : met.second * v[kLanes<Scalar> + l];
+          real[f + l] = u_real - v_imaginary;
+          imaginary[f + l] = v_real + u_imaginary;
+          real[width_ - f - l] = u_real + v_imaginary;
+          imaginary[width_ - f - l] = v_real - u_imaginary;
         }
-        y[f] = f == 0 || 2 * f == width_ ? Complex(u.real(), v.real())
-                                         : Complex(u.real() - v.imag(), u.imag() + v.real());
       }
-    }
-    backward_->execute(signal_.data(), transformed_.data());
-    for (Index j = 0; j < features_; ++j) {
-      prepared_first_[j] = down * transformed_[j].real();
-      prepared_second_[j] = up * transformed_[j].imag();
+      Scalar* z = reinterpret_cast<Scalar*>(signal + g * width_);
+      for (Index f = 0; f < width_; ++f) {
+        z[2 * f] = real[f];
+        z[2 * f + 1] = imaginary[f];
+      }
     }
   }
 
-  void store_tile(Index chunk_first, Index tile_first, Index tile_last) {
-    const Index rows = tile_last - tile_first, first = chunk_first + tile_first;
-    const auto left = correlation_.left_gradient.tile(first, left_tile_.data());
-    if (correlation_.is_covariance()) {
-      for (Index row = 0; row < rows; row += 2) {
-        const Complex* spectrum = right_derivative_.data() + (tile_first + row) * groups_;
-        const bool pair = row + 1 < rows;
-        inverse_pair(spectrum, pair ? spectrum + groups_ : nullptr,
-                     balances_[tile_first + row].exponent);
-        correlation_.left->restore(prepared_first_.data(), left.row(row));
-        if (pair) {
-          correlation_.left->restore(prepared_second_.data(), left.row(row + 1));
-        }
-      }
-      correlation_.left_gradient.store(first, rows, left);
-      return;
-    }
-    const auto right = correlation_.right_gradient.tile(first, right_tile_.data());
-    for (Index row = 0; row < rows; ++row) {
-      inverse_pair(right_derivative_.data() + (tile_first + row) * groups_,
-                   left_derivative_.data() + (tile_first + row) * groups_,
-                   -balances_[tile_first + row]
-                        .exponent);  // each view's gradient is as large as the other view
-      correlation_.right->restore(prepared_first_.data(), right.row(row));
-      correlation_.left->restore(prepared_second_.data(), left.row(row));
-    }
-    correlation_.left_gradient.store(first, rows, left);
-    correlation_.right_gradient.store(first, rows, right);
-  }
-
-  Correlation<Scalar> correlation_;
-  Index features_, width_, groups_;
+  PackedTransforms<Scalar> transforms_;
+  bool covariance_;
   int exponent_;
   CovarianceScaling scaling_;
+  Index width_, groups_;
   LagPenalty<Scalar> penalty_;
-  Index frequencies_;
-  std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
-  Buffer<Complex> signal_, transformed_;
-  Buffer<Scalar> prepared_first_, prepared_second_;
-  Buffer<Balance> balances_;  // of the chunk's signals, by their first row
-  Buffer<Complex> right_, left_, product_, filters_, right_derivative_, left_derivative_;
+  Index frequencies_, lane_chunks_;
+  PerWorker<Scalar> parts_, products_;
+  Buffer<Scalar> right_, left_, filters_, right_derivative_, left_derivative_;
   Buffer<ComplexSum> block_, correlations_;
-  Buffer<Scalar> left_tile_, right_tile_;
 };
 
 }  // namespace DECORR_ABI

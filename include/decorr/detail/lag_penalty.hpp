@@ -37,12 +37,16 @@ class LagPenalty {
   using Complex = std::complex<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  LagPenalty(Index length, int exponent, Planning planning) : length_(length), exponent_(exponent) {
+  // `transform` made the spectra, and outlives this object.
+  LagPenalty(const TransformPlan<Scalar>& transform, int exponent, Planning planning)
+      : length_(transform.length()),
+        exponent_(exponent),
+        power_deviation_(transform.power_deviation()) {
     if (exponent_ == 1) {
-      forward_ = transform_plan<Scalar>(length, 1, Direction::forward, planning);
-      backward_ = transform_plan<Scalar>(length, 1, Direction::backward, planning);
-      spectrum_ = Buffer<Complex>(length);
-      lags_ = Buffer<Complex>(length);
+      forward_ = transform_plan<Scalar>(length_, 1, Direction::forward, planning);
+      backward_ = transform_plan<Scalar>(length_, 1, Direction::backward, planning);
+      spectrum_ = Buffer<Complex>(length_);
+      lags_ = Buffer<Complex>(length_);
     }
   }
 
@@ -67,7 +71,8 @@ class LagPenalty {
 
   // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag
   // length/2 for -1. In the frequency domain and before squaring: the difference of squares would
-  // lose float's digits.
+  // lose float's digits. Lag 0 holds the diagonal of C, which may be as large as sqrt(n d) times
+  // everything else, so it is subtracted as the transforms rendered it.
   Sum remove_lag(ComplexSum* spectrum, int sign) const {
     Sum sum = 0;
     for (Index f = 0; f < half(); ++f) {
@@ -75,7 +80,8 @@ class LagPenalty {
     }
     const Sum lag = sum / Sum(length_);
     for (Index f = 0; f < half(); ++f) {
-      spectrum[f] -= alternating(f, sign) * lag;
+      spectrum[f] -=
+          alternating(f, sign) * lag * (sign > 0 ? 1 + Sum(power_deviation_[f]) : Sum(1));
     }
     return lag;
   }
@@ -115,7 +121,8 @@ class LagPenalty {
     }
     forward_->execute(lags_.data(), spectrum_.data());
     for (Index f = 0; f < half(); ++f) {
-      spectrum[f] = ComplexSum(spectrum_[f].real(), spectrum_[f].imag());
+      const bool real = f == 0 || 2 * f == length_;
+      spectrum[f] = ComplexSum(spectrum_[f].real(), real ? Scalar(0) : spectrum_[f].imag());
     }
     return value;
   }
@@ -137,6 +144,7 @@ class LagPenalty {
 
   Index length_;
   int exponent_;
+  const Scalar* power_deviation_;
   std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
   Buffer<Complex> spectrum_, lags_;
 };

@@ -2,7 +2,6 @@
 #define DECORR_DETAIL_MOMENTS_HPP_
 
 #include <algorithm>
-#include <utility>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/row_chunks.hpp"
@@ -23,12 +22,13 @@ class Moments {
  public:
   using Sum = Accumulator<Scalar>;
 
-  Moments(Index features, bool two_views)
+  Moments(Index features, bool two_views, int threads)
       : mean_a(Buffer<Sum>::filled(features, Sum(0))),
         squares_a(Buffer<Sum>::filled(features, Sum(0))),
         features_(features),
-        strip_a_(kTileRows * kStrip),
-        strip_b_(two_views ? kTileRows * kStrip : 0) {
+        strip_(std::min(kMostFeatures, ((features + 7) / 8 + kLine - 1) / kLine * kLine)),
+        workers_(worker_count(threads, features, strip_)),
+        tiles_(workers_, 2 * kTileRows * strip_) {
     if (two_views) {
       mean_b = Buffer<Sum>::filled(features, Sum(0));
       squares_b = Buffer<Sum>::filled(features, Sum(0));
@@ -37,23 +37,25 @@ class Moments {
     }
   }
 
-  // Accumulate: takes all rows of `a` and, for two views, of `b`.
+  // Accumulate: takes all rows of `a` and, for two views, of `b`. Strips of features are
+  // independent of each other.
   void accumulate(const InputRows<Scalar>& a, const InputRows<Scalar>* b) {
-    const Index first_count = count_;
-    for (Index column = 0; column < features_; column += kStrip) {
-      const Index width = std::min(kStrip, features_ - column);
-      count_ = first_count;
+    parallel_chunks(workers_, 0, features_, strip_, [&](int worker, Index column, Index end) {
+      Index count = count_;
       for_each_chunk(a.rows(), kTileRows, [&](Index first, Index last) {
-        const auto tile_a = a.tile(first, last - first, column, width, strip_a_.data());
+        const Index rows = last - first, width = end - column;
+        Scalar* buffer = tiles_.of(worker);
+        const auto tile_a = a.tile(first, rows, column, width, buffer);
         if (b == nullptr) {
-          merge_one(tile_a, last - first, column, width);
+          merge_one(tile_a, rows, column, width, count, mean_a, squares_a);
         } else {
-          merge_two(tile_a, b->tile(first, last - first, column, width, strip_b_.data()),
-                    last - first, column, width);
+          merge_two(tile_a, b->tile(first, rows, column, width, buffer + kTileRows * strip_), rows,
+                    column, width, count);
         }
-        count_ += last - first;
+        count += rows;
       });
-    }
+    });
+    count_ += a.rows();
   }
 
   Index count() const { return count_; }
@@ -66,35 +68,40 @@ class Moments {
 
  private:
   // Accumulators of a strip of features stay in the first-level cache; bound by the bytes read.
-  static constexpr Index kStrip = 512;
+  static constexpr Index kMostFeatures = 512;
+  static constexpr Index kLine = static_cast<Index>(workspace_alignment / sizeof(Scalar));
 
   // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean;
   // tiles are merged by Chan, Golub and LeVeque's formula (The American Statistician 37, 1983,
   // 242-247).
-  void merge_one(Tile<const Scalar> a, Index rows, Index column, Index width) {
-    Scalar sum[kStrip] = {}, squares[kStrip] = {};
-    const Scalar* shift = a.row(0);
+  void merge_one(const Tile<const Scalar>& tile, Index rows, Index column, Index width, Index count,
+                 Buffer<Sum>& mean, Buffer<Sum>& total_squares) {
+    Scalar sum[kMostFeatures] = {}, squares[kMostFeatures] = {};
+    const Scalar* shift = tile.row(0);
     for (Index k = 1; k < rows; ++k) {
-      const Scalar* x = a.row(k);
+      const Scalar* x = tile.row(k);
       for (Index j = 0; j < width; ++j) {
         const Scalar value = x[j] - shift[j];
         sum[j] += value;
         squares[j] += value * value;
       }
     }
-    const Sum size = static_cast<Sum>(rows), before = static_cast<Sum>(count_);
+    const Sum size = static_cast<Sum>(rows), before = static_cast<Sum>(count);
+    const Sum joint = before * size / (before + size), share = size / (before + size);
+    Sum* mean_of = mean.data() + column;
+    Sum* squares_of = total_squares.data() + column;
     for (Index j = 0; j < width; ++j) {
       const Sum offset = Sum(sum[j]) / size;
-      const Sum delta = (Sum(shift[j]) + offset) - mean_a[column + j];
-      squares_a[column + j] += Sum(squares[j]) - offset * Sum(sum[j]) +
-                               delta * delta * (before * size / (before + size));
-      mean_a[column + j] += delta * (size / (before + size));
+      const Sum delta = (Sum(shift[j]) + offset) - mean_of[j];
+      squares_of[j] += Sum(squares[j]) - offset * Sum(sum[j]) + delta * delta * joint;
+      mean_of[j] += delta * share;
     }
   }
 
-  void merge_two(Tile<const Scalar> a, Tile<const Scalar> b, Index rows, Index column,
-                 Index width) {
-    Scalar product[kStrip] = {}, difference[kStrip] = {}, sum_a[kStrip] = {}, sum_b[kStrip] = {};
+  void merge_two(const Tile<const Scalar>& a, const Tile<const Scalar>& b, Index rows, Index column,
+                 Index width, Index count) {
+    Scalar product[kMostFeatures] = {}, difference[kMostFeatures] = {}, sum_a[kMostFeatures] = {},
+           sum_b[kMostFeatures] = {};
     const Scalar* shift_a = a.row(0);
     const Scalar* shift_b = b.row(0);
     for (Index k = 0; k < rows; ++k) {
@@ -108,7 +115,7 @@ class Moments {
         difference[j] += gap * gap;
       }
     }
-    const Sum size = static_cast<Sum>(rows), before = static_cast<Sum>(count_);
+    const Sum size = static_cast<Sum>(rows), before = static_cast<Sum>(count);
     const Sum joint = before * size / (before + size);
     for (Index j = 0; j < width; ++j) {
       const Sum offset_a = Sum(sum_a[j]) / size;
@@ -118,19 +125,14 @@ class Moments {
           Sum(product[j]) - offset_a * Sum(sum_b[j]) + delta_a * delta_b * joint;
       differences[column + j] += Sum(difference[j]);
     }
-    merge_one(a, rows, column, width);
-    swap_views();
-    merge_one(b, rows, column, width);
-    swap_views();
+    merge_one(a, rows, column, width, count, mean_a, squares_a);
+    merge_one(b, rows, column, width, count, mean_b, squares_b);
   }
 
-  void swap_views() {
-    std::swap(mean_a, mean_b);
-    std::swap(squares_a, squares_b);
-  }
-
-  Index features_, count_ = 0;
-  Buffer<Scalar> strip_a_, strip_b_;
+  Index features_, strip_;
+  int workers_;
+  PerWorker<Scalar> tiles_;
+  Index count_ = 0;
 };
 
 }  // namespace DECORR_ABI

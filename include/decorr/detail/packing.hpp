@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_PACKING_HPP_
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -21,150 +22,256 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// The rows of one view as a regularizer sees them: x'_j = s[p_j] * x^[p_j], with standardization,
-// permutation p and signs s folded into one affine map per position. What is not asked for costs
-// nothing.
+// The rows of one view as a regularizer sees them, x'_j = s_j x^_j, with standardization and signs
+// s folded into one affine map. What is not asked for costs nothing. The permutation comes later:
+// it moves both rows of a signal at once.
 template <class Scalar>
 class PreparedView {
  public:
+  using Sum = Accumulator<Scalar>;
+
   PreparedView(const InputRows<Scalar>& input, const Standardization<Scalar>& standardization,
-               const std::vector<Index>& permutation, const std::vector<std::int8_t>& signs)
+               const std::vector<std::int8_t>& signs)
       : input_(&input),
-        identity_(standardization.is_identity() && permutation.empty() && signs.empty()),
-        raw_(standardization.is_identity()),
-        permutation_(permutation.empty() ? nullptr : permutation.data()) {
-    const Index features = input.cols();
-    if (!input.direct()) {
-      tile_buffer_ = Buffer<Scalar>(kTileRows * features);
-    }
-    if (!identity_) {
-      center_ = Buffer<Scalar>(features);
-      residual_ = Buffer<Scalar>(features);
-      factor_ = Buffer<Scalar>(features);
-      for (Index j = 0; j < features; ++j) {
-        const Index source = permutation_ == nullptr ? j : permutation_[j];
-        const Scalar sign =
-            signs.empty() ? Scalar(1) : Scalar(signs[static_cast<std::size_t>(source)]);
-        center_[j] = standardization.is_identity() ? Scalar(0) : standardization.center(source);
-        residual_[j] = standardization.is_identity() ? Scalar(0) : standardization.residual(source);
-        factor_[j] =
-            sign * (standardization.is_identity() ? Scalar(1) : standardization.factor(source));
-      }
-    }
-    if (permutation_ != nullptr) {
-      // The way back gathers too: a scatter takes twice as long.
-      inverse_ = Buffer<Index>(features);
-      for (Index j = 0; j < features; ++j) {
-        inverse_[permutation_[j]] = j;
-      }
-    }
+        standardization_(&standardization),
+        signs_(signs.empty() ? nullptr : signs.data()) {
     if (!signs.empty()) {
-      sign_ = Buffer<Scalar>(features);
-      for (Index j = 0; j < features; ++j) {
-        sign_[j] = Scalar(signs[static_cast<std::size_t>(j)]);
+      factor_ = Buffer<Scalar>(input.cols());
+      for (Index j = 0; j < input.cols(); ++j) {
+        factor_[j] = Scalar(signs[static_cast<std::size_t>(j)]) * standardization.factor(j);
       }
     }
   }
 
   Index rows() const { return input_->rows(); }
   Index cols() const { return input_->cols(); }
-  bool has_signs() const { return static_cast<bool>(sign_); }
+  const InputRows<Scalar>& input() const { return *input_; }
+  bool has_signs() const { return signs_ != nullptr; }
+  Scalar sign(Index j) const { return signs_ == nullptr ? Scalar(1) : Scalar(signs_[j]); }
   // Without standardization two views may differ in scale by any factor.
-  bool is_raw() const { return raw_; }
+  bool is_raw() const { return standardization_->is_identity(); }
 
-  // At most kTileRows rows as they are stored, to be prepared one by one.
-  Tile<const Scalar> tile(Index first, Index rows) {
-    return input_->tile(first, rows, tile_buffer_.data());
-  }
-
-  // The prepared row: `row` itself where there is nothing to do, otherwise `buffer`.
-  const Scalar* prepare(const Scalar* row, Scalar* buffer) const {
-    if (identity_) {
-      return row;
+  // Prepares x, which holds features first .. first + count - 1 of a row: x itself where there is
+  // nothing to do, otherwise `buffer`.
+  const Scalar* prepare(const Scalar* x, Index first, Index count, Scalar* buffer) const {
+    if (is_raw() && signs_ == nullptr) {
+      return x;
     }
-    const Index features = cols();
-    if (permutation_ == nullptr) {
-      for (Index j = 0; j < features; ++j) {
-        buffer[j] = ((row[j] - center_[j]) - residual_[j]) * factor_[j];
-      }
-    } else {
-      for (Index j = 0; j < features; ++j) {
-        buffer[j] = ((row[permutation_[j]] - center_[j]) - residual_[j]) * factor_[j];
-      }
-    }
+    standardization_->apply(x, first, count, factor_ ? factor_.data() : nullptr, buffer);
     return buffer;
-  }
-
-  // The gradient with respect to x^ from the gradient with respect to x'.
-  void restore(const Scalar* prepared, Scalar* gradient) const {
-    const Index features = cols();
-    if (inverse_) {
-      for (Index j = 0; j < features; ++j) {
-        gradient[j] = prepared[inverse_[j]];
-      }
-    } else {
-      std::copy(prepared, prepared + features, gradient);
-    }
-    if (sign_) {
-      for (Index j = 0; j < features; ++j) {
-        gradient[j] *= sign_[j];
-      }
-    }
   }
 
  private:
   const InputRows<Scalar>* input_;
-  bool identity_, raw_;
-  const Index* permutation_;
-  Buffer<Index> inverse_;
-  Buffer<Scalar> center_, residual_, factor_, sign_, tile_buffer_;
+  const Standardization<Scalar>* standardization_;
+  const std::int8_t* signs_;
+  Buffer<Scalar> factor_;
 };
 
-// The operands of C = left^T right / samples: two views for a cross-correlation, twice the same one
-// for a covariance.
+// The operands of C = left^T right / normalizer: two views for a cross-correlation, twice the same
+// one for a covariance.
 template <class Scalar>
 struct Correlation {
-  PreparedView<Scalar>* left = nullptr;
-  PreparedView<Scalar>* right = nullptr;
+  const PreparedView<Scalar>* left = nullptr;
+  const PreparedView<Scalar>* right = nullptr;
   Accumulator<Scalar> normalizer = 1;  // m
-  // Where the gradients go; empty for a value alone.
+  // Where the gradients with respect to the prepared rows go; empty for a value alone.
   OutputRows<Scalar> left_gradient, right_gradient;
+  // Where to put sum_k G_kj x'_kj, for the gradient through the variance; null where not needed.
+  Accumulator<Scalar>* left_products = nullptr;
+  Accumulator<Scalar>* right_products = nullptr;
 
   bool is_covariance() const { return left == right; }
   bool has_gradient() const { return static_cast<bool>(left_gradient); }
   Index rows() const { return left->rows(); }
   Index cols() const { return left->cols(); }
-  // A cross-correlation packs the two views of one sample, a covariance two samples of one view.
-  Index signals(Index rows) const { return is_covariance() ? (rows + 1) / 2 : rows; }
-  Index rows_per_signal() const { return is_covariance() ? 2 : 1; }
 };
 
 // Two rows that share a complex signal, first + i second, may differ in size by many orders of
 // magnitude (raw views, or an outlier). Scaling them by powers of two to equal size costs no
 // accuracy and keeps the smaller one's.
+template <class Scalar>
 struct Balance {
-  int exponent = 0;  // first is multiplied by 2^exponent, second by 2^-exponent
+  Scalar first = 1, second = 1;  // the factors; their product is 1
 };
 
 template <class Scalar>
-Balance balance(const Scalar* first, const Scalar* second, Index features) {
+Balance<Scalar> balance(const Scalar* first, const Scalar* second, Index features) {
   Scalar largest_first = 0, largest_second = 0;
   for (Index j = 0; j < features; ++j) {
     largest_first = std::max(largest_first, std::abs(first[j]));
     largest_second = std::max(largest_second, std::abs(second[j]));
   }
-  // A row of zeros needs no room; NaN and infinities are not worth balancing.
-  constexpr int kLimit = 60;
+  constexpr int kLimit = std::numeric_limits<Scalar>::max_exponent / 2 - 4;
+  int exponent = 0;
   if (!(largest_first > 0) || !(largest_second > 0)) {
-    const bool first_only = largest_first > 0, second_only = largest_second > 0;
-    return {first_only ? -kLimit / 2 : second_only ? kLimit / 2 : 0};
+    // A row of zeros needs no room.
+    exponent = largest_first > 0 ? -kLimit / 2 : largest_second > 0 ? kLimit / 2 : 0;
+  } else if (std::isfinite(largest_first) && std::isfinite(largest_second)) {
+    exponent = (std::ilogb(largest_second) - std::ilogb(largest_first)) / 2;
   }
-  if (largest_first > std::numeric_limits<Scalar>::max() ||
-      largest_second > std::numeric_limits<Scalar>::max()) {
-    return {};
-  }
-  return {(std::ilogb(largest_second) - std::ilogb(largest_first)) / 2};
+  exponent = std::max(-kLimit, std::min(kLimit, exponent));
+  return {std::ldexp(Scalar(1), exponent), std::ldexp(Scalar(1), -exponent)};
 }
+
+// products_j += gradient_j x'_j for features first .. first + count - 1 of one row, at most kBlock.
+template <class Scalar>
+void add_products(const PreparedView<Scalar>& view, const Scalar* x, const Scalar* gradient,
+                  Index first, Index count, Scalar* products) {
+  Scalar block[kBlock];
+  const Scalar* prepared = view.prepare(x, first, count, block);
+  for (Index j = 0; j < count; ++j) {
+    products[j] += gradient[j] * prepared[j];
+  }
+}
+
+// Whether the second row of a signal is stored reversed, rev(x)_j = x_{(-j) mod d}, so that the
+// product of two spectra is the transform of a correlation.
+enum class SecondRow { as_is, reversed };
+
+// Moves pairs of prepared rows into complex signals, and pairs of derivatives back.
+template <class Scalar>
+class Packing {
+ public:
+  using Complex = std::complex<Scalar>;
+
+  // `permutation` may be empty.
+  Packing(Index features, const std::vector<Index>& permutation, SecondRow second_row)
+      : features_(features), reversed_(second_row == SecondRow::reversed) {
+    if (!permutation.empty()) {
+      permutation_ = Buffer<std::int32_t>(features);
+      for (Index j = 0; j < features; ++j) {
+        permutation_[j] = static_cast<std::int32_t>(permutation[static_cast<std::size_t>(j)]);
+      }
+    }
+  }
+
+  // Whether load() and restore() need a scratch signal.
+  bool permutes() const { return static_cast<bool>(permutation_); }
+
+  // signal_j = factor first'_{p_j} + i factor second'_{p_j}, or its imaginary part reversed. A
+  // missing second row is zero. Bound by bytes; by the latency of the gather where permuted.
+  void load(const PreparedView<Scalar>& first, const Scalar* first_row,
+            const PreparedView<Scalar>& second, const Scalar* second_row,
+            const Balance<Scalar>& factors, Complex* scratch, Complex* signal) const {
+    if (!permutes()) {
+      interleave(first, first_row, second, second_row, factors, reversed_, signal);
+      return;
+    }
+    Complex* original = reversed_ ? signal : scratch;
+    Complex* permuted = reversed_ ? scratch : signal;
+    interleave(first, first_row, second, second_row, factors, false, original);
+    for (Index j = 0; j < features_; ++j) {
+      permuted[j] = original[permutation_[j]];
+    }
+    if (reversed_) {
+      reverse_second(permuted, signal);
+    }
+  }
+
+  // Undoes load's permutation, and with it the reversal, in place.
+  void restore(Complex* signal, Complex* scratch) const {
+    if (!permutes()) {
+      return;
+    }
+    if (reversed_) {
+      reverse_second(signal, scratch);
+    } else {
+      std::copy(signal, signal + features_, scratch);
+    }
+    for (Index j = 0; j < features_; ++j) {
+      signal[permutation_[j]] = scratch[j];
+    }
+  }
+
+  // Where the second row's features of positions first .. first + count - 1 of a restored signal
+  // begin: they are as many, and run backwards where the row is still reversed. Position 0 has to
+  // come alone then.
+  Index second_column(Index first, Index count) const {
+    return still_reversed() && first > 0 ? features_ - first - count + 1 : first;
+  }
+  Index first_chunk() const { return still_reversed() ? 1 : 0; }
+
+  // Splits these positions into parts of two gradient rows. `second_row` may be null.
+  void split(const Complex* signal, Index first, Index count, const Balance<Scalar>& factors,
+             Scalar* first_row, Scalar* second_row) const {
+    const Scalar* y = reinterpret_cast<const Scalar*>(signal + first);
+    first_row += first;
+    if (second_row == nullptr) {
+      for (Index i = 0; i < count; ++i) {
+        first_row[i] = factors.first * y[2 * i];
+      }
+      return;
+    }
+    second_row += second_column(first, count);
+    if (still_reversed()) {
+      for (Index i = 0; i < count; ++i) {
+        first_row[i] = factors.first * y[2 * i];
+        second_row[count - 1 - i] = factors.second * y[2 * i + 1];
+      }
+    } else {
+      for (Index i = 0; i < count; ++i) {
+        first_row[i] = factors.first * y[2 * i];
+        second_row[i] = factors.second * y[2 * i + 1];
+      }
+    }
+  }
+
+ private:
+  void interleave(const PreparedView<Scalar>& first, const Scalar* first_row,
+                  const PreparedView<Scalar>& second, const Scalar* second_row,
+                  const Balance<Scalar>& factors, bool reversed, Complex* signal) const {
+    Scalar first_block[kBlock], second_block[kBlock];
+    Scalar* z = reinterpret_cast<Scalar*>(signal);
+    const Index start = reversed ? 1 : 0;  // feature 0 is its own mirror image
+    for (Index j = 0; j < start; ++j) {
+      z[0] = factors.first * *first.prepare(first_row, 0, 1, first_block);
+      z[1] = factors.second * *second.prepare(second_row, 0, 1, second_block);
+    }
+    for (Index j = start; j < features_; j += kBlock) {
+      const Index count = std::min(kBlock, features_ - j);
+      const Scalar* u = first.prepare(first_row + j, j, count, first_block);
+      Scalar* to = z + 2 * j;
+      if (second_row == nullptr) {
+        for (Index i = 0; i < count; ++i) {
+          to[2 * i] = factors.first * u[i];
+          to[2 * i + 1] = 0;
+        }
+      } else if (reversed) {
+        const Index column = features_ - j - count + 1;
+        const Scalar* v = second.prepare(second_row + column, column, count, second_block);
+        for (Index i = 0; i < count; ++i) {
+          to[2 * i] = factors.first * u[i];
+          to[2 * i + 1] = factors.second * v[count - 1 - i];
+        }
+      } else {
+        const Scalar* v = second.prepare(second_row + j, j, count, second_block);
+        for (Index i = 0; i < count; ++i) {
+          to[2 * i] = factors.first * u[i];
+          to[2 * i + 1] = factors.second * v[i];
+        }
+      }
+    }
+  }
+
+  // restore() undoes the reversal together with a permutation.
+  bool still_reversed() const { return reversed_ && !permutes(); }
+
+  void reverse_second(const Complex* from, Complex* to) const {
+    const Scalar* x = reinterpret_cast<const Scalar*>(from);
+    Scalar* y = reinterpret_cast<Scalar*>(to);
+    y[0] = x[0];
+    y[1] = x[1];
+    for (Index j = 1; j < features_; ++j) {
+      y[2 * j] = x[2 * j];
+      y[2 * j + 1] = x[2 * (features_ - j) + 1];
+    }
+  }
+
+  Index features_ = 0;
+  bool reversed_ = false;
+  Buffer<std::int32_t> permutation_;
+};
 
 }  // namespace DECORR_ABI
 }  // namespace detail

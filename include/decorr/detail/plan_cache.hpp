@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_PLAN_CACHE_HPP_
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <array>
 #include <complex>
 #include <cstddef>
@@ -9,11 +10,13 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "decorr/detail/fftw.hpp"
+#include "decorr/detail/scalars.hpp"
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
 
@@ -59,6 +62,14 @@ class TransformPlan {
     Fftw<Scalar>::execute(plan_, const_cast<std::complex<Scalar>*>(in), out);
   }
 
+  // How much more power than on average a forward transform of this plan gives to frequencies
+  // f = 0 .. length/2 of white noise, relative to the average. Zero in exact arithmetic; rounded
+  // twiddle factors make it a few units in the last place, the same for every signal, so that it
+  // does not average out over a batch.
+  const Scalar* power_deviation() const {
+    return static_cast<const Scalar*>(power_deviation_.data());
+  }
+
  private:
   friend std::shared_ptr<const TransformPlan> transform_plan<Scalar>(Eigen::Index, Eigen::Index,
                                                                      Direction, Planning);
@@ -79,11 +90,46 @@ class TransformPlan {
                                std::to_string(length_) + " of " + std::to_string(sizeof(Scalar)) +
                                "-byte reals");
     }
+    if (direction == Direction::forward) {
+      measure_power(static_cast<std::complex<Scalar>*>(in.data()),
+                    static_cast<std::complex<Scalar>*>(out.data()));
+    }
+  }
+
+  // From unit impulses, whose spectra have modulus 1 everywhere.
+  void measure_power(std::complex<Scalar>* in, std::complex<Scalar>* out) {
+    using Sum = Accumulator<Scalar>;
+    const Eigen::Index length = length_, half = length / 2 + 1;
+    // All of them for short transforms; for long ones a sample tells nearly as much.
+    const Eigen::Index impulses =
+        std::min(length, std::max(Eigen::Index{64}, (Eigen::Index{1} << 18) / length));
+    const WorkspaceBlock sums(array_bytes(length, sizeof(Sum)));
+    Sum* power = static_cast<Sum*>(sums.data());
+    std::fill_n(power, length, Sum(0));
+    std::fill_n(in, length * count_, std::complex<Scalar>(0));
+    for (Eigen::Index i = 0; i < impulses; ++i) {
+      std::complex<Scalar>& impulse = in[i * length / impulses];
+      impulse = Scalar(1);
+      execute(in, out);
+      impulse = Scalar(0);
+      for (Eigen::Index f = 0; f < length; ++f) {
+        power[f] +=
+            Sum(out[f].real()) * Sum(out[f].real()) + Sum(out[f].imag()) * Sum(out[f].imag());
+      }
+    }
+    const Sum average = std::accumulate(power, power + length, Sum(0)) / Sum(length);
+    power_deviation_ = WorkspaceBlock(array_bytes(half, sizeof(Scalar)));
+    Scalar* deviation = static_cast<Scalar*>(power_deviation_.data());
+    for (Eigen::Index f = 0; f < half; ++f) {
+      const Eigen::Index mirrored = f == 0 ? 0 : length - f;
+      deviation[f] = static_cast<Scalar>((power[f] + power[mirrored]) / (2 * average) - 1);
+    }
   }
 
   int length_;
   int count_;
   typename Fftw<Scalar>::Plan plan_ = nullptr;
+  WorkspaceBlock power_deviation_;
 };
 
 struct PlanKey {

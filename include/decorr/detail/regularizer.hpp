@@ -11,12 +11,11 @@
 #include "decorr/detail/grouped.hpp"
 #include "decorr/detail/packing.hpp"
 #include "decorr/detail/relaxed.hpp"
-#include "decorr/detail/row_chunks.hpp"
 #include "decorr/options.hpp"
 
 // Phases 2 and 3, whichever the regularizer. Each form takes rows (accumulate), gives the value of
-// all of them (finish), and gives rows' gradient (gradient); a loss does not know which form it
-// has.
+// all of them (finish), and gives rows' gradient (gradient), each on as many threads as it was told
+// to; a loss does not know which form it has.
 
 namespace decorr {
 namespace detail {
@@ -28,12 +27,9 @@ class RelaxedRegularizer {
   using Sum = Accumulator<Scalar>;
 
   RelaxedRegularizer(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                     CovarianceScaling scaling, Planning planning)
-      : form_(make_form(correlation, relaxed, scaling, planning)) {}
+                     CovarianceScaling scaling, const Execution& execution)
+      : form_(make_form(correlation, relaxed, scaling, execution)) {}
 
-  Index chunk_rows() const {
-    return std::visit([](const auto& form) { return form.chunk_rows(); }, form_);
-  }
   void accumulate(Index first, Index last) {
     std::visit([=](auto& form) { form.accumulate(first, last); }, form_);
   }
@@ -48,13 +44,13 @@ class RelaxedRegularizer {
   using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>>;
 
   static Form make_form(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                        CovarianceScaling scaling, Planning planning) {
+                        CovarianceScaling scaling, const Execution& execution) {
     if (relaxed.block_size == 0 || relaxed.block_size == correlation.cols()) {
-      return Form(std::in_place_type<UngroupedRelaxed<Scalar>>, correlation, relaxed.exponent,
-                  scaling, planning);
+      return Form(std::in_place_type<UngroupedRelaxed<Scalar>>, correlation, relaxed, scaling,
+                  execution);
     }
-    return Form(std::in_place_type<GroupedRelaxed<Scalar>>, correlation, relaxed.block_size,
-                relaxed.exponent, scaling, planning);
+    return Form(std::in_place_type<GroupedRelaxed<Scalar>>, correlation, relaxed, scaling,
+                execution);
   }
 
   Form form_;
@@ -66,12 +62,12 @@ template <class Scalar>
 RelaxedRegularizer<Scalar> make_regularizer(const Relaxed& relaxed,
                                             const Correlation<Scalar>& correlation,
                                             CovarianceScaling scaling, const Execution& execution) {
-  return {correlation, relaxed, scaling, execution.planning};
+  return {correlation, relaxed, scaling, execution};
 }
 template <class Scalar>
 ExactRegularizer<Scalar> make_regularizer(ExactRoute route, const Correlation<Scalar>& correlation,
-                                          CovarianceScaling scaling, const Execution&) {
-  return {correlation, scaling, route};
+                                          CovarianceScaling scaling, const Execution& execution) {
+  return {correlation, scaling, route, execution};
 }
 template <class Scalar>
 ExactRegularizer<Scalar> make_regularizer(Exact, const Correlation<Scalar>& correlation,
@@ -86,28 +82,12 @@ template <class Scalar>
 PreparedView<Scalar> make_view(const Relaxed& relaxed, ViewName name,
                                const InputRows<Scalar>& input,
                                const Standardization<Scalar>& standardization) {
-  return {input, standardization, relaxed.permutation,
-          name == ViewName::a ? relaxed.signs_a : relaxed.signs_b};
+  return {input, standardization, name == ViewName::a ? relaxed.signs_a : relaxed.signs_b};
 }
 template <class Scalar, class ExactLike>
 PreparedView<Scalar> make_view(const ExactLike&, ViewName, const InputRows<Scalar>& input,
                                const Standardization<Scalar>& standardization) {
-  return {input, standardization, std::vector<Index>(), std::vector<std::int8_t>()};
-}
-
-// Phase 2 over a whole matrix: the value of R.
-template <class Regularizer, class Sum>
-Sum correlate(Regularizer& regularizer, Index rows, Sum gradient_weight) {
-  for_each_chunk(rows, regularizer.chunk_rows(),
-                 [&](Index first, Index last) { regularizer.accumulate(first, last); });
-  return regularizer.finish(gradient_weight);
-}
-
-// Phase 3 over a whole matrix: the gradient with respect to the standardized rows.
-template <class Regularizer>
-void differentiate(Regularizer& regularizer, Index rows) {
-  for_each_chunk(rows, regularizer.chunk_rows(),
-                 [&](Index first, Index last) { regularizer.gradient(first, last); });
+  return {input, standardization, std::vector<std::int8_t>()};
 }
 
 }  // namespace DECORR_ABI

@@ -3,56 +3,104 @@
 
 #include <algorithm>
 
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/workspace.hpp"
+
+// Work in chunks, on one thread or several. Chunks depend on the sizes alone and are merged in
+// order, so a result never depends on the number of threads.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// Calls body(first, last) for consecutive chunks of rows. Chunks depend on the sizes alone and come
-// in order, so a result never depends on how the work is carried out.
+// Calls body(first, last) for consecutive chunks of 0 .. size - 1.
 template <class Body>
-void for_each_chunk(Index rows, Index chunk_rows, Body&& body) {
-  for (Index first = 0; first < rows; first += chunk_rows) {
-    body(first, std::min(rows, first + chunk_rows));
+void for_each_chunk(Index size, Index chunk, Body&& body) {
+  for (Index first = 0; first < size; first += chunk) {
+    body(first, std::min(size, first + chunk));
   }
 }
 
-// Sums over the rows of a batch: a few rows in Scalar, their partial sums in Accumulator<Scalar>.
-template <class Scalar>
-class RowSums {
+// How many workers parallel_chunks will have at the most: what a caller needs workspaces for.
+inline int worker_count([[maybe_unused]] int threads, [[maybe_unused]] Index size,
+                        [[maybe_unused]] Index chunk) {
+#if defined(_OPENMP)
+  const Index chunks = (size + chunk - 1) / chunk;
+  return static_cast<int>(std::max(Index{1}, std::min(Index{threads}, chunks)));
+#else
+  return 1;
+#endif
+}
+
+// Calls body(worker, first, last) for the chunks of first .. last - 1, each on one of `workers`
+// threads, and after each of them merge(worker), one at a time and in the chunks' order. Neither
+// may throw.
+template <class Body, class Merge>
+void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
+                     const Body& body, const Merge& merge) {
+  const Index chunks = (last - first + chunk - 1) / chunk;
+  const auto run = [&](int worker, Index i) {
+    body(worker, first + i * chunk, std::min(last, first + (i + 1) * chunk));
+  };
+#if defined(_OPENMP)
+  if (workers > 1) {
+#pragma omp parallel for ordered schedule(static, 1) num_threads(workers)
+    for (Index i = 0; i < chunks; ++i) {
+      const int worker = omp_get_thread_num();
+      run(worker, i);
+#pragma omp ordered
+      merge(worker);
+    }
+    return;
+  }
+#endif
+  for (Index i = 0; i < chunks; ++i) {
+    run(0, i);
+    merge(0);
+  }
+}
+
+// The same where every chunk writes what is its own.
+template <class Body>
+void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
+                     const Body& body) {
+  const Index chunks = (last - first + chunk - 1) / chunk;
+  const auto run = [&](int worker, Index i) {
+    body(worker, first + i * chunk, std::min(last, first + (i + 1) * chunk));
+  };
+#if defined(_OPENMP)
+  if (workers > 1) {
+#pragma omp parallel for schedule(static, 1) num_threads(workers)
+    for (Index i = 0; i < chunks; ++i) {
+      run(omp_get_thread_num(), i);
+    }
+    return;
+  }
+#endif
+  for (Index i = 0; i < chunks; ++i) {
+    run(0, i);
+  }
+}
+
+// One array of T for each worker, each on a 64-byte boundary.
+template <class T>
+class PerWorker {
  public:
-  using Sum = Accumulator<Scalar>;
-  // Rounding errors of so many additions stay below those of the terms themselves.
-  static constexpr Index kPartialRows = 64;
-
-  RowSums() = default;
-  explicit RowSums(Index width)
-      : partial_(Buffer<Scalar>::filled(width, Scalar(0))),
-        total_(Buffer<Sum>::filled(width, Sum(0))) {}
-
-  // Where to add the next row's terms; call advance() after each row and finish() after the last.
-  Scalar* partial() { return partial_.data(); }
-  void advance() {
-    if (++pending_ == kPartialRows) {
-      finish();
-    }
-  }
-  void finish() {
-    pending_ = 0;
-    for (Index i = 0; i < total_.size(); ++i) {
-      total_[i] += Sum(partial_[i]);
-      partial_[i] = Scalar(0);
-    }
-  }
-  const Sum* total() const { return total_.data(); }
+  PerWorker() = default;
+  PerWorker(int workers, Index size) : stride_(padded(size)), all_(stride_ * workers) {}
+  T* of(int worker) { return all_.data() + worker * stride_; }
 
  private:
-  Buffer<Scalar> partial_;
-  Buffer<Sum> total_;
-  Index pending_ = 0;
+  static constexpr Index kLine = static_cast<Index>(workspace_alignment / sizeof(T));
+  static Index padded(Index size) { return (size + kLine - 1) / kLine * kLine; }
+
+  Index stride_ = 0;
+  Buffer<T> all_;
 };
 
 }  // namespace DECORR_ABI

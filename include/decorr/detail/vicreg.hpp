@@ -21,62 +21,63 @@ struct VicregTerms {
   Sum invariance = 0, variance = 0, covariance = 0;
 };
 
-// The variance and covariance terms of one view, and its gradient: all of VCReg, and either half of
-// VICReg.
+// The variance and covariance terms of one view, and its part of the gradient: all of VCReg, and
+// either half of VICReg.
 template <class Scalar, class Regularizer>
 class VarianceCovariance {
  public:
   using Sum = Accumulator<Scalar>;
-  using View = typename ViewGradient<Scalar>::View;
 
-  // `other` and the weight of the mean squared difference are those of the invariance term, if
-  // there is one.
+  // `squares` are the sums of squared deviations from the means.
   VarianceCovariance(const InputRows<Scalar>& input, ViewName name, const Buffer<Sum>& means,
-                     const Buffer<Sum>& squares, const OutputRows<Scalar>& gradient,
-                     const InputRows<Scalar>* other, const VicregOptions& options,
-                     const Regularizer& regularizer, const Execution& execution)
+                     Buffer<Sum>& squares, const OutputRows<Scalar>& gradient,
+                     const VicregOptions& options, const Regularizer& regularizer,
+                     const Execution& execution)
       : options_(options),
+        name_(name),
         rows_(input.rows()),
         features_(input.cols()),
-        squares_(&squares),
-        standardization_(means, nullptr),
+        deviations_(&take_roots(squares)),
+        standardization_(means, squares, false),
         prepared_(make_view(regularizer, name, input, standardization_)),
         form_(make_regularizer(regularizer, correlation(gradient), options.covariance_scaling,
                                execution)) {
     if (gradient) {
-      gradient_.emplace(View{&input, &standardization_}, View{other, nullptr},
-                        other == nullptr ? OtherTerm::none : OtherTerm::difference, gradient);
+      gradient_.emplace(input, standardization_, gradient);
     }
   }
   // The form points to prepared_.
   VarianceCovariance(const VarianceCovariance&) = delete;
   VarianceCovariance& operator=(const VarianceCovariance&) = delete;
 
-  // Adds this view's terms, `variance_weight` being that of V_view; leaves its gradient in place.
+  // What is left for the final pass; only with a gradient.
+  const ViewGradient<Scalar>& gradient() const { return *gradient_; }
+
+  // Adds this view's terms, `variance_weight` being that of V_view; leaves the covariance's
+  // gradient in place and sets the final pass's coefficients.
   void run(Sum variance_weight, VicregTerms<Sum>& terms) {
-    const Sum gamma = static_cast<Sum>(options_.gamma),
-              epsilon = static_cast<Sum>(options_.epsilon);
+    const Sum gamma = static_cast<Sum>(options_.gamma);
     const Sum d = static_cast<Sum>(features_), degrees = static_cast<Sum>(rows_ - 1);
     const Sum covariance_weight =
         static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
         (options_.covariance_scaling == CovarianceScaling::per_dimension ? d : Sum(1));
-    terms.covariance += covariance_weight * correlate(form_, rows_, covariance_weight);
+    form_.accumulate(0, rows_);
+    terms.covariance += covariance_weight * form_.finish(covariance_weight);
     if (gradient_) {
-      differentiate(form_, rows_);
+      form_.gradient(0, rows_);
     }
     // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for one view and the opposite
     // for the other.
     const Sum invariance_slope = static_cast<Sum>(options_.scale) *
                                  static_cast<Sum>(options_.invariance) * 2 /
-                                 (static_cast<Sum>(rows_) * d);
+                                 (static_cast<Sum>(rows_) * d) * (name_ == ViewName::a ? 1 : -1);
     for (Index j = 0; j < features_; ++j) {
-      const Sum deviation = std::sqrt((*squares_)[j] / degrees + epsilon);
-      const Sum gap = gamma - deviation;
+      const Sum deviation = (*deviations_)[j], gap = gamma - deviation;
       // Not std::max(0, gap): a NaN is to stay one.
       const bool inactive = gap <= 0;
       terms.variance += inactive ? Sum(0) : variance_weight * gap / d;
       if (gradient_) {
-        gradient_->regularizer[j] = Scalar(1);
+        gradient_->regularizer[j] = prepared_.sign(j);
         gradient_->own[j] =
             inactive ? Scalar(0)
                      : static_cast<Scalar>(-variance_weight / (d * degrees) *
@@ -84,15 +85,21 @@ class VarianceCovariance {
         gradient_->other[j] = static_cast<Scalar>(invariance_slope);
       }
     }
-    if (gradient_) {
-      gradient_->finish();
-    }
   }
 
  private:
   using Form = decltype(make_regularizer(
       std::declval<const Regularizer&>(), std::declval<Correlation<Scalar>>(),
       CovarianceScaling::per_dimension, std::declval<Execution>()));
+
+  // sqrt(var + epsilon), unbiased, in place.
+  Buffer<Sum>& take_roots(Buffer<Sum>& squares) const {
+    for (Index j = 0; j < features_; ++j) {
+      squares[j] =
+          std::sqrt(squares[j] / static_cast<Sum>(rows_ - 1) + static_cast<Sum>(options_.epsilon));
+    }
+    return squares;
+  }
 
   Correlation<Scalar> correlation(const OutputRows<Scalar>& gradient) {
     Correlation<Scalar> correlation;
@@ -103,8 +110,9 @@ class VarianceCovariance {
   }
 
   VicregOptions options_;
+  ViewName name_;
   Index rows_, features_;
-  const Buffer<Sum>* squares_;
+  const Buffer<Sum>* deviations_;
   Standardization<Scalar> standardization_;  // centring only
   PreparedView<Scalar> prepared_;
   Form form_;
@@ -119,12 +127,17 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
                                         const Regularizer& regularizer,
                                         const Execution& execution) {
   using Sum = Accumulator<Scalar>;
-  Moments<Scalar> moments(a.cols(), true);
+  Moments<Scalar> moments(a.cols(), true, execution.threads);
   moments.accumulate(a, &b);
   VarianceCovariance<Scalar, Regularizer> half_a(a, ViewName::a, moments.mean_a, moments.squares_a,
-                                                 grad_a, &b, options, regularizer, execution);
+                                                 grad_a, options, regularizer, execution);
   VarianceCovariance<Scalar, Regularizer> half_b(b, ViewName::b, moments.mean_b, moments.squares_b,
-                                                 grad_b, &a, options, regularizer, execution);
+                                                 grad_b, options, regularizer, execution);
+  std::optional<FinalPass<Scalar>> final_pass;
+  if (grad_a) {
+    final_pass.emplace(half_a.gradient(), &half_b.gradient(), OtherTerm::difference,
+                       execution.threads);
+  }
 
   // From here on nothing of the library's own can fail, so the outputs may be written.
   VicregTerms<Sum> terms;
@@ -139,6 +152,9 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
       scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
   half_a.run(variance_weight, terms);
   half_b.run(variance_weight, terms);
+  if (final_pass) {
+    final_pass->run();
+  }
   return terms;
 }
 
@@ -149,12 +165,19 @@ VicregTerms<Accumulator<Scalar>> variance_covariance(const InputRows<Scalar>& z,
                                                      const Regularizer& regularizer,
                                                      const Execution& execution) {
   using Sum = Accumulator<Scalar>;
-  Moments<Scalar> moments(z.cols(), false);
+  Moments<Scalar> moments(z.cols(), false, execution.threads);
   moments.accumulate(z, nullptr);
   VarianceCovariance<Scalar, Regularizer> view(z, ViewName::a, moments.mean_a, moments.squares_a,
-                                               grad, nullptr, options, regularizer, execution);
+                                               grad, options, regularizer, execution);
+  std::optional<FinalPass<Scalar>> final_pass;
+  if (grad) {
+    final_pass.emplace(view.gradient(), nullptr, OtherTerm::none, execution.threads);
+  }
   VicregTerms<Sum> terms;
   view.run(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance), terms);
+  if (final_pass) {
+    final_pass->run();
+  }
   return terms;
 }
 

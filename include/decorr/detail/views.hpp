@@ -19,6 +19,10 @@ inline namespace DECORR_ABI {
 // column.
 inline constexpr Index kTileRows = 16;
 
+// Features are handled this many at a time, so that what belongs to a feature (its mean, its sum)
+// is read once for several rows and stays in the first-level cache.
+inline constexpr Index kBlock = 512;
+
 // Consecutive rows, each contiguous.
 template <class Scalar>
 struct Tile {
@@ -108,27 +112,45 @@ class OutputRows {
 
   // Rows to be overwritten; store() puts them in place.
   Tile<Scalar> tile(Index first_row, Scalar* buffer) const {
-    if (direct()) {
-      return {data_ + first_row * row_stride_, row_stride_};
-    }
-    return {buffer, cols_};
+    return tile(first_row, 0, cols_, buffer);
   }
-  Tile<Scalar> load(Index first_row, Index rows, Scalar* buffer) const {
-    if (!direct()) {
-      copy_strided(start(first_row), row_stride_, col_stride_, buffer, cols_, Index{1}, rows,
-                   cols_);
-    }
-    return tile(first_row, buffer);
+  void store(Index first_row, Index rows, const Tile<Scalar>& tile) const {
+    store(first_row, rows, 0, cols_, tile);
   }
-  void store(Index first_row, Index rows, Tile<Scalar> tile) const {
+
+  // The same for some of their columns; load() reads what is there.
+  Tile<Scalar> load(Index first_row, Index rows, Index first_col, Index cols,
+                    Scalar* buffer) const {
     if (!direct()) {
-      copy_strided(tile.data, tile.stride, Index{1}, start(first_row), row_stride_, col_stride_,
-                   rows, cols_);
+      copy_strided(start(first_row, first_col), row_stride_, col_stride_, buffer, cols, Index{1},
+                   rows, cols);
     }
+    return tile(first_row, first_col, cols, buffer);
+  }
+  void store(Index first_row, Index rows, Index first_col, Index cols,
+             const Tile<Scalar>& tile) const {
+    if (!direct()) {
+      copy_strided(tile.data, tile.stride, Index{1}, start(first_row, first_col), row_stride_,
+                   col_stride_, rows, cols);
+    }
+  }
+  // Puts rows in place that were not written where tile() said.
+  void copy(Index first_row, Index rows, Index first_col, Index cols,
+            const Tile<Scalar>& tile) const {
+    copy_strided(tile.data, tile.stride, Index{1}, start(first_row, first_col), row_stride_,
+                 col_stride_, rows, cols);
   }
 
  private:
-  Scalar* start(Index first_row) const { return data_ + first_row * row_stride_; }
+  Scalar* start(Index first_row, Index first_col) const {
+    return data_ + first_row * row_stride_ + first_col * col_stride_;
+  }
+  Tile<Scalar> tile(Index first_row, Index first_col, Index cols, Scalar* buffer) const {
+    if (direct()) {
+      return {start(first_row, first_col), row_stride_};
+    }
+    return {buffer, cols};
+  }
 
   Scalar* data_ = nullptr;
   Index rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;

@@ -1,0 +1,304 @@
+#ifndef DECORR_DETAIL_PACKED_TRANSFORMS_HPP_
+#define DECORR_DETAIL_PACKED_TRANSFORMS_HPP_
+
+#include <algorithm>
+#include <complex>
+#include <memory>
+#include <utility>
+
+#include "decorr/detail/abi.hpp"
+#include "decorr/detail/packing.hpp"
+#include "decorr/detail/plan_cache.hpp"
+#include "decorr/detail/row_chunks.hpp"
+#include "decorr/detail/scalars.hpp"
+#include "decorr/detail/views.hpp"
+#include "decorr/detail/workspace.hpp"
+#include "decorr/options.hpp"
+
+// The forward and backward transforms of every relaxed form: rows to spectra, and derivatives of
+// spectra to gradient rows. One complex signal holds both views of a sample, or two samples of one
+// view; it is transformed block by block (docs/mathematics.md, packed transform).
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// Memory: O(d) a thread where the matrices' rows are contiguous, and tiles of kTileRows rows where
+// they are not.
+template <class Scalar>
+class PackedTransforms {
+ public:
+  using Sum = Accumulator<Scalar>;
+  using Complex = std::complex<Scalar>;
+
+  // A few signals of one tile of rows. Signal i holds row i of either view, or rows 2 i and 2 i + 1
+  // of one.
+  struct Batch {
+    int worker;
+    Index first_row, rows;  // of the tile
+    Index begin, end;       // signals
+    Tile<const Scalar> left, right;
+    Tile<Scalar> left_gradient, right_gradient;
+  };
+
+  PackedTransforms(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
+                   SecondRow second_row, const Execution& execution)
+      : correlation_(correlation),
+        features_(correlation.cols()),
+        width_(relaxed.block_size == 0 ? features_ : relaxed.block_size),
+        groups_((features_ + width_ - 1) / width_),
+        workers_(worker_count(execution.threads, correlation.rows(), kTileRows)),
+        // Spectra of padded blocks are longer than the two gradient rows.
+        keeps_spectra_(correlation.has_gradient() && size() == features_ &&
+                       correlation.left_gradient.direct() &&
+                       (correlation.is_covariance() || correlation.right_gradient.direct())),
+        batch_(std::max(Index{1}, std::min(kTileRows, kBatchScalars / (2 * size())))),
+        packing_(features_, relaxed.permutation, second_row),
+        forward_(transform_plan<Scalar>(width_, groups_, Direction::forward, execution.planning)),
+        signal_(workers_, size()),
+        transformed_(workers_, batch_ * padded_size()),
+        scratch_(workers_, packing_.permutes() ? features_ : 0),
+        left_input_(workers_, tile_size(correlation.left->input().direct())),
+        right_input_(workers_, correlation.is_covariance()
+                                   ? 0
+                                   : tile_size(correlation.right->input().direct())) {
+    if (!correlation.is_covariance() && correlation.left->is_raw()) {
+      balances_ = Buffer<Balance<Scalar>>(correlation.rows());
+    }
+    if (correlation.has_gradient()) {
+      backward_ = transform_plan<Scalar>(width_, groups_, Direction::backward, execution.planning);
+      tail_ = Buffer<Scalar>(2 * features_);
+      left_output_ = PerWorker<Scalar>(workers_, tile_size(correlation.left_gradient.direct()));
+      right_output_ = PerWorker<Scalar>(
+          workers_,
+          correlation.is_covariance() ? 0 : tile_size(correlation.right_gradient.direct()));
+    }
+    if (has_products()) {
+      products_ = PerWorker<Sum>(workers_, 2 * features_);
+    }
+  }
+
+  const Correlation<Scalar>& correlation() const { return correlation_; }
+  Index features() const { return features_; }
+  Index width() const { return width_; }
+  Index groups() const { return groups_; }
+  Index size() const { return width_ * groups_; }  // of a signal
+  int workers() const { return workers_; }
+  const TransformPlan<Scalar>& forward_plan() const { return *forward_; }
+
+  // Calls body(batch) for the signals of some rows, batch by batch. `first` is even for a
+  // covariance.
+  template <class Body>
+  void for_each_batch(int worker, Index first, Index last, const Body& body) {
+    for_each_tile(worker, first, last, [&](Batch& tile) { for_each_batch(tile, body); });
+  }
+
+  // Rows to spectrum. Where two gradient rows can hold it, it is kept there for the backward pass:
+  // in those that the signal will own.
+  Complex* transform(const Batch& batch, Index signal) {
+    Complex* packed = signal_.of(batch.worker);
+    Complex* scratch = scratch_.of(batch.worker);
+    if (correlation_.is_covariance()) {
+      // x_1 + i x_2; a missing second sample is zero.
+      const Index row = 2 * signal;
+      packing_.load(*correlation_.left, batch.left.row(row), *correlation_.left,
+                    row + 1 < batch.rows ? batch.left.row(row + 1) : nullptr, Balance<Scalar>(),
+                    scratch, packed);
+    } else {
+      // b + i a, or b + i rev(a).
+      const Scalar* a = batch.left.row(signal);
+      const Scalar* b = batch.right.row(signal);
+      Balance<Scalar> factors;
+      if (balances_) {
+        factors = balances_[batch.first_row + signal] = balance(b, a, features_);
+      }
+      packing_.load(*correlation_.right, b, *correlation_.left, a, factors, scratch, packed);
+    }
+    std::fill(packed + features_, packed + size(), Complex(0));
+    Complex* z = spectrum(batch, signal);
+    forward_->execute(packed, z);
+    if (keeps_spectra_) {
+      const auto [head, rest] = signal_rows(batch, signal);
+      const Scalar* scalars = reinterpret_cast<const Scalar*>(z);
+      std::copy(scalars, scalars + features_, head);
+      std::copy(scalars + features_, scalars + 2 * features_, rest);
+    }
+    return z;
+  }
+
+  // The same spectrum once more, kept or transformed again.
+  Complex* recall(const Batch& batch, Index signal) {
+    if (!keeps_spectra_) {
+      return transform(batch, signal);
+    }
+    Complex* z = spectrum(batch, signal);
+    const auto [head, rest] = signal_rows(batch, signal);
+    Scalar* scalars = reinterpret_cast<Scalar*>(z);
+    std::copy(head, head + features_, scalars);
+    std::copy(rest, rest + features_, scalars + features_);
+    return z;
+  }
+
+  // What transform() or recall() last gave for this signal of the batch.
+  Complex* spectrum(const Batch& batch, Index signal) {
+    return transformed_.of(batch.worker) + (signal - batch.begin) * padded_size();
+  }
+
+  // What the rows of a cross-correlation's signal were multiplied by: first is b's factor, second
+  // is a's.
+  Balance<Scalar> balance_of(const Batch& batch, Index signal) const {
+    return balances_ ? balances_[batch.first_row + signal] : Balance<Scalar>();
+  }
+
+  // Derivatives to gradient rows: fill(batch, signal, y) writes the spectrum of a signal's
+  // derivative to y. For a cross-correlation Re y becomes the left view's gradient, and Im y the
+  // right one's.
+  template <class Fill>
+  void backward(int worker, Index first, Index last, const Fill& fill) {
+    for_each_tile(worker, first, last, [&](Batch& tile) {
+      for_each_batch(tile, [&](const Batch& batch) {
+        for (Index signal = batch.begin; signal < batch.end; ++signal) {
+          fill(batch, signal, signal_.of(worker));
+          backward_->execute(signal_.of(worker), spectrum(batch, signal));
+          packing_.restore(spectrum(batch, signal), scratch_.of(worker));
+        }
+        const Index start = packing_.first_chunk();
+        if (start > 0) {
+          split(batch, 0, start);
+        }
+        for_each_chunk(features_ - start, kBlock,
+                       [&](Index begin, Index end) { split(batch, start + begin, end - begin); });
+      });
+      correlation_.left_gradient.store(tile.first_row, tile.rows, tile.left_gradient);
+      if (!correlation_.is_covariance()) {
+        correlation_.right_gradient.store(tile.first_row, tile.rows, tile.right_gradient);
+      }
+    });
+  }
+
+  // Before and after a chunk of rows goes backward: its sums of products.
+  void clear_products(int worker) {
+    if (has_products()) {
+      std::fill_n(products_.of(worker), 2 * features_, Sum(0));
+    }
+  }
+  void merge_products(int worker) {
+    if (has_products()) {
+      const Sum* products = products_.of(worker);
+      for (Index j = 0; j < features_; ++j) {
+        correlation_.left_products[j] += products[j];
+        correlation_.right_products[j] += products[features_ + j];
+      }
+    }
+  }
+
+ private:
+  // So many scalars of transformed signals stay in the second-level cache.
+  static constexpr Index kBatchScalars = Index{1} << 16;
+
+  bool has_products() const { return correlation_.left_products != nullptr; }
+  Index tile_size(bool direct) const { return direct ? 0 : kTileRows * features_; }
+  // Transforms start on 64-byte boundaries.
+  Index padded_size() const {
+    constexpr Index line = static_cast<Index>(workspace_alignment / sizeof(Scalar));
+    return (size() + line - 1) / line * line;
+  }
+
+  template <class Body>
+  void for_each_tile(int worker, Index first, Index last, const Body& body) {
+    const bool covariance = correlation_.is_covariance();
+    for_each_chunk(last - first, kTileRows, [&](Index begin, Index end) {
+      Batch tile;
+      tile.worker = worker;
+      tile.first_row = first + begin;
+      tile.rows = end - begin;
+      tile.left =
+          correlation_.left->input().tile(tile.first_row, tile.rows, left_input_.of(worker));
+      tile.right = covariance ? tile.left
+                              : correlation_.right->input().tile(tile.first_row, tile.rows,
+                                                                 right_input_.of(worker));
+      if (correlation_.has_gradient()) {
+        tile.left_gradient =
+            correlation_.left_gradient.tile(tile.first_row, left_output_.of(worker));
+        tile.right_gradient =
+            covariance ? tile.left_gradient
+                       : correlation_.right_gradient.tile(tile.first_row, right_output_.of(worker));
+      }
+      body(tile);
+    });
+  }
+
+  template <class Body>
+  void for_each_batch(Batch& tile, const Body& body) {
+    const Index signals = correlation_.is_covariance() ? (tile.rows + 1) / 2 : tile.rows;
+    for_each_chunk(signals, batch_, [&](Index begin, Index end) {
+      tile.begin = begin;
+      tile.end = end;
+      body(tile);
+    });
+  }
+
+  // The two gradient rows that a signal owns.
+  std::pair<Scalar*, Scalar*> signal_rows(const Batch& batch, Index signal) {
+    if (!correlation_.is_covariance()) {
+      return {batch.left_gradient.row(signal), batch.right_gradient.row(signal)};
+    }
+    if (2 * signal + 1 < batch.rows) {
+      return {batch.left_gradient.row(2 * signal), batch.left_gradient.row(2 * signal + 1)};
+    }
+    return {tail_.data(), tail_.data() + features_};  // the last of an odd number of samples
+  }
+
+  // Some positions of a batch's derivatives into their gradient rows, and their products with the
+  // prepared rows. Bound by bytes.
+  void split(const Batch& batch, Index column, Index count) {
+    Scalar left_products[kBlock] = {}, right_products[kBlock] = {};
+    const Index right_column = packing_.second_column(column, count);
+    for (Index signal = batch.begin; signal < batch.end; ++signal) {
+      const Complex* y = spectrum(batch, signal);
+      if (correlation_.is_covariance()) {
+        const Index row = 2 * signal;
+        packing_.split(y, column, count, Balance<Scalar>(), batch.left_gradient.row(row),
+                       row + 1 < batch.rows ? batch.left_gradient.row(row + 1) : nullptr);
+        continue;
+      }
+      // The derivative with respect to a met b's factor, and the other one a's.
+      const Balance<Scalar> met = balance_of(batch, signal);
+      Scalar* left = batch.left_gradient.row(signal);
+      Scalar* right = batch.right_gradient.row(signal);
+      packing_.split(y, column, count, {met.second, met.first}, left, right);
+      if (has_products()) {
+        add_products(*correlation_.left, batch.left.row(signal) + column, left + column, column,
+                     count, left_products);
+        add_products(*correlation_.right, batch.right.row(signal) + right_column,
+                     right + right_column, right_column, count, right_products);
+      }
+    }
+    if (has_products()) {
+      Sum* products = products_.of(batch.worker);
+      for (Index j = 0; j < count; ++j) {
+        products[column + j] += Sum(left_products[j]);
+        products[features_ + right_column + j] += Sum(right_products[j]);
+      }
+    }
+  }
+
+  Correlation<Scalar> correlation_;
+  Index features_, width_, groups_;
+  int workers_;
+  bool keeps_spectra_;
+  Index batch_;  // signals that are handled together
+  Packing<Scalar> packing_;
+  std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
+  PerWorker<Complex> signal_, transformed_, scratch_;
+  PerWorker<Scalar> left_input_, right_input_, left_output_, right_output_;
+  Buffer<Scalar> tail_;
+  Buffer<Balance<Scalar>> balances_;
+  PerWorker<Sum> products_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_PACKED_TRANSFORMS_HPP_

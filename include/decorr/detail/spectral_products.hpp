@@ -1,0 +1,109 @@
+#ifndef DECORR_DETAIL_SPECTRAL_PRODUCTS_HPP_
+#define DECORR_DETAIL_SPECTRAL_PRODUCTS_HPP_
+
+#include <Eigen/Core>
+
+#include "decorr/detail/abi.hpp"
+#include "decorr/detail/scalars.hpp"
+
+// Small complex matrix products, one for every frequency, with frequencies as vector lanes: a
+// product runs once for all lanes of a vector, and nothing is ever transposed.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// As many frequencies as a vector of the processor has lanes.
+template <class Scalar>
+using LanePacket = typename Eigen::internal::packet_traits<Scalar>::type;
+template <class Scalar>
+inline constexpr Index kLanes = Eigen::internal::unpacket_traits<LanePacket<Scalar>>::size;
+
+// One complex matrix for each lane. An element is kLanes real parts, then kLanes imaginary parts;
+// strides count elements.
+template <class Scalar>
+struct LaneMatrix {
+  Scalar* data;
+  Index row_stride, col_stride;
+
+  static constexpr Index kElement = 2 * kLanes<std::remove_const_t<Scalar>>;
+  Scalar* element(Index row, Index col) const {
+    return data + (row * row_stride + col * col_stride) * kElement;
+  }
+};
+
+enum class Conjugate { none, left, right };
+
+// A tile of kRows x kCols elements of the product. The sums stay in registers; bound by flops.
+template <Conjugate kConjugate, Index kRows, Index kCols, class Scalar>
+void multiply_tile(const LaneMatrix<const Scalar>& left, const LaneMatrix<const Scalar>& right,
+                   Index depth, const LaneMatrix<Scalar>& product, Index row, Index col) {
+  using Packet = LanePacket<Scalar>;
+  using namespace Eigen::internal;
+  constexpr Index lanes = kLanes<Scalar>;
+  Packet real[kRows][kCols], imaginary[kRows][kCols];
+  for (Index i = 0; i < kRows; ++i) {
+    for (Index j = 0; j < kCols; ++j) {
+      real[i][j] = imaginary[i][j] = pset1<Packet>(Scalar(0));
+    }
+  }
+  for (Index l = 0; l < depth; ++l) {
+    Packet b_real[kCols], b_imaginary[kCols], b_negative[kCols];
+    for (Index j = 0; j < kCols; ++j) {
+      const Scalar* b = right.element(l, col + j);
+      b_real[j] = pload<Packet>(b);
+      b_imaginary[j] = pload<Packet>(b + lanes);
+      b_negative[j] = pnegate(b_imaginary[j]);
+    }
+    for (Index i = 0; i < kRows; ++i) {
+      const Scalar* a = left.element(row + i, l);
+      const Packet a_real = pload<Packet>(a), a_imaginary = pload<Packet>(a + lanes);
+      const Packet a_signed = kConjugate == Conjugate::left ? pnegate(a_imaginary) : a_imaginary;
+      for (Index j = 0; j < kCols; ++j) {
+        // (a_r + i a_i) (b_r + i b_i), with the sign of a_i or b_i turned by a conjugate.
+        const Packet& first = kConjugate == Conjugate::none ? b_negative[j] : b_imaginary[j];
+        const Packet& second = kConjugate == Conjugate::right ? b_negative[j] : b_imaginary[j];
+        real[i][j] = pmadd(a_real, b_real[j], pmadd(a_imaginary, first, real[i][j]));
+        imaginary[i][j] = pmadd(a_real, second, pmadd(a_signed, b_real[j], imaginary[i][j]));
+      }
+    }
+  }
+  for (Index i = 0; i < kRows; ++i) {
+    for (Index j = 0; j < kCols; ++j) {
+      Scalar* to = product.element(row + i, col + j);
+      pstore(to, real[i][j]);
+      pstore(to + lanes, imaginary[i][j]);
+    }
+  }
+}
+
+// product = left right, rows x depth times depth x cols, one of them conjugated.
+template <Conjugate kConjugate, class Scalar>
+void multiply_lanes(const LaneMatrix<const Scalar>& left, const LaneMatrix<const Scalar>& right,
+                    Index rows, Index cols, Index depth, const LaneMatrix<Scalar>& product) {
+  // Two registers an element, and what the operands need besides.
+  constexpr Index kRows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2, kCols = 2;
+  const Index full_rows = rows - rows % kRows, full_cols = cols - cols % kCols;
+  for (Index col = 0; col < full_cols; col += kCols) {
+    for (Index row = 0; row < full_rows; row += kRows) {
+      multiply_tile<kConjugate, kRows, kCols>(left, right, depth, product, row, col);
+    }
+    for (Index row = full_rows; row < rows; ++row) {
+      multiply_tile<kConjugate, 1, kCols>(left, right, depth, product, row, col);
+    }
+  }
+  for (Index col = full_cols; col < cols; ++col) {
+    for (Index row = 0; row < full_rows; row += kRows) {
+      multiply_tile<kConjugate, kRows, 1>(left, right, depth, product, row, col);
+    }
+    for (Index row = full_rows; row < rows; ++row) {
+      multiply_tile<kConjugate, 1, 1>(left, right, depth, product, row, col);
+    }
+  }
+}
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_SPECTRAL_PRODUCTS_HPP_
