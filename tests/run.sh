@@ -1,12 +1,130 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds and runs all tests.
+# Installs what is missing, then builds and runs the tests.
+#
+#   tests/run.sh [--no-install] [--quick | STAGE...]
+#
+# Stages, in the order in which they run by default:
+#   format   clang-format leaves the sources as they are
+#   tidy     clang-tidy has no complaint
+#   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan     the tests with threads under ThreadSanitizer
+#   release  everything compiled with GCC; all tests, those of the installed package too
+# and one that runs only when named, as asan has most of it:
+#   clang    everything compiled with Clang; unit and link tests
+# --quick is release alone. --no-install leaves the system as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export DEBIAN_FRONTEND=noninteractive
-if [ "$(id -u)" = 0 ]; then
-  apt-get update -qq
-  apt-get install -y -qq g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
-fi
-cmake -S . -B build/tests -G Ninja -DCMAKE_BUILD_TYPE=Release
-cmake --build build/tests
-ctest --test-dir build/tests --output-on-failure
+
+readonly base_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
+  libbenchmark-dev libcli11-dev)
+jobs=$(nproc)
+readonly jobs
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Everything that the stages need, as Debian's packages.
+needed_packages() {
+  printf '%s\n' "${base_packages[@]}"
+  for stage in "$@"; do
+    case $stage in
+      format) echo clang-format ;;
+      tidy) printf '%s\n' clang clang-tidy ;;
+      asan | clang) echo clang ;;
+    esac
+  done | sort -u
+}
+
+# With apt where it may; elsewhere it says what is wanted, and CMake stops at what it needs.
+install_missing() {
+  if ! command -v apt-get >/dev/null; then
+    say "Needed here: $*, or what this system calls them"
+    return
+  fi
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+      missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then return; fi
+
+  local root=()
+  if ((EUID != 0)); then root=(sudo -n); fi
+  if [[ $install == no ]] || ! "${root[@]}" true 2>/dev/null; then
+    say "Missing. Install with: sudo apt-get install ${missing[*]}"
+    # Without Clang's tools their stages are skipped; the others are needed.
+    if [[ " ${missing[*]/#clang*/}" =~ [a-z] ]]; then exit 1; fi
+    return
+  fi
+  say "Installing ${missing[*]}"
+  "${root[@]}" apt-get update -qq
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# True if the tool is there; else says that the stage is left out.
+has_tool() {
+  if command -v "$1" >/dev/null; then return; fi
+  say "Skipped, as $1 is missing: $2"
+  return 1
+}
+
+sources() { find include tests bench docs -name '*.[ch]pp' | sort; }
+
+run_format() {
+  has_tool clang-format format || return 0
+  say "clang-format"
+  sources | tr '\n' '\0' | xargs -0 clang-format --dry-run --Werror
+}
+
+run_tidy() {
+  has_tool clang-tidy tidy || return 0
+  say "clang-tidy"
+  cmake --preset asan >/dev/null
+  clang-tidy --quiet -p build/asan tests/link/first.cpp
+}
+
+run_preset() {
+  say "$1: configure and build"
+  cmake --preset "$1"
+  "${@:2}" cmake --build --preset "$1" --parallel "$jobs"
+  say "$1: tests"
+  "${@:2}" ctest --preset "$1" --parallel "$jobs"
+}
+
+run_asan() {
+  has_tool clang++ asan || return 0
+  run_preset asan
+}
+
+# ThreadSanitizer of this age does not know all the address layouts of newer kernels.
+run_tsan() {
+  local fixed_layout=()
+  if setarch "$(uname -m)" -R true 2>/dev/null; then fixed_layout=(setarch "$(uname -m)" -R); fi
+  run_preset tsan "${fixed_layout[@]}"
+}
+
+run_clang() {
+  has_tool clang++ clang || return 0
+  run_preset clang
+}
+
+run_release() { run_preset release; }
+
+install=yes
+stages=()
+for argument in "$@"; do
+  case $argument in
+    --no-install) install=no ;;
+    --quick) stages=(release) ;;
+    format | tidy | asan | tsan | clang | release) stages+=("$argument") ;;
+    *)
+      sed -n '2,/^set/{/^#/p}' "$0" >&2
+      exit 2
+      ;;
+  esac
+done
+if ((${#stages[@]} == 0)); then stages=(format tidy asan tsan release); fi
+
+mapfile -t packages <<<"$(needed_packages "${stages[@]}")"
+install_missing "${packages[@]}"
+for stage in "${stages[@]}"; do "run_$stage"; done

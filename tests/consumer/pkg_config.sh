@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Compiles and runs the consumer without CMake: pkg_config.sh COMPILER OUTPUT PACKAGE...
+# INCLUDE_DIRECTORY, where set, is that of decorr's headers; else PACKAGE has decorr among its own.
+set -euo pipefail
+compiler=$1
+output=$2
+shift 2
+
+cd "$(dirname "$0")"
+read -ra flags <<<"$(pkg-config --cflags --libs "$@")"
+"$compiler" -std=c++17 ${INCLUDE_DIRECTORY:+-I "$INCLUDE_DIRECTORY"} consumer.cpp -o "$output" \
+  "${flags[@]}"
+"$output"

@@ -1,0 +1,66 @@
+# Projects outside this one that use decorr in each of the ways that it offers. Label: package.
+set(consumer_source "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
+set(consumer_binary "${CMAKE_CURRENT_BINARY_DIR}/consumer")
+set(consumer_prefix "${consumer_binary}/prefix")
+
+# decorr_consumer_test(<name> <cache entry>...): configures, builds and tests the consumer.
+function(decorr_consumer_test name)
+  list(TRANSFORM ARGN PREPEND "-D")
+  add_test(
+    NAME consumer.${name}
+    COMMAND
+      "${CMAKE_CTEST_COMMAND}" --build-and-test "${consumer_source}" "${consumer_binary}/${name}"
+      --build-generator "${CMAKE_GENERATOR}" --build-options
+      "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" ${ARGN}
+      --test-command "${CMAKE_CTEST_COMMAND}" --output-on-failure)
+  set_tests_properties(consumer.${name} PROPERTIES LABELS package FIXTURES_REQUIRED emptied)
+endfunction()
+
+# decorr_installed_test(<name> <cache entry>...): the same with the installed package.
+function(decorr_installed_test name)
+  decorr_consumer_test(${name} "CMAKE_PREFIX_PATH=${consumer_prefix}" ${ARGN})
+  set_tests_properties(consumer.${name} PROPERTIES FIXTURES_REQUIRED "emptied;installed")
+endfunction()
+
+# A cache from an earlier run would hide what a user meets first.
+add_test(NAME consumer.empty COMMAND "${CMAKE_COMMAND}" -E rm -rf "${consumer_binary}")
+set_tests_properties(consumer.empty PROPERTIES LABELS package FIXTURES_SETUP emptied)
+
+foreach(use IN ITEMS add_subdirectory FetchContent)
+  decorr_consumer_test(${use} DECORR_USE=${use} DECORR_COMPONENTS=float EXPECTED_LIBRARIES=fftw3f)
+endforeach()
+
+if(DECORR_INSTALL)
+  add_test(NAME consumer.install COMMAND "${CMAKE_COMMAND}" --install "${PROJECT_BINARY_DIR}" --prefix
+                                         "${consumer_prefix}")
+  set_tests_properties(consumer.install PROPERTIES LABELS package FIXTURES_REQUIRED emptied
+                                                   FIXTURES_SETUP installed)
+  decorr_installed_test(find_package_float DECORR_COMPONENTS=float EXPECTED_LIBRARIES=fftw3f)
+  decorr_installed_test(find_package_float_and_double "DECORR_COMPONENTS=float double"
+                        "EXPECTED_LIBRARIES=fftw3 fftw3f")
+  decorr_installed_test(find_package "EXPECTED_LIBRARIES=fftw3 fftw3f fftw3l")
+  decorr_installed_test(incomplete_fftw_package DECORR_COMPONENTS=float EXPECTED_LIBRARIES=fftw3f
+                        "FFTW3f_DIR=${consumer_source}/incomplete_fftw/lib/cmake/fftw3f")
+  decorr_installed_test(unknown_component DECORR_COMPONENTS=quadruple)
+  set_tests_properties(consumer.unknown_component
+                       PROPERTIES PASS_REGULAR_EXPRESSION "no component \"quadruple\"")
+endif()
+
+find_program(PKG_CONFIG_EXECUTABLE pkg-config)
+if(PKG_CONFIG_EXECUTABLE AND UNIX)
+  add_test(NAME consumer.include_directory
+           COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_CXX_COMPILER}"
+                   "${CMAKE_CURRENT_BINARY_DIR}/consumer_include_directory" eigen3 fftw3f)
+  set_tests_properties(
+    consumer.include_directory
+    PROPERTIES LABELS package ENVIRONMENT "INCLUDE_DIRECTORY=${PROJECT_SOURCE_DIR}/include")
+  if(DECORR_INSTALL)
+    add_test(NAME consumer.pkg_config
+             COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_CXX_COMPILER}"
+                     "${CMAKE_CURRENT_BINARY_DIR}/consumer_pkg_config" decorr fftw3f)
+    set_tests_properties(
+      consumer.pkg_config
+      PROPERTIES LABELS package FIXTURES_REQUIRED installed ENVIRONMENT
+                 "PKG_CONFIG_PATH=${consumer_prefix}/${decorr_pkgconfig_directory}")
+  endif()
+endif()

@@ -1,0 +1,154 @@
+// Float against double on the same float inputs: 1e-5, the largest difference over the largest
+// entry.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <decorr/decorr.hpp>
+#include <string>
+#include <utility>
+
+#include "support/loss_cases.hpp"
+#include "support/random_matrices.hpp"
+
+namespace {
+
+using decorr_tests::Family;
+using decorr_tests::loss_cases;
+using decorr_tests::LossCase;
+using decorr_tests::random_matrix;
+using decorr_tests::relative_error;
+using Eigen::Index;
+template <class Scalar>
+using RowMajor = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+struct Errors {
+  double value, gradient;
+};
+
+Errors float_errors(const LossCase& loss_case, const RowMajor<float>& a, const RowMajor<float>& b) {
+  RowMajor<float> grad_a = RowMajor<float>::Zero(a.rows(), a.cols()), grad_b = grad_a;
+  RowMajor<double> exact_grad_a = RowMajor<double>::Zero(a.rows(), a.cols()),
+                   exact_grad_b = exact_grad_a;
+  const float value = loss_case(a, b, grad_a, grad_b);
+  const double exact_value =
+      loss_case(RowMajor<double>(a.cast<double>()), RowMajor<double>(b.cast<double>()),
+                exact_grad_a, exact_grad_b);
+  return {relative_error(static_cast<long double>(value), static_cast<long double>(exact_value)),
+          std::max(relative_error(grad_a, exact_grad_a), relative_error(grad_b, exact_grad_b))};
+}
+
+// Unit variance, independent features, views correlated by `correlation`.
+std::pair<RowMajor<float>, RowMajor<float>> correlated_views(Index rows, Index cols,
+                                                             double correlation) {
+  const auto common = random_matrix<RowMajor<double>>(rows, cols, 1);
+  const auto noise = random_matrix<RowMajor<double>>(rows, cols, 2);
+  const RowMajor<double> b =
+      correlation * common + std::sqrt(1 - correlation * correlation) * noise;
+  return {common.cast<float>(), b.cast<float>()};
+}
+
+// DECORR_PRINT_ERRORS=1 prints what was measured.
+void report(const LossCase& loss_case, Index rows, Index cols, const std::string& data,
+            const Errors& errors) {
+  static const bool print = std::getenv("DECORR_PRINT_ERRORS") != nullptr;
+  if (print) {
+    std::printf("%-75s n=%-6lld d=%-4lld %-18s value %.1e gradient %.1e\n", loss_case.name.c_str(),
+                static_cast<long long>(rows), static_cast<long long>(cols), data.c_str(),
+                errors.value, errors.gradient);
+  }
+}
+
+void check_precision(const LossCase& loss_case, const RowMajor<float>& a, const RowMajor<float>& b,
+                     const std::string& data) {
+  CAPTURE(loss_case.name);
+  CAPTURE(data);
+  CAPTURE(a.rows());
+  CAPTURE(a.cols());
+  const Errors errors = float_errors(loss_case, a, b);
+  report(loss_case, a.rows(), a.cols(), data, errors);
+  CHECK(errors.value < 1e-5);
+  CHECK(errors.gradient < 1e-5);
+}
+
+}  // namespace
+
+TEST_CASE("float is within 1e-5 of double") {
+  struct Shape {
+    Index rows, cols, block_size;
+  };
+  for (const Shape& shape :
+       {Shape{64, 256, 32}, Shape{256, 256, 48}, Shape{1024, 64, 8}, Shape{4096, 31, 7}}) {
+    for (const double correlation : {0.0, 0.5, 0.95}) {
+      const auto [a, b] = correlated_views(shape.rows, shape.cols, correlation);
+      for (LossCase loss_case : loss_cases(shape.cols, shape.block_size)) {
+        check_precision(loss_case, a, b, "correlation " + std::to_string(correlation));
+        if (loss_case.family == Family::vicreg) {
+          loss_case.name += ", block mean";
+          loss_case.vicreg.covariance_scaling = decorr::CovarianceScaling::block_mean;
+          check_precision(loss_case, a, b, "correlation " + std::to_string(correlation));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("float is within 1e-5 of double for large batches") {
+  const Index rows = 65536, cols = 32;
+  for (const double correlation : {0.0, 0.5, 0.95}) {
+    const auto [a, b] = correlated_views(rows, cols, correlation);
+    for (const LossCase& loss_case : loss_cases(cols, 8)) {
+      if (loss_case.relaxed() != nullptr && !loss_case.relaxed()->signs_a.empty()) continue;
+      check_precision(loss_case, a, b, "correlation " + std::to_string(correlation));
+    }
+  }
+}
+
+TEST_CASE("float is within 1e-5 of double where lag 0 is thousands of times the other lags") {
+  // sumvec is about d times the correlation at lag 0, which does not count, and sqrt(d / n) at the
+  // others, which are all that counts.
+  const auto [a, b] = correlated_views(65536, 256, 0.95);
+  const decorr::Relaxed relaxed;
+  check_precision({"r_sum", Family::regularizer, relaxed}, a, b, "correlation 0.95");
+  LossCase barlow_twins{"barlow, lambda 1", Family::barlow_twins, relaxed};
+  barlow_twins.barlow_twins.lambda = 1;
+  check_precision(barlow_twins, a, b, "correlation 0.95");
+}
+
+TEST_CASE("float is within 1e-5 of double for views whose scales differ by 1e4") {
+  for (const Index rows : {Index{256}, Index{4096}}) {
+    const Index cols = 64;
+    const auto [a, b] = correlated_views(rows, cols, 0.5);
+    for (const LossCase& loss_case : loss_cases(cols, 24)) {
+      if (loss_case.family != Family::regularizer) continue;
+      check_precision(loss_case, a, 1e4f * b, "b 1e4 times a");
+      check_precision(loss_case, 1e2f * a, 1e-2f * b, "a 1e4 times b");
+      // Samples of one batch differ, too.
+      RowMajor<float> uneven = a;
+      for (Index k = 0; k < rows; k += 3) uneven.row(k) *= 1e-4f;
+      check_precision(loss_case, uneven, b, "every third row 1e-4");
+    }
+  }
+}
+
+TEST_CASE("a mean of 1e4 deviations costs the loss at most 1e-3") {
+  for (const Index rows : {Index{256}, Index{4096}}) {
+    const Index cols = 64;
+    const auto [centred_a, centred_b] = correlated_views(rows, cols, 0.5);
+    const RowMajor<float> a = centred_a.array() + 1e4f, b = centred_b.array() - 1e4f;
+    for (const LossCase& loss_case : loss_cases(cols, 24)) {
+      // The bare regularizers do not centre, and invariance of views that lie 2e4 apart is all that
+      // there is of VICReg.
+      if (loss_case.family == Family::regularizer) continue;
+      CAPTURE(loss_case.name);
+      CAPTURE(rows);
+      const RowMajor<float>& other =
+          loss_case.family == Family::vicreg ? RowMajor<float>(centred_b.array() + 1e4f) : b;
+      const Errors errors = float_errors(loss_case, a, other);
+      report(loss_case, rows, cols, "mean 1e4", errors);
+      CHECK(errors.value < 1e-3);
+    }
+  }
+}

@@ -1,0 +1,288 @@
+// Every way to hold a matrix gives the result of a plain row-major one, bit for bit: the strides
+// decide where numbers are read and written, not what is done with them.
+#include <doctest/doctest.h>
+
+#include <complex>
+#include <cstring>
+#include <decorr/decorr.hpp>
+#include <string>
+#include <vector>
+
+#include "support/loss_cases.hpp"
+#include "support/random_matrices.hpp"
+
+namespace {
+
+using decorr_tests::loss_cases;
+using decorr_tests::LossCase;
+using decorr_tests::random_matrix;
+using Eigen::Dynamic;
+using Eigen::Index;
+
+template <class Scalar>
+using RowMajor = Eigen::Matrix<Scalar, Dynamic, Dynamic, Eigen::RowMajor>;
+template <class Scalar>
+using ColMajor = Eigen::Matrix<Scalar, Dynamic, Dynamic>;
+using AnyStride = Eigen::Stride<Dynamic, Dynamic>;
+template <class Scalar>
+using Strided = Eigen::Map<RowMajor<Scalar>, Eigen::Unaligned, AnyStride>;
+
+// More than one tile of rows, the last one short; a last block of two features.
+constexpr Index kRows = 21, kCols = 8, kBlock = 3;
+
+// What a plain row-major call gives.
+template <class Scalar>
+struct Results {
+  Scalar value = 0;
+  RowMajor<Scalar> grad_a, grad_b;
+};
+
+template <class Scalar>
+Results<Scalar> plain_results(const LossCase& loss_case, const RowMajor<Scalar>& a,
+                              const RowMajor<Scalar>& b) {
+  Results<Scalar> results;
+  results.grad_a = results.grad_b = RowMajor<Scalar>::Zero(a.rows(), a.cols());
+  results.value = loss_case(a, b, results.grad_a, results.grad_b);
+  return results;
+}
+
+// Gradient as it is stored in `Gradient`.
+template <class Gradient, class Scalar>
+bool same(const Eigen::MatrixBase<Gradient>& actual, const RowMajor<Scalar>& expected) {
+  const auto stored = expected.template cast<typename Gradient::Scalar>().eval();
+  for (Index k = 0; k < expected.rows(); ++k) {
+    for (Index j = 0; j < expected.cols(); ++j) {
+      if (!(actual.derived().coeff(k, j) == stored(k, j))) return false;
+    }
+  }
+  return true;
+}
+
+// All functions with the given operands, against the plain results for `a` and `b`. The gradients
+// come in as zeros.
+template <class Scalar, class A, class B, class GradientA, class GradientB>
+void check_storage(const std::string& name, const RowMajor<Scalar>& a, const RowMajor<Scalar>& b,
+                   const A& stored_a, const B& stored_b, GradientA&& grad_a, GradientB&& grad_b) {
+  CAPTURE(name);
+  for (const LossCase& loss_case : loss_cases(a.cols(), std::min(kBlock, a.cols()))) {
+    CAPTURE(loss_case.name);
+    const bool needs_variance = loss_case.family != decorr_tests::Family::regularizer;
+    if (needs_variance && a.rows() < 2) continue;
+    const Results<Scalar> expected = plain_results(loss_case, a, b);
+    grad_a.setZero();
+    grad_b.setZero();
+    CHECK(loss_case(stored_a, stored_b) == expected.value);
+    CHECK(loss_case(stored_a, stored_b, grad_a, grad_b) == expected.value);
+    CHECK(same(grad_a, expected.grad_a));
+    CHECK(same(grad_b, expected.grad_b));
+  }
+  CHECK(decorr::sumvec(stored_a, stored_b, decorr_tests::quick()) ==
+        decorr::sumvec(a, b, decorr_tests::quick()));
+}
+
+// A matrix inside a larger memory, whose other elements must never change.
+template <class Scalar>
+class Canvas {
+ public:
+  Canvas(Index rows, Index cols, Index row_stride, Index col_stride)
+      : memory_(static_cast<std::size_t>(2 * kMargin + (rows - 1) * row_stride +
+                                         (cols - 1) * col_stride + 1),
+                Scalar(kSentinel)),
+        rows_(rows),
+        cols_(cols),
+        stride_(row_stride, col_stride) {}
+
+  Strided<Scalar> view() { return {memory_.data() + kMargin, rows_, cols_, stride_}; }
+
+  // Whether the elements around the matrix are as they were.
+  bool is_intact() {
+    view().setConstant(Scalar(kSentinel));
+    for (const Scalar& element : memory_) {
+      if (!(element == Scalar(kSentinel))) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr Index kMargin = 40;
+  static constexpr float kSentinel = -1234;
+
+  std::vector<Scalar> memory_;
+  Index rows_, cols_;
+  AnyStride stride_;
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("row-major and column-major, alone and mixed", Scalar, float, double,
+                   long double) {
+  const auto a = random_matrix<RowMajor<Scalar>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<Scalar>>(kRows, kCols, 2);
+  const ColMajor<Scalar> column_a = a, column_b = b;
+  RowMajor<Scalar> row_grad_a(kRows, kCols);
+  ColMajor<Scalar> column_grad_a(kRows, kCols), column_grad_b(kRows, kCols);
+  check_storage("column-major", a, b, column_a, column_b, column_grad_a, column_grad_b);
+  check_storage("mixed", a, b, column_a, b, row_grad_a, column_grad_b);
+}
+
+TEST_CASE("matrices of fixed and of bounded size") {
+  const auto a = random_matrix<RowMajor<double>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<double>>(kRows, kCols, 2);
+  const Eigen::Matrix<double, kRows, kCols> fixed_a = a;
+  const Eigen::Matrix<double, Dynamic, kCols, Eigen::RowMajor> fixed_b = b;
+  Eigen::Matrix<double, kRows, Dynamic> grad_a(kRows, kCols);
+  Eigen::Matrix<double, Dynamic, Dynamic, Eigen::RowMajor, 32, 16> grad_b(kRows, kCols);
+  check_storage("fixed size", a, b, fixed_a, fixed_b, grad_a, grad_b);
+}
+
+TEST_CASE_TEMPLATE("Maps with any strides; the memory around them stays as it was", Scalar, float,
+                   double) {
+  const auto a = random_matrix<RowMajor<Scalar>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<Scalar>>(kRows, kCols, 2);
+  struct Strides {
+    const char* name;
+    Index row, col;
+  };
+  const Strides all[] = {{"row-major", kCols, 1},
+                         {"padded rows", kCols + 5, 1},
+                         {"padded columns", 1, kRows + 5},
+                         {"every third element", 3 * kCols, 3},
+                         {"both strided, columns apart", 2, 2 * kRows + 7}};
+  const std::size_t count = std::size(all);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto canvas = [](const Strides& strides) {
+      return Canvas<Scalar>(kRows, kCols, strides.row, strides.col);
+    };
+    // Each layout in each place, in combinations that differ from place to place.
+    auto canvas_a = canvas(all[i]), canvas_b = canvas(all[(i + 1) % count]);
+    auto canvas_grad_a = canvas(all[(i + 2) % count]), canvas_grad_b = canvas(all[(i + 4) % count]);
+    canvas_a.view() = a;
+    canvas_b.view() = b;
+    auto grad_a = canvas_grad_a.view(), grad_b = canvas_grad_b.view();
+    check_storage(all[i].name, a, b, canvas_a.view(), canvas_b.view(), grad_a, grad_b);
+    CHECK(canvas_a.view() == a);
+    CHECK(canvas_b.view() == b);
+    CHECK(canvas_a.is_intact());
+    CHECK(canvas_b.is_intact());
+    CHECK(canvas_grad_a.is_intact());
+    CHECK(canvas_grad_b.is_intact());
+  }
+}
+
+TEST_CASE("blocks, transposes, Refs and unaligned Maps") {
+  const auto a = random_matrix<RowMajor<double>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<double>>(kRows, kCols, 2);
+  ColMajor<double> sheet = ColMajor<double>::Constant(kRows + 3, 3 * kCols, 9);
+  RowMajor<double> row_sheet = RowMajor<double>::Constant(kRows + 3, 3 * kCols, 9);
+  sheet.block(1, 3, kRows, kCols) = a;
+  row_sheet.block(2, 5, kRows, kCols) = b;
+  ColMajor<double> out = ColMajor<double>::Constant(kRows + 3, 3 * kCols, 9);
+  RowMajor<double> row_out = RowMajor<double>::Constant(kRows + 3, 3 * kCols, 9);
+  check_storage("blocks", a, b, sheet.block(1, 3, kRows, kCols),
+                row_sheet.block(2, 5, kRows, kCols), out.block(2, 1, kRows, kCols),
+                row_out.block(3, 4, kRows, kCols));
+  out.block(2, 1, kRows, kCols).setConstant(9);
+  row_out.block(3, 4, kRows, kCols).setConstant(9);
+  CHECK((out.array() == 9).all());
+  CHECK((row_out.array() == 9).all());
+
+  const ColMajor<double> transposed_a = a.transpose();
+  const RowMajor<double> transposed_b = b.transpose();
+  ColMajor<double> transposed_grad_a(kCols, kRows);
+  RowMajor<double> transposed_grad_b(kCols, kRows);
+  check_storage("transposes", a, b, transposed_a.transpose(), transposed_b.transpose(),
+                transposed_grad_a.transpose(), transposed_grad_b.transpose());
+
+  ColMajor<double> grad_a(kRows, kCols);
+  RowMajor<double> grad_b(kRows, kCols);
+  Eigen::Ref<ColMajor<double>> ref_grad_a = grad_a;
+  Eigen::Ref<RowMajor<double>, 0, AnyStride> ref_grad_b = grad_b;
+  check_storage("Refs", a, b, Eigen::Ref<const RowMajor<double>>(a),
+                Eigen::Ref<const RowMajor<double>, 0, AnyStride>(b), ref_grad_a, ref_grad_b);
+
+  std::vector<double> memory(kRows * kCols + 1), gradient_memory(kRows * kCols + 1);
+  Eigen::Map<RowMajor<double>>(memory.data() + 1, kRows, kCols) = a;
+  Eigen::Map<RowMajor<double>> unaligned(gradient_memory.data() + 1, kRows, kCols);
+  check_storage("unaligned Maps", a, b,
+                Eigen::Map<const RowMajor<double>>(memory.data() + 1, kRows, kCols), b, unaligned,
+                grad_b);
+}
+
+TEST_CASE("expressions are evaluated") {
+  const auto a = random_matrix<RowMajor<double>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<double>>(kRows, kCols, 2);
+  RowMajor<double> grad_a(kRows, kCols), grad_b(kRows, kCols);
+  check_storage("scaled and summed", RowMajor<double>(a * 2), RowMajor<double>(a + b), a * 2, a + b,
+                grad_a, grad_b);
+  check_storage("cast", a, RowMajor<double>(b.cast<float>().cast<double>()),
+                a.cast<long double>().cast<double>(), b.cast<float>().cast<double>(), grad_a,
+                grad_b);
+  const RowMajor<double> square = random_matrix<RowMajor<double>>(kCols, kCols, 3);
+  check_storage("products", RowMajor<double>(a * square), RowMajor<double>(b * square.transpose()),
+                a * square, b * square.transpose(), grad_a, grad_b);
+  check_storage("coefficient-wise", RowMajor<double>(a.cwiseAbs()), RowMajor<double>(-b),
+                a.cwiseAbs(), -b, grad_a, grad_b);
+  check_storage("reversed and replicated", RowMajor<double>(a.rowwise().reverse()),
+                RowMajor<double>(b.row(0).replicate(kRows, 1)), a.rowwise().reverse(),
+                b.row(0).replicate(kRows, 1), grad_a, grad_b);
+}
+
+TEST_CASE("real and imaginary parts of complex matrices") {
+  const auto a = random_matrix<RowMajor<double>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<double>>(kRows, kCols, 2);
+  Eigen::MatrixXcd both(kRows, kCols);
+  both.real() = a;
+  both.imag() = b;
+  Eigen::Matrix<std::complex<double>, Dynamic, Dynamic, Eigen::RowMajor> gradients(kRows, kCols);
+  check_storage("complex parts", a, b, both.real(), both.imag(), gradients.real(),
+                gradients.imag());
+  const Eigen::MatrixXcd& constant = both;
+  check_storage("parts of a const matrix", a, b, constant.real(), constant.imag(), gradients.imag(),
+                gradients.real());
+}
+
+TEST_CASE("vectors are matrices of one row or of one column") {
+  const auto a = random_matrix<RowMajor<double>>(kRows, 1, 1);
+  const auto b = random_matrix<RowMajor<double>>(kRows, 1, 2);
+  Eigen::VectorXd grad_a(kRows), grad_b(kRows);
+  check_storage("columns", a, b, Eigen::VectorXd(a), Eigen::VectorXd(b), grad_a, grad_b);
+
+  const auto row_a = random_matrix<RowMajor<double>>(1, kCols, 1);
+  const auto row_b = random_matrix<RowMajor<double>>(1, kCols, 2);
+  Eigen::RowVectorXd row_grad_a(kCols), row_grad_b(kCols);
+  check_storage("rows", row_a, row_b, Eigen::RowVectorXd(row_a), Eigen::RowVectorXd(row_b),
+                row_grad_a, row_grad_b);
+
+  const auto matrix = random_matrix<ColMajor<double>>(kRows, kCols, 3);
+  check_storage("a row and a segment of a column-major matrix", RowMajor<double>(matrix.row(4)),
+                RowMajor<double>(matrix.col(2).segment(3, kCols).transpose()), matrix.row(4),
+                matrix.col(2).segment(3, kCols).transpose(), row_grad_a, row_grad_b);
+}
+
+TEST_CASE_TEMPLATE("16-bit inputs are computed in float", Storage, Eigen::half, Eigen::bfloat16) {
+  const RowMajor<Storage> a = random_matrix<RowMajor<float>>(kRows, kCols, 1).cast<Storage>();
+  const RowMajor<Storage> b = random_matrix<RowMajor<float>>(kRows, kCols, 2).cast<Storage>();
+  const RowMajor<float> float_a = a.template cast<float>(), float_b = b.template cast<float>();
+  RowMajor<float> grad_a(kRows, kCols);
+  RowMajor<Storage> short_grad_a(kRows, kCols);
+  ColMajor<Storage> short_grad_b(kRows, kCols);
+  check_storage("16-bit gradients", float_a, float_b, a, b, short_grad_a, short_grad_b);
+  check_storage("beside float, gradients of either kind", float_a, float_b, ColMajor<Storage>(a),
+                float_b, grad_a, short_grad_b);
+
+  Canvas<Storage> canvas(kRows, kCols, 2 * kCols + 3, 2);
+  auto strided = canvas.view();
+  check_storage("strided 16-bit gradient", float_a, float_b, a, b, grad_a, strided);
+  CHECK(canvas.is_intact());
+}
+
+TEST_CASE("half beside bfloat16") {
+  const RowMajor<Eigen::half> a =
+      random_matrix<RowMajor<float>>(kRows, kCols, 1).cast<Eigen::half>();
+  const ColMajor<Eigen::bfloat16> b =
+      random_matrix<ColMajor<float>>(kRows, kCols, 2).cast<Eigen::bfloat16>();
+  RowMajor<Eigen::bfloat16> grad_a(kRows, kCols);
+  RowMajor<Eigen::half> grad_b(kRows, kCols);
+  check_storage("half and bfloat16", RowMajor<float>(a.cast<float>()),
+                RowMajor<float>(b.cast<float>()), a, b, grad_a, grad_b);
+}
