@@ -36,13 +36,13 @@ const std::vector<Shape> kSingleSamples{{1, 1}, {1, 3}, {1, 8}};
 
 // Entries spread over the matrix, and one direction in which all of them change.
 std::vector<RealMatrix> directions(const Shape& shape) {
-  RealMatrix everywhere = random_matrix<RealMatrix>(shape.rows, shape.cols, 1);
+  auto everywhere = random_matrix<RealMatrix>(shape.rows, shape.cols, 1);
   everywhere /= everywhere.norm();
   std::vector<RealMatrix> result{everywhere};
   const Index entries = shape.rows * shape.cols, picked = std::min(entries, kMostEntries);
   for (Index i = 0; i < picked; ++i) {
     const Index entry = i * entries / picked;
-    result.push_back(RealMatrix::Zero(shape.rows, shape.cols));
+    result.emplace_back(RealMatrix::Zero(shape.rows, shape.cols));
     result.back()(entry / shape.cols, entry % shape.cols) = 1;
   }
   return result;

@@ -403,7 +403,7 @@ TEST_CASE("barlow_twins_loss without epsilon does not see a feature's offset and
   for_each_case([&](const Matrix& a, const Matrix& b, const Regularizer& regularizer) {
     const Result plain = barlow_twins(a, b, regularizer, options);
     const Eigen::ArrayXd unit = random_matrix<Eigen::ArrayXd>(a.cols(), 1, 2).exp();
-    const Eigen::RowVectorXd offset = random_matrix<Eigen::RowVectorXd>(1, a.cols(), 3);
+    const auto offset = random_matrix<Eigen::RowVectorXd>(1, a.cols(), 3);
     const Matrix changed = (a * unit.matrix().asDiagonal()).rowwise() + offset;
     check_same(barlow_twins(changed, b, regularizer, options),
                {plain.value, plain.grad_a * unit.inverse().matrix().asDiagonal(), plain.grad_b});
@@ -417,7 +417,7 @@ TEST_CASE("vicreg_loss without invariance does not see the offset of a view") {
   auto options = balanced_vicreg_options(false, CovarianceScaling::per_dimension);
   options.invariance = 0;
   for_each_case([&](const Matrix& a, const Matrix& b, const Regularizer& regularizer) {
-    const Eigen::RowVectorXd offset = random_matrix<Eigen::RowVectorXd>(1, a.cols(), 2);
+    const auto offset = random_matrix<Eigen::RowVectorXd>(1, a.cols(), 2);
     const Result plain = vicreg(a, b, regularizer, options);
     check_same(vicreg(a.rowwise() + offset, b, regularizer, options), plain);
     check_column_sums_vanish(plain.grad_a);

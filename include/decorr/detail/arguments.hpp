@@ -46,7 +46,7 @@ MemoryLayout memory_layout(const Derived& matrix) {
 }
 
 inline bool overlap(const MemoryLayout& x, const MemoryLayout& y) {
-  const std::less<const char*> before;
+  const std::less<> before;
   if (x.data == nullptr || y.data == nullptr || !before(x.data, y.end()) ||
       !before(y.data, x.end())) {
     return false;
@@ -170,9 +170,9 @@ class Call {
       fail(name, " has ", size, " entries, expected ", features, ", one for each feature");
     }
     for (Index j = 0; j < features; ++j) {
-      const int sign = signs[static_cast<std::size_t>(j)];
+      const std::int8_t sign = signs[static_cast<std::size_t>(j)];
       if (sign != 1 && sign != -1) {
-        fail(name, "[", j, "] is ", sign, ", expected +1 or -1");
+        fail(name, "[", j, "] is ", static_cast<int>(sign), ", expected +1 or -1");
       }
     }
   }

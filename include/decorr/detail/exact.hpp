@@ -39,7 +39,7 @@ class ExactRegularizer {
         workers_(worker_count(execution.threads, std::max(samples_, features_), kTile)),
         right_(kept_rows() * features_),
         left_(covariance_ ? 0 : right_.size()),
-        tiles_(workers_, kTileRows * kBlock) {
+        tiles_(workers_, tile_size<Scalar>(kBlock)) {
     if (scaling == CovarianceScaling::block_mean) {
       const Sum pairs = Sum(features_) * Sum(features_ - 1);
       weight_ = features_ > 1 ? Sum(2) / pairs : Sum(0);

@@ -188,7 +188,7 @@ class GroupedRelaxed {
     Scalar* real = parts;
     Scalar* imaginary = parts + width_ + 1;
     for (Index g = 0; g < groups_; ++g) {
-      const Scalar* z = reinterpret_cast<const Scalar*>(signal + g * width_);
+      const auto* z = reinterpret_cast<const Scalar*>(signal + g * width_);
       for (Index f = 0; f < width_; ++f) {
         real[f] = z[2 * f];
         imaginary[f] = z[2 * f + 1];
@@ -263,7 +263,7 @@ class GroupedRelaxed {
           imaginary[width_ - f - l] = v_real - u_imaginary;
         }
       }
-      Scalar* z = reinterpret_cast<Scalar*>(signal + g * width_);
+      auto* z = reinterpret_cast<Scalar*>(signal + g * width_);
       for (Index f = 0; f < width_; ++f) {
         z[2 * f] = real[f];
         z[2 * f + 1] = imaginary[f];

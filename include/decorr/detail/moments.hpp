@@ -28,7 +28,7 @@ class Moments {
         features_(features),
         strip_(std::min(kMostFeatures, ((features + 7) / 8 + kLine - 1) / kLine * kLine)),
         workers_(worker_count(threads, features, strip_)),
-        tiles_(workers_, 2 * kTileRows * strip_) {
+        tiles_(workers_, 2 * tile_size<Scalar>(strip_)) {
     if (two_views) {
       mean_b = Buffer<Sum>::filled(features, Sum(0));
       squares_b = Buffer<Sum>::filled(features, Sum(0));
@@ -49,8 +49,8 @@ class Moments {
         if (b == nullptr) {
           merge_one(tile_a, rows, column, width, count, mean_a, squares_a);
         } else {
-          merge_two(tile_a, b->tile(first, rows, column, width, buffer + kTileRows * strip_), rows,
-                    column, width, count);
+          merge_two(tile_a, b->tile(first, rows, column, width, buffer + tile_size<Scalar>(strip_)),
+                    rows, column, width, count);
         }
         count += rows;
       });
@@ -69,7 +69,7 @@ class Moments {
  private:
   // Accumulators of a strip of features stay in the first-level cache; bound by the bytes read.
   static constexpr Index kMostFeatures = 512;
-  static constexpr Index kLine = static_cast<Index>(workspace_alignment / sizeof(Scalar));
+  static constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
 
   // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean;
   // tiles are merged by Chan, Golub and LeVeque's formula (The American Statistician 37, 1983,

@@ -58,20 +58,20 @@ class PackedTransforms {
         signal_(workers_, size()),
         transformed_(workers_, batch_ * padded_size()),
         scratch_(workers_, packing_.permutes() ? features_ : 0),
-        left_input_(workers_, tile_size(correlation.left->input().direct())),
+        left_input_(workers_, buffer_size(correlation.left->input().direct())),
         right_input_(workers_, correlation.is_covariance()
                                    ? 0
-                                   : tile_size(correlation.right->input().direct())) {
+                                   : buffer_size(correlation.right->input().direct())) {
     if (!correlation.is_covariance() && correlation.left->is_raw()) {
       balances_ = Buffer<Balance<Scalar>>(correlation.rows());
     }
     if (correlation.has_gradient()) {
       backward_ = transform_plan<Scalar>(width_, groups_, Direction::backward, execution.planning);
       tail_ = Buffer<Scalar>(2 * features_);
-      left_output_ = PerWorker<Scalar>(workers_, tile_size(correlation.left_gradient.direct()));
+      left_output_ = PerWorker<Scalar>(workers_, buffer_size(correlation.left_gradient.direct()));
       right_output_ = PerWorker<Scalar>(
           workers_,
-          correlation.is_covariance() ? 0 : tile_size(correlation.right_gradient.direct()));
+          correlation.is_covariance() ? 0 : buffer_size(correlation.right_gradient.direct()));
     }
     if (has_products()) {
       products_ = PerWorker<Sum>(workers_, 2 * features_);
@@ -119,7 +119,7 @@ class PackedTransforms {
     forward_->execute(packed, z);
     if (keeps_spectra_) {
       const auto [head, rest] = signal_rows(batch, signal);
-      const Scalar* scalars = reinterpret_cast<const Scalar*>(z);
+      const auto* scalars = reinterpret_cast<const Scalar*>(z);
       std::copy(scalars, scalars + features_, head);
       std::copy(scalars + features_, scalars + 2 * features_, rest);
     }
@@ -133,7 +133,7 @@ class PackedTransforms {
     }
     Complex* z = spectrum(batch, signal);
     const auto [head, rest] = signal_rows(batch, signal);
-    Scalar* scalars = reinterpret_cast<Scalar*>(z);
+    auto* scalars = reinterpret_cast<Scalar*>(z);
     std::copy(head, head + features_, scalars);
     std::copy(rest, rest + features_, scalars + features_);
     return z;
@@ -197,10 +197,10 @@ class PackedTransforms {
   static constexpr Index kBatchScalars = Index{1} << 16;
 
   bool has_products() const { return correlation_.left_products != nullptr; }
-  Index tile_size(bool direct) const { return direct ? 0 : kTileRows * features_; }
+  Index buffer_size(bool direct) const { return direct ? 0 : tile_size<Scalar>(features_); }
   // Transforms start on 64-byte boundaries.
   Index padded_size() const {
-    constexpr Index line = static_cast<Index>(workspace_alignment / sizeof(Scalar));
+    constexpr auto line = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
     return (size() + line - 1) / line * line;
   }
 

@@ -57,7 +57,7 @@ class PreparedView {
     if (is_raw() && signs_ == nullptr) {
       return x;
     }
-    standardization_->apply(x, first, count, factor_ ? factor_.data() : nullptr, buffer);
+    standardization_->apply(x, count, factor_, AtSegment<Scalar>{first, count}, buffer);
     return buffer;
   }
 
@@ -195,7 +195,7 @@ class Packing {
   // Splits these positions into parts of two gradient rows. `second_row` may be null.
   void split(const Complex* signal, Index first, Index count, const Balance<Scalar>& factors,
              Scalar* first_row, Scalar* second_row) const {
-    const Scalar* y = reinterpret_cast<const Scalar*>(signal + first);
+    const auto* y = reinterpret_cast<const Scalar*>(signal + first);
     first_row += first;
     if (second_row == nullptr) {
       for (Index i = 0; i < count; ++i) {
@@ -222,7 +222,7 @@ class Packing {
                   const PreparedView<Scalar>& second, const Scalar* second_row,
                   const Balance<Scalar>& factors, bool reversed, Complex* signal) const {
     Scalar first_block[kBlock], second_block[kBlock];
-    Scalar* z = reinterpret_cast<Scalar*>(signal);
+    auto* z = reinterpret_cast<Scalar*>(signal);
     const Index start = reversed ? 1 : 0;  // feature 0 is its own mirror image
     for (Index j = 0; j < start; ++j) {
       z[0] = factors.first * *first.prepare(first_row, 0, 1, first_block);
@@ -258,8 +258,8 @@ class Packing {
   bool still_reversed() const { return reversed_ && !permutes(); }
 
   void reverse_second(const Complex* from, Complex* to) const {
-    const Scalar* x = reinterpret_cast<const Scalar*>(from);
-    Scalar* y = reinterpret_cast<Scalar*>(to);
+    const auto* x = reinterpret_cast<const Scalar*>(from);
+    auto* y = reinterpret_cast<Scalar*>(to);
     y[0] = x[0];
     y[1] = x[1];
     for (Index j = 1; j < features_; ++j) {

@@ -29,7 +29,7 @@ namespace detail {
 
 // Never destroyed, as plans may be destroyed after static objects are.
 inline std::mutex& process_planner_mutex() {
-  static std::mutex* const mutex = new std::mutex;
+  static auto* const mutex = new std::mutex;
   return *mutex;
 }
 
@@ -119,7 +119,7 @@ class TransformPlan {
     }
     const Sum average = std::accumulate(power, power + length, Sum(0)) / Sum(length);
     power_deviation_ = WorkspaceBlock(array_bytes(half, sizeof(Scalar)));
-    Scalar* deviation = static_cast<Scalar*>(power_deviation_.data());
+    auto* deviation = static_cast<Scalar*>(power_deviation_.data());
     for (Eigen::Index f = 0; f < half; ++f) {
       const Eigen::Index mirrored = f == 0 ? 0 : length - f;
       deviation[f] = static_cast<Scalar>((power[f] + power[mirrored]) / (2 * average) - 1);
@@ -148,11 +148,11 @@ struct PlanKey {
 // The plans of the process, of all scalar types; the least recently used one makes room.
 class PlanCache {
  public:
-  static constexpr std::size_t capacity = 64;
+  static constexpr std::size_t kCapacity = 64;
   using Value = std::shared_ptr<const void>;
 
   static PlanCache& instance() {
-    static PlanCache* const cache = new PlanCache;
+    static auto* const cache = new PlanCache;
     return *cache;
   }
 
@@ -171,7 +171,7 @@ class PlanCache {
   [[nodiscard]] Value insert(const PlanKey& key, Value value) {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::size_t slot = size_;
-    if (size_ < capacity) {
+    if (size_ < kCapacity) {
       ++size_;
     } else {
       slot = 0;
@@ -186,7 +186,7 @@ class PlanCache {
   }
 
   void clear() {
-    std::array<Entry, capacity> dropped{};  // destroyed after the lock is given back
+    std::array<Entry, kCapacity> dropped{};  // destroyed after the lock is given back
     const std::lock_guard<std::mutex> lock(mutex_);
     dropped.swap(entries_);
     size_ = 0;
@@ -207,7 +207,7 @@ class PlanCache {
   PlanCache() = default;
 
   std::mutex mutex_;
-  std::array<Entry, capacity> entries_{};
+  std::array<Entry, kCapacity> entries_{};
   std::size_t size_ = 0;
   std::uint64_t clock_ = 0;
 };

@@ -120,8 +120,7 @@ class UngroupedRelaxed {
   void add_spectra(const Batch& batch, Index first, Index count, Sum* sums) {
     Scalar partial[kBlock] = {};
     for (Index signal = batch.begin; signal < batch.end; ++signal) {
-      const Scalar* z =
-          reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal) + first);
+      const auto* z = reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal) + first);
       if (covariance_) {
         for (Index f = 0; f < count; ++f) {
           partial[f] += z[2 * f] * z[2 * f] + z[2 * f + 1] * z[2 * f + 1];
@@ -157,9 +156,9 @@ class UngroupedRelaxed {
 
   // y = H o Z; written out because std::complex's product checks for NaN.
   void filter(const Complex* spectrum, Complex* filtered) const {
-    const Scalar* z = reinterpret_cast<const Scalar*>(spectrum);
-    const Scalar* h = reinterpret_cast<const Scalar*>(filter_.data());
-    Scalar* y = reinterpret_cast<Scalar*>(filtered);
+    const auto* z = reinterpret_cast<const Scalar*>(spectrum);
+    const auto* h = reinterpret_cast<const Scalar*>(filter_.data());
+    auto* y = reinterpret_cast<Scalar*>(filtered);
     for (Index f = 0; f < features_; ++f) {
       y[2 * f] = h[2 * f] * z[2 * f] - h[2 * f + 1] * z[2 * f + 1];
       y[2 * f + 1] = h[2 * f] * z[2 * f + 1] + h[2 * f + 1] * z[2 * f];

@@ -96,7 +96,7 @@ class PerWorker {
   T* of(int worker) { return all_.data() + worker * stride_; }
 
  private:
-  static constexpr Index kLine = static_cast<Index>(workspace_alignment / sizeof(T));
+  static constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(T));
   static Index padded(Index size) { return (size + kLine - 1) / kLine * kLine; }
 
   Index stride_ = 0;

@@ -2,8 +2,10 @@
 #define DECORR_DETAIL_SPECTRAL_PRODUCTS_HPP_
 
 #include <Eigen/Core>
+#include <type_traits>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/lanes.hpp"
 #include "decorr/detail/scalars.hpp"
 
 // Small complex matrix products, one for every frequency, with frequencies as vector lanes: a
@@ -12,12 +14,6 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
-
-// As many frequencies as a vector of the processor has lanes.
-template <class Scalar>
-using LanePacket = typename Eigen::internal::packet_traits<Scalar>::type;
-template <class Scalar>
-inline constexpr Index kLanes = Eigen::internal::unpacket_traits<LanePacket<Scalar>>::size;
 
 // One complex matrix for each lane. An element is kLanes real parts, then kLanes imaginary parts;
 // strides count elements.
@@ -38,7 +34,7 @@ enum class Conjugate { none, left, right };
 template <Conjugate kConjugate, Index kRows, Index kCols, class Scalar>
 void multiply_tile(const LaneMatrix<const Scalar>& left, const LaneMatrix<const Scalar>& right,
                    Index depth, const LaneMatrix<Scalar>& product, Index row, Index col) {
-  using Packet = LanePacket<Scalar>;
+  using Packet = typename Lanes<Scalar>::Packet;
   using namespace Eigen::internal;
   constexpr Index lanes = kLanes<Scalar>;
   Packet real[kRows][kCols], imaginary[kRows][kCols];

@@ -1,6 +1,7 @@
 #ifndef DECORR_DETAIL_STANDARDIZATION_HPP_
 #define DECORR_DETAIL_STANDARDIZATION_HPP_
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -16,6 +17,21 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
+
+template <class Scalar>
+using ConstArray = Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+
+// Picks what belongs to consecutive features of a row, or to a single feature.
+template <class Scalar>
+struct AtSegment {
+  Index first, count;
+  ConstArray<Scalar> operator()(const Buffer<Scalar>& x) const { return {x.data() + first, count}; }
+};
+template <class Scalar>
+struct AtFeature {
+  Index feature;
+  Scalar operator()(const Buffer<Scalar>& x) const { return x[feature]; }
+};
 
 // x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
 // difference is nearly exact whatever the mean, the second restores what the rounded centre left
@@ -51,30 +67,25 @@ class Standardization {
   bool is_identity() const { return !center_; }
   Scalar factor(Index j) const { return is_identity() ? Scalar(1) : factor_[j]; }
 
-  // Standardizes x, which holds features first .. first + count - 1 of a row, with other factors if
-  // they are not null.
-  void apply(const Scalar* x, Index first, Index count, const Scalar* factors,
-             Scalar* buffer) const {
-    if (factors == nullptr) {
-      factors = factor_.data();
-    }
-    const Scalar* factor = factors == nullptr ? nullptr : factors + first;
+  // Standardizes `count` numbers; at(parameters) picks the parameters that go with them, of the
+  // features of a row's segment or of one column. `factor` replaces the deviation's where not
+  // empty.
+  template <class At>
+  void apply(const Scalar* numbers, Index count, const Buffer<Scalar>& factor, const At& at,
+             Scalar* result) const {
+    const ConstArray<Scalar> x(numbers, count);
+    Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>> y(result, count);
+    const Buffer<Scalar>& factors = factor ? factor : factor_;
     if (is_identity()) {
-      for (Index j = 0; j < count; ++j) {
-        buffer[j] = factor == nullptr ? x[j] : x[j] * factor[j];
+      if (factors) {
+        y = x * at(factors);
+      } else {
+        y = x;
       }
-      return;
-    }
-    const Scalar* center = center_.data() + first;
-    if (residual_) {
-      const Scalar* residual = residual_.data() + first;
-      for (Index j = 0; j < count; ++j) {
-        buffer[j] = ((x[j] - center[j]) - residual[j]) * factor[j];
-      }
+    } else if (residual_) {
+      y = ((x - at(center_)) - at(residual_)) * at(factors);
     } else {
-      for (Index j = 0; j < count; ++j) {
-        buffer[j] = (x[j] - center[j]) * factor[j];
-      }
+      y = (x - at(center_)) * at(factors);
     }
   }
 
@@ -115,76 +126,101 @@ class FinalPass {
       : a_(&a),
         b_(b),
         other_term_(other_term),
-        workers_(worker_count(threads, a.input->rows(), kTileRows)),
-        tiles_(workers_, 4 * kTileRows * kBlock) {}
+        by_columns_(has_columns(a) && (b == nullptr || has_columns(*b))),
+        workers_(worker_count(threads, by_columns_ ? a.input->cols() : a.input->rows(), kTileRows)),
+        tiles_(workers_, by_columns_ ? 0 : 4 * tile_size<Scalar>(kBlock)) {}
 
-  // O(nd), bound by bytes. Blocks of features are the inner unit, so that their coefficients stay
-  // in the first-level cache for all rows of a tile.
+  // O(nd), bound by bytes. Along the columns where they are contiguous; otherwise blocks of
+  // features are the inner unit, so that their coefficients stay in the first-level cache for all
+  // rows of a tile.
   void run() {
-    parallel_chunks(workers_, 0, a_->input->rows(), kTileRows,
-                    [&](int worker, Index first, Index last) {
-                      for_each_chunk(a_->input->cols(), kBlock, [&](Index column, Index end) {
-                        finish_tile(first, last - first, column, end - column, tiles_.of(worker));
-                      });
-                    });
+    const Index rows = a_->input->rows(), cols = a_->input->cols();
+    if (by_columns_) {
+      parallel_chunks(workers_, 0, cols, kTileRows, [&](int, Index first, Index last) {
+        for (Index j = first; j < last; ++j) {
+          for_each_chunk(rows, kBlock,
+                         [&](Index begin, Index end) { finish_column(j, begin, end - begin); });
+        }
+      });
+    } else {
+      parallel_chunks(workers_, 0, rows, kTileRows, [&](int worker, Index first, Index last) {
+        for_each_chunk(cols, kBlock, [&](Index column, Index end) {
+          finish_tile(first, last - first, column, end - column, tiles_.of(worker));
+        });
+      });
+    }
   }
 
  private:
-  void finish_tile(Index first, Index rows, Index column, Index width, Scalar* buffer) {
-    constexpr Index kSize = kTileRows * kBlock;
-    const auto input_a = a_->input->tile(first, rows, column, width, buffer);
-    const auto grad_a = a_->gradient.load(first, rows, column, width, buffer + kSize);
-    Scalar standardized_a[kBlock], standardized_b[kBlock];
-    if (b_ == nullptr) {
-      for (Index k = 0; k < rows; ++k) {
-        a_->standardization->apply(input_a.row(k), column, width, nullptr, standardized_a);
-        combine(*a_, column, width, standardized_a, nullptr, grad_a.row(k));
-      }
-      a_->gradient.store(first, rows, column, width, grad_a);
-      return;
-    }
-    const auto input_b = b_->input->tile(first, rows, column, width, buffer + 2 * kSize);
-    const auto grad_b = b_->gradient.load(first, rows, column, width, buffer + 3 * kSize);
-    for (Index k = 0; k < rows; ++k) {
-      const Scalar* a = input_a.row(k);
-      const Scalar* b = input_b.row(k);
-      a_->standardization->apply(a, column, width, nullptr, standardized_a);
-      b_->standardization->apply(b, column, width, nullptr, standardized_b);
-      if (other_term_ == OtherTerm::other_view) {
-        combine(*a_, column, width, standardized_a, standardized_b, grad_a.row(k));
-        combine(*b_, column, width, standardized_b, standardized_a, grad_b.row(k));
-      } else {
-        Scalar difference[kBlock];
-        for (Index j = 0; j < width; ++j) {
-          difference[j] = a[j] - b[j];
-        }
-        combine(*a_, column, width, standardized_a, difference, grad_a.row(k));
-        combine(*b_, column, width, standardized_b, difference, grad_b.row(k));
-      }
-    }
-    a_->gradient.store(first, rows, column, width, grad_a);
-    b_->gradient.store(first, rows, column, width, grad_b);
+  static bool has_columns(const ViewGradient<Scalar>& view) {
+    return !view.gradient.direct() && view.input->column(0) != nullptr &&
+           view.gradient.column(0) != nullptr;
   }
 
-  static void combine(const ViewGradient<Scalar>& view, Index column, Index width,
-                      const Scalar* own, const Scalar* other, Scalar* gradient) {
-    const Scalar* weight = view.regularizer.data() + column;
-    const Scalar* own_weight = view.own.data() + column;
-    const Scalar* other_weight = view.other.data() + column;
-    if (other == nullptr) {
-      for (Index j = 0; j < width; ++j) {
-        gradient[j] = weight[j] * gradient[j] + own_weight[j] * own[j];
+  void finish_column(Index j, Index first, Index count) const {
+    const AtFeature<Scalar> at{j};
+    finish(at, count, a_->input->column(j) + first, a_->gradient.column(j) + first,
+           b_ == nullptr ? nullptr : b_->input->column(j) + first,
+           b_ == nullptr ? nullptr : b_->gradient.column(j) + first);
+  }
+
+  void finish_tile(Index first, Index rows, Index column, Index width, Scalar* buffer) const {
+    constexpr Index kSize = tile_size<Scalar>(kBlock);
+    const AtSegment<Scalar> at{column, width};
+    const auto a = a_->input->tile(first, rows, column, width, buffer);
+    const auto grad_a = a_->gradient.load(first, rows, column, width, buffer + kSize);
+    if (b_ == nullptr) {
+      for (Index k = 0; k < rows; ++k) {
+        finish(at, width, a.row(k), grad_a.row(k), nullptr, nullptr);
       }
     } else {
-      for (Index j = 0; j < width; ++j) {
-        gradient[j] = weight[j] * gradient[j] + own_weight[j] * own[j] + other_weight[j] * other[j];
+      const auto b = b_->input->tile(first, rows, column, width, buffer + 2 * kSize);
+      const auto grad_b = b_->gradient.load(first, rows, column, width, buffer + 3 * kSize);
+      for (Index k = 0; k < rows; ++k) {
+        finish(at, width, a.row(k), grad_a.row(k), b.row(k), grad_b.row(k));
       }
+      b_->gradient.store(first, rows, column, width, grad_b);
     }
+    a_->gradient.store(first, rows, column, width, grad_a);
+  }
+
+  // At most kBlock numbers of either view.
+  template <class At>
+  void finish(const At& at, Index count, const Scalar* a, Scalar* grad_a, const Scalar* b,
+              Scalar* grad_b) const {
+    Scalar x_a[kBlock], x_b[kBlock];
+    a_->standardization->apply(a, count, Buffer<Scalar>(), at, x_a);
+    Array g_a(grad_a, count);
+    const ConstArray<Scalar> own_a(x_a, count);
+    if (b == nullptr) {
+      g_a = g_a * at(a_->regularizer) + own_a * at(a_->own);
+      return;
+    }
+    b_->standardization->apply(b, count, Buffer<Scalar>(), at, x_b);
+    Array g_b(grad_b, count);
+    const ConstArray<Scalar> own_b(x_b, count);
+    if (other_term_ == OtherTerm::other_view) {
+      combine(*a_, at, own_a, own_b, g_a);
+      combine(*b_, at, own_b, own_a, g_b);
+    } else {
+      const auto difference = ConstArray<Scalar>(a, count) - ConstArray<Scalar>(b, count);
+      combine(*a_, at, own_a, difference, g_a);
+      combine(*b_, at, own_b, difference, g_b);
+    }
+  }
+
+  using Array = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+
+  template <class At, class Other>
+  static void combine(const ViewGradient<Scalar>& view, const At& at, const ConstArray<Scalar>& own,
+                      const Other& other, Array& gradient) {
+    gradient = gradient * at(view.regularizer) + own * at(view.own) + other * at(view.other);
   }
 
   const ViewGradient<Scalar>* a_;
   const ViewGradient<Scalar>* b_;
   OtherTerm other_term_;
+  bool by_columns_;
   int workers_;
   PerWorker<Scalar> tiles_;
 };

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/lanes.hpp"
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/workspace.hpp"
 
@@ -31,23 +32,61 @@ struct Tile {
   Scalar* row(Index k) const { return data + k * stride; }
 };
 
+// to[i][j] = from[j][i], both contiguous along their second index. In blocks of vectors, so that
+// every cache line is read and written whole; bound by bytes.
+template <class Scalar>
+void transpose(const Scalar* from, Index from_stride, Scalar* to, Index to_stride, Index rows,
+               Index cols) {
+  using Packet = typename Lanes<Scalar>::Packet;
+  constexpr Index size = kLanes<Scalar>;
+  const Index full_rows = rows - rows % size, full_cols = cols - cols % size;
+  for (Index j = 0; j < full_cols; j += size) {
+    for (Index i = 0; i < full_rows; i += size) {
+      typename Lanes<Scalar>::Block block;
+      for (Index k = 0; k < size; ++k) {
+        block.packet[k] = Eigen::internal::ploadu<Packet>(from + (j + k) * from_stride + i);
+      }
+      Eigen::internal::ptranspose(block);
+      for (Index k = 0; k < size; ++k) {
+        Eigen::internal::pstoreu(to + (i + k) * to_stride + j, block.packet[k]);
+      }
+    }
+  }
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = i < full_rows ? full_cols : 0; j < cols; ++j) {
+      to[i * to_stride + j] = from[j * from_stride + i];
+    }
+  }
+}
+
 template <class From, class To>
 void copy_strided(const From* from, Index from_row, Index from_col, To* to, Index to_row,
                   Index to_col, Index rows, Index cols) {
-  const auto copy = [&](Index outer, Index inner, Index from_outer, Index from_inner,
-                        Index to_outer, Index to_inner) {
-    for (Index i = 0; i < outer; ++i) {
-      for (Index j = 0; j < inner; ++j) {
-        to[i * to_outer + j * to_inner] = static_cast<To>(from[i * from_outer + j * from_inner]);
-      }
+  if constexpr (std::is_same<From, To>::value) {
+    if (from_row == 1 && to_col == 1) {
+      return transpose(from, from_col, to, to_row, rows, cols);
     }
-  };
-  // The matrix with the longer jumps is the one to walk along its contiguous direction.
-  if (from_col == 1 && to_col == 1) {
-    copy(rows, cols, from_row, from_col, to_row, to_col);
-  } else {
-    copy(cols, rows, from_col, from_row, to_col, to_row);
+    if (from_col == 1 && to_row == 1) {
+      return transpose(from, from_row, to, to_col, cols, rows);
+    }
   }
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < cols; ++j) {
+      to[i * to_row + j * to_col] = static_cast<To>(from[i * from_row + j * from_col]);
+    }
+  }
+}
+
+// Rows of a tile's buffer are this far apart. Not a multiple of a page, or the same column of all
+// rows would compete for one set of the cache.
+template <class Scalar>
+constexpr Index tile_stride(Index cols) {
+  constexpr auto line = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
+  return ((cols + line - 1) / line | 1) * line;
+}
+template <class Scalar>
+constexpr Index tile_size(Index cols) {
+  return kTileRows * tile_stride<Scalar>(cols);
 }
 
 // A matrix that is read.
@@ -62,14 +101,19 @@ class InputRows {
         cols_(cols),
         row_stride_(row_stride),
         col_stride_(col_stride),
-        copy_(std::is_same<Storage, Scalar>::value && (col_stride == 1 || cols == 1)
-                  ? nullptr
-                  : &copy_tile<Storage>) {}
+        stored_as_computed_(std::is_same<Storage, Scalar>::value),
+        copy_(&copy_tile<Storage>) {}
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   // Whether tiles come without a copy, so that tile() needs no buffer.
-  bool direct() const { return copy_ == nullptr; }
+  bool direct() const { return stored_as_computed_ && (col_stride_ == 1 || cols_ == 1); }
+  // A column where columns are contiguous, otherwise null.
+  const Scalar* column(Index j) const {
+    return stored_as_computed_ && row_stride_ == 1
+               ? static_cast<const Scalar*>(data_) + j * col_stride_
+               : nullptr;
+  }
 
   Tile<const Scalar> tile(Index first_row, Index rows, Index first_col, Index cols,
                           Scalar* buffer) const {
@@ -77,7 +121,7 @@ class InputRows {
       return {static_cast<const Scalar*>(data_) + first_row * row_stride_ + first_col, row_stride_};
     }
     copy_(*this, first_row, rows, first_col, cols, buffer);
-    return {buffer, cols};
+    return {buffer, tile_stride<Scalar>(cols)};
   }
   Tile<const Scalar> tile(Index first_row, Index rows, Scalar* buffer) const {
     return tile(first_row, rows, 0, cols_, buffer);
@@ -89,11 +133,13 @@ class InputRows {
                         Index cols, Scalar* to) {
     const Storage* start = static_cast<const Storage*>(from.data_) + first_row * from.row_stride_ +
                            first_col * from.col_stride_;
-    copy_strided(start, from.row_stride_, from.col_stride_, to, cols, Index{1}, rows, cols);
+    copy_strided(start, from.row_stride_, from.col_stride_, to, tile_stride<Scalar>(cols), Index{1},
+                 rows, cols);
   }
 
   const void* data_ = nullptr;
   Index rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
+  bool stored_as_computed_ = true;
   void (*copy_)(const InputRows&, Index, Index, Index, Index, Scalar*) = nullptr;
 };
 
@@ -109,6 +155,7 @@ class OutputRows {
   Index cols() const { return cols_; }
   bool direct() const { return col_stride_ == 1 || cols_ == 1; }
   explicit operator bool() const { return data_ != nullptr; }
+  Scalar* column(Index j) const { return row_stride_ == 1 ? data_ + j * col_stride_ : nullptr; }
 
   // Rows to be overwritten; store() puts them in place.
   Tile<Scalar> tile(Index first_row, Scalar* buffer) const {
@@ -122,8 +169,8 @@ class OutputRows {
   Tile<Scalar> load(Index first_row, Index rows, Index first_col, Index cols,
                     Scalar* buffer) const {
     if (!direct()) {
-      copy_strided(start(first_row, first_col), row_stride_, col_stride_, buffer, cols, Index{1},
-                   rows, cols);
+      copy_strided(start(first_row, first_col), row_stride_, col_stride_, buffer,
+                   tile_stride<Scalar>(cols), Index{1}, rows, cols);
     }
     return tile(first_row, first_col, cols, buffer);
   }
@@ -149,7 +196,7 @@ class OutputRows {
     if (direct()) {
       return {start(first_row, first_col), row_stride_};
     }
-    return {buffer, cols};
+    return {buffer, tile_stride<Scalar>(cols)};
   }
 
   Scalar* data_ = nullptr;

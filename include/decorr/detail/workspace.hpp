@@ -15,7 +15,7 @@
 namespace decorr {
 namespace detail {
 
-inline constexpr std::size_t workspace_alignment = 64;  // a cache line, and the widest vector
+inline constexpr std::size_t kWorkspaceAlignment = 64;  // a cache line, and the widest vector
 
 struct RawBlock {
   void* data = nullptr;
@@ -26,18 +26,18 @@ struct RawBlock {
 // have ended; being a fixed array, it allocates nothing to take or give back a block.
 class WorkspacePool {
  public:
-  static constexpr std::size_t max_blocks = 64;
-  static constexpr std::size_t max_bytes = std::size_t{64} << 20;
+  static constexpr std::size_t kMostBlocks = 256;  // one call takes up to 80
+  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
   // Never destroyed: buffers with static lifetime may outlive any order of destruction.
   static WorkspacePool& instance() {
-    static WorkspacePool* const pool = new WorkspacePool;
+    static auto* const pool = new WorkspacePool;
     return *pool;
   }
 
   RawBlock acquire(std::size_t bytes) {
     if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
-    bytes = (bytes + workspace_alignment - 1) / workspace_alignment * workspace_alignment;
+    bytes = (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       const std::size_t limit = 2 * bytes + 4096;  // a small request must not hold a large block
@@ -48,14 +48,14 @@ class WorkspacePool {
       }
       if (best < count_) return remove(best);
     }
-    return {::operator new (bytes, std::align_val_t{workspace_alignment}), bytes};
+    return {::operator new (bytes, std::align_val_t{kWorkspaceAlignment}), bytes};
   }
 
   void release(RawBlock block) noexcept {
-    if (block.bytes > max_bytes) return free_block(block);
+    if (block.bytes > kMostBytes) return free_block(block);
     const std::lock_guard<std::mutex> lock(mutex_);
     // The block given back longest ago makes room, so that the shapes in use now stay.
-    while (count_ == max_blocks || retained_ + block.bytes > max_bytes) free_block(remove(0));
+    while (count_ == kMostBlocks || retained_ + block.bytes > kMostBytes) free_block(remove(0));
     blocks_[count_++] = block;
     retained_ += block.bytes;
   }
@@ -77,11 +77,11 @@ class WorkspacePool {
   }
 
   static void free_block(RawBlock block) noexcept {
-    ::operator delete (block.data, std::align_val_t{workspace_alignment});
+    ::operator delete (block.data, std::align_val_t{kWorkspaceAlignment});
   }
 
   std::mutex mutex_;
-  std::array<RawBlock, max_blocks> blocks_{};  // in the order in which they were given back
+  std::array<RawBlock, kMostBlocks> blocks_{};  // in the order in which they were given back
   std::size_t count_ = 0;
   std::size_t retained_ = 0;
 };
@@ -126,7 +126,7 @@ class Buffer {
  public:
   static_assert(std::is_trivially_copyable<T>::value && std::is_trivially_destructible<T>::value,
                 "elements are neither constructed nor destroyed one by one");
-  static_assert(alignof(T) <= workspace_alignment, "T needs a larger alignment");
+  static_assert(alignof(T) <= kWorkspaceAlignment, "T needs a larger alignment");
 
   Buffer() = default;
   explicit Buffer(Eigen::Index count) : block_(array_bytes(count, sizeof(T))), size_(count) {}

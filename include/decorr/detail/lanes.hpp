@@ -1,0 +1,41 @@
+#ifndef DECORR_DETAIL_LANES_HPP_
+#define DECORR_DETAIL_LANES_HPP_
+
+#include <Eigen/Core>
+
+#include "decorr/detail/abi.hpp"
+#include "decorr/detail/scalars.hpp"
+
+// The processor's vectors, by way of Eigen's: the only file that names its internals for them.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// The compiler's remark that a vector type's attributes do not count in template arguments is of
+// no consequence: the types are told apart by more than those.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"
+#endif
+
+template <class Scalar>
+struct Lanes {
+  using Packet = typename Eigen::internal::packet_traits<Scalar>::type;
+  static constexpr int kCount = Eigen::internal::unpacket_traits<Packet>::size;
+  using Block = Eigen::internal::PacketBlock<Packet, kCount>;
+};
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+// As many elements as a vector has lanes; 1 where there are no vectors.
+template <class Scalar>
+inline constexpr Index kLanes = Lanes<Scalar>::kCount;
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_LANES_HPP_
