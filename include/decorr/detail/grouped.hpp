@@ -57,7 +57,7 @@ class GroupedRelaxed {
   // S_gh(f) += sum over these rows of conj(A_g(f)) B_h(f).
   void accumulate(Index begin, Index end) {
     for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
-      load_spectra(begin + first, begin + last, &PackedTransforms<Scalar>::transform);
+      load_spectra(begin + first, begin + last, Pass::forward);
       parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
         Scalar* product = products_.of(worker);
         multiply_lanes<Conjugate::left, Scalar>(transposed(spectra(left(), c)), spectra(right_, c),
@@ -96,7 +96,7 @@ class GroupedRelaxed {
   // Writes the gradient with respect to the prepared rows.
   void gradient(Index begin, Index end) {
     for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
-      load_spectra(begin + first, begin + last, &PackedTransforms<Scalar>::recall);
+      load_spectra(begin + first, begin + last, Pass::backward);
       parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int, Index c, Index) {
         const LaneMatrix<const Scalar> filter{filters_.data() + c * groups_ * groups_ * kElement,
                                               groups_, 1};
@@ -162,15 +162,20 @@ class GroupedRelaxed {
     }
   }
 
-  template <class Transform>
-  void load_spectra(Index first, Index last, Transform transform) {
+  enum class Pass { forward, backward };
+
+  void load_spectra(Index first, Index last, Pass pass) {
     parallel_chunks(
         transforms_.workers(), first, last, kTileRows,
         [&](int worker, Index tile_first, Index tile_last) {
           transforms_.for_each_batch(worker, tile_first, tile_last, [&](const auto& batch) {
             for (Index signal = batch.begin; signal < batch.end; ++signal) {
-              const Complex* z = (transforms_.*transform)(batch, signal);
+              const Complex* z = pass == Pass::forward ? transforms_.transform(batch, signal)
+                                                       : transforms_.recall(batch, signal);
               const Index row = batch.first_row - first + (covariance_ ? 2 : 1) * signal;
+              if (pass == Pass::forward) {
+                transforms_.keep(batch, signal, 0, transforms_.size());
+              }
               unpack(z, transforms_.balance_of(batch, signal), row,
                      batch.first_row + batch.rows - first, parts_.of(worker));
             }

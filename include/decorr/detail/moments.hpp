@@ -47,7 +47,7 @@ class Moments {
         Scalar* buffer = tiles_.of(worker);
         const auto tile_a = a.tile(first, rows, column, width, buffer);
         if (b == nullptr) {
-          merge_one(tile_a, rows, column, width, count, mean_a, squares_a);
+          merge_one(tile_a, rows, column, width, count);
         } else {
           merge_two(tile_a, b->tile(first, rows, column, width, buffer + tile_size<Scalar>(strip_)),
                     rows, column, width, count);
@@ -74,34 +74,37 @@ class Moments {
   // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean;
   // tiles are merged by Chan, Golub and LeVeque's formula (The American Statistician 37, 1983,
   // 242-247).
-  void merge_one(const Tile<const Scalar>& tile, Index rows, Index column, Index width, Index count,
-                 Buffer<Sum>& mean, Buffer<Sum>& total_squares) {
-    Scalar sum[kMostFeatures] = {}, squares[kMostFeatures] = {};
+  struct Merge {
+    Merge(Index rows, Index count)
+        : size(static_cast<Sum>(rows)),
+          share(size / (static_cast<Sum>(count) + size)),
+          joint(static_cast<Sum>(count) * share) {}
+    Sum size, share, joint;  // of the tile; its part of all rows; n_1 n_2 / (n_1 + n_2)
+  };
+
+  void merge_one(const Tile<const Scalar>& tile, Index rows, Index column, Index width,
+                 Index count) {
+    Scalar sum[kMostFeatures] = {}, square[kMostFeatures] = {};
     const Scalar* shift = tile.row(0);
     for (Index k = 1; k < rows; ++k) {
       const Scalar* x = tile.row(k);
       for (Index j = 0; j < width; ++j) {
         const Scalar value = x[j] - shift[j];
         sum[j] += value;
-        squares[j] += value * value;
+        square[j] += value * value;
       }
     }
-    const Sum size = static_cast<Sum>(rows), before = static_cast<Sum>(count);
-    const Sum joint = before * size / (before + size), share = size / (before + size);
-    Sum* mean_of = mean.data() + column;
-    Sum* squares_of = total_squares.data() + column;
+    const Merge merge(rows, count);
     for (Index j = 0; j < width; ++j) {
-      const Sum offset = Sum(sum[j]) / size;
-      const Sum delta = (Sum(shift[j]) + offset) - mean_of[j];
-      squares_of[j] += Sum(squares[j]) - offset * Sum(sum[j]) + delta * delta * joint;
-      mean_of[j] += delta * share;
+      merge_mean(merge, shift[j], sum[j], square[j], mean_a[column + j], squares_a[column + j]);
     }
   }
 
   void merge_two(const Tile<const Scalar>& a, const Tile<const Scalar>& b, Index rows, Index column,
                  Index width, Index count) {
-    Scalar product[kMostFeatures] = {}, difference[kMostFeatures] = {}, sum_a[kMostFeatures] = {},
-           sum_b[kMostFeatures] = {};
+    Scalar sum_a[kMostFeatures] = {}, sum_b[kMostFeatures] = {}, square_a[kMostFeatures] = {},
+           square_b[kMostFeatures] = {}, product[kMostFeatures] = {},
+           difference[kMostFeatures] = {};
     const Scalar* shift_a = a.row(0);
     const Scalar* shift_b = b.row(0);
     for (Index k = 0; k < rows; ++k) {
@@ -111,22 +114,34 @@ class Moments {
         const Scalar value_a = x[j] - shift_a[j], value_b = y[j] - shift_b[j], gap = x[j] - y[j];
         sum_a[j] += value_a;
         sum_b[j] += value_b;
+        square_a[j] += value_a * value_a;
+        square_b[j] += value_b * value_b;
         product[j] += value_a * value_b;
         difference[j] += gap * gap;
       }
     }
-    const Sum size = static_cast<Sum>(rows), before = static_cast<Sum>(count);
-    const Sum joint = before * size / (before + size);
+    const Merge merge(rows, count);
     for (Index j = 0; j < width; ++j) {
-      const Sum offset_a = Sum(sum_a[j]) / size;
-      const Sum delta_a = (Sum(shift_a[j]) + offset_a) - mean_a[column + j];
-      const Sum delta_b = (Sum(shift_b[j]) + Sum(sum_b[j]) / size) - mean_b[column + j];
-      products[column + j] +=
-          Sum(product[j]) - offset_a * Sum(sum_b[j]) + delta_a * delta_b * joint;
-      differences[column + j] += Sum(difference[j]);
+      const Index i = column + j;
+      const Sum delta_a =
+          merge_mean(merge, shift_a[j], sum_a[j], square_a[j], mean_a[i], squares_a[i]);
+      const Sum delta_b =
+          merge_mean(merge, shift_b[j], sum_b[j], square_b[j], mean_b[i], squares_b[i]);
+      products[i] += Sum(product[j]) - Sum(sum_a[j]) * Sum(sum_b[j]) / merge.size +
+                     delta_a * delta_b * merge.joint;
+      differences[i] += Sum(difference[j]);
     }
-    merge_one(a, rows, column, width, count, mean_a, squares_a);
-    merge_one(b, rows, column, width, count, mean_b, squares_b);
+  }
+
+  // Merges one feature of one view; returns how far the tile's mean was from that of the rows
+  // before.
+  static Sum merge_mean(const Merge& merge, Scalar shift, Scalar sum, Scalar square, Sum& mean,
+                        Sum& squares) {
+    const Sum offset = Sum(sum) / merge.size;
+    const Sum delta = (Sum(shift) + offset) - mean;
+    squares += Sum(square) - offset * Sum(sum) + delta * delta * merge.joint;
+    mean += delta * merge.share;
+    return delta;
   }
 
   Index features_, strip_;

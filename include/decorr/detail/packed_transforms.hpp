@@ -93,8 +93,7 @@ class PackedTransforms {
     for_each_tile(worker, first, last, [&](Batch& tile) { for_each_batch(tile, body); });
   }
 
-  // Rows to spectrum. Where two gradient rows can hold it, it is kept there for the backward pass:
-  // in those that the signal will own.
+  // Rows to spectrum.
   Complex* transform(const Batch& batch, Index signal) {
     Complex* packed = signal_.of(batch.worker);
     Complex* scratch = scratch_.of(batch.worker);
@@ -117,13 +116,19 @@ class PackedTransforms {
     std::fill(packed + features_, packed + size(), Complex(0));
     Complex* z = spectrum(batch, signal);
     forward_->execute(packed, z);
+    return z;
+  }
+
+  // Keeps frequencies first .. last - 1 of a spectrum for the backward pass, in the two gradient
+  // rows that the signal will own, where those can hold it.
+  void keep(const Batch& batch, Index signal, Index first, Index last) {
     if (keeps_spectra_) {
       const auto [head, rest] = signal_rows(batch, signal);
-      const auto* scalars = reinterpret_cast<const Scalar*>(z);
-      std::copy(scalars, scalars + features_, head);
-      std::copy(scalars + features_, scalars + 2 * features_, rest);
+      const auto* scalars = reinterpret_cast<const Scalar*>(spectrum(batch, signal));
+      const Index begin = 2 * first, end = 2 * last, middle = std::clamp(features_, begin, end);
+      std::copy(scalars + begin, scalars + middle, head + begin);
+      std::copy(scalars + middle, scalars + end, rest + (middle - features_));
     }
-    return z;
   }
 
   // The same spectrum once more, kept or transformed again.

@@ -115,7 +115,7 @@ class UngroupedRelaxed {
 
   Index sum_size() const { return covariance_ ? features_ : 2 * features_; }
 
-  // W += Z o Z, or the sum of |Z|^2, over a batch's signals. Bound by bytes.
+  // W += Z o Z, or the sum of |Z|^2, over a batch's signals, which are kept. Bound by bytes.
   template <class Batch>
   void add_spectra(const Batch& batch, Index first, Index count, Sum* sums) {
     Scalar partial[kBlock] = {};
@@ -131,6 +131,7 @@ class UngroupedRelaxed {
           partial[2 * f + 1] += 2 * z[2 * f] * z[2 * f + 1];
         }
       }
+      transforms_.keep(batch, signal, first, first + count);
     }
     const Index scalars = covariance_ ? 1 : 2;
     for (Index i = 0; i < scalars * count; ++i) {

@@ -22,7 +22,7 @@ inline constexpr Index kTileRows = 16;
 
 // Features are handled this many at a time, so that what belongs to a feature (its mean, its sum)
 // is read once for several rows and stays in the first-level cache.
-inline constexpr Index kBlock = 512;
+inline constexpr Index kBlock = 1024;
 
 // Consecutive rows, each contiguous.
 template <class Scalar>
