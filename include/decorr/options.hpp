@@ -79,7 +79,9 @@ enum class Planning { estimate, measure, patient };
 
 /// How a call is carried out; nothing here changes what is computed.
 struct Execution {
-  /// At least 1. Results do not depend on it; at present every call runs on the calling thread.
+  /// At least 1: how many threads a call may use where it is compiled with OpenMP; without, and
+  /// inside a parallel region of the caller's, it runs on the calling thread. Results are the same
+  /// bit for bit for any number.
   int threads = 1;
   Planning planning = Planning::measure;
 };

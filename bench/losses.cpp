@@ -1,0 +1,208 @@
+// Time of the losses and regularizers, beside what bounds them: the bare transforms and a copy.
+//
+//   build/release/bench/decorr_benchmarks --benchmark_filter=barlow_twins/float/n:256
+//
+// Names read loss/scalar/n:../d:../form[/variant]. Times are for value and gradient, on row-major
+// matrices and one thread, unless the variant says otherwise.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <complex>
+#include <cstdint>
+#include <decorr/decorr.hpp>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "batch.hpp"
+
+namespace {
+
+using decorr::Execution;
+using decorr::detail::ExactRoute;
+using Eigen::Index;
+
+enum class Loss { barlow_twins, vicreg, bare };
+enum class Output { gradient, value };
+
+const char* name_of(Loss loss) {
+  return loss == Loss::barlow_twins ? "barlow_twins" : loss == Loss::vicreg ? "vicreg" : "bare";
+}
+
+template <class Matrix>
+auto rows_of(const Matrix& matrix) {
+  return decorr::detail::Operand<Matrix>(matrix).rows();
+}
+
+// One call, with any regularizer: the exact one's routes have no public name.
+template <class Scalar, int kOrder, class Regularizer>
+void call(Loss loss, Output output, Batch<Scalar, kOrder>& batch, const Regularizer& regularizer,
+          const Execution& execution) {
+  using decorr::detail::OutputRows;
+  const auto a = rows_of(batch.a), b = rows_of(batch.b);
+  using Matrix = typename Batch<Scalar, kOrder>::Matrix;
+  decorr::detail::GradientTarget<Matrix> target_a(batch.grad_a), target_b(batch.grad_b);
+  const bool gradient = output == Output::gradient;
+  const auto grad_a = gradient ? target_a.rows() : OutputRows<Scalar>();
+  const auto grad_b = gradient ? target_b.rows() : OutputRows<Scalar>();
+  if (loss == Loss::barlow_twins) {
+    benchmark::DoNotOptimize(
+        decorr::detail::barlow_twins(a, b, grad_a, grad_b, {}, regularizer, execution));
+  } else if (loss == Loss::vicreg) {
+    benchmark::DoNotOptimize(
+        decorr::detail::vicreg(a, b, grad_a, grad_b, {}, regularizer, execution));
+  } else {
+    benchmark::DoNotOptimize(decorr::detail::bare(a, b, grad_a, grad_b, regularizer, execution));
+  }
+  benchmark::ClobberMemory();
+}
+
+std::string size_name(Index n, Index d) {
+  return "n:" + std::to_string(n) + "/d:" + std::to_string(d);
+}
+
+template <class Scalar>
+const char* scalar_name() {
+  return std::is_same<Scalar, float>::value ? "float" : "double";
+}
+
+template <class Function>
+void add(const std::string& name, Function function) {
+  benchmark::RegisterBenchmark(name.c_str(), std::move(function))
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+}
+
+template <class Scalar, int kOrder = Eigen::RowMajor, class Regularizer>
+void add_call(Loss loss, Index n, Index d, const std::string& form, const Regularizer& regularizer,
+              Output output = Output::gradient, const Execution& execution = {}) {
+  add(std::string(name_of(loss)) + "/" + scalar_name<Scalar>() + "/" + size_name(n, d) + "/" + form,
+      [=](benchmark::State& state) {
+        Batch<Scalar, kOrder> batch(n, d);
+        call(loss, output, batch, regularizer, execution);
+        for (auto _ : state) {
+          call(loss, output, batch, regularizer, execution);
+        }
+      });
+}
+
+// What no implementation on these transforms can beat: n forward and n backward ones, on data that
+// stay in the cache.
+template <class Scalar>
+void add_transforms(Index n, Index d) {
+  add(std::string("transforms/") + scalar_name<Scalar>() + "/" + size_name(n, d),
+      [=](benchmark::State& state) {
+        using decorr::detail::Buffer;
+        using Complex = std::complex<Scalar>;
+        const auto forward = decorr::detail::transform_plan<Scalar>(
+            d, 1, decorr::detail::Direction::forward, decorr::Planning::measure);
+        const auto backward = decorr::detail::transform_plan<Scalar>(
+            d, 1, decorr::detail::Direction::backward, decorr::Planning::measure);
+        auto signal = Buffer<Complex>::filled(d, Complex(1, 1));
+        auto spectrum = Buffer<Complex>::filled(d, Complex(1, 1));
+        for (auto _ : state) {
+          for (Index k = 0; k < n; ++k) {
+            forward->execute(signal.data(), spectrum.data());
+          }
+          for (Index k = 0; k < n; ++k) {
+            backward->execute(signal.data(), spectrum.data());
+          }
+          benchmark::ClobberMemory();
+        }
+      });
+}
+
+template <class Scalar>
+void add_copy(Index n, Index d) {
+  add(std::string("copy/") + scalar_name<Scalar>() + "/" + size_name(n, d),
+      [=](benchmark::State& state) {
+        Batch<Scalar> batch(n, d);
+        for (auto _ : state) {
+          batch.grad_a = batch.a;
+          batch.grad_b = batch.b;
+          benchmark::ClobberMemory();
+        }
+        state.SetBytesProcessed(state.iterations() * 4 * n * d *
+                                static_cast<std::int64_t>(sizeof(Scalar)));
+      });
+}
+
+decorr::Relaxed relaxed(int exponent = 2, Index block_size = 0) {
+  decorr::Relaxed result;
+  result.exponent = exponent;
+  result.block_size = block_size;
+  return result;
+}
+
+decorr::Relaxed with_signs(Index d, decorr::Relaxed result) {
+  std::mt19937_64 generator(2);
+  result.signs_a = decorr::random_signs(d, generator);
+  result.signs_b = decorr::random_signs(d, generator);
+  return result;
+}
+
+decorr::Relaxed with_permutation(Index d, decorr::Relaxed result) {
+  std::mt19937_64 generator(3);
+  result.permutation = decorr::random_permutation(d, generator);
+  return result;
+}
+
+Execution on_threads(int threads) {
+  Execution execution;
+  execution.threads = threads;
+  return execution;
+}
+
+// Everything that is compared at one size.
+template <class Scalar>
+void add_size(Index n, Index d) {
+  add_transforms<Scalar>(n, d);
+  add_copy<Scalar>(n, d);
+  const double flops =
+      8.0 * static_cast<double>(n) * static_cast<double>(d) * static_cast<double>(std::max(n, d));
+  for (const Loss loss : {Loss::barlow_twins, Loss::vicreg}) {
+    add_call<Scalar>(loss, n, d, "relaxed", relaxed());
+    add_call<Scalar>(loss, n, d, "relaxed/value", relaxed(), Output::value);
+    add_call<Scalar>(loss, n, d, "relaxed/exponent:1", relaxed(1));
+    add_call<Scalar>(loss, n, d, "relaxed/signs", with_signs(d, relaxed()));
+    add_call<Scalar>(loss, n, d, "relaxed/permutation", with_permutation(d, relaxed()));
+    add_call<Scalar, Eigen::ColMajor>(loss, n, d, "relaxed/column_major", relaxed());
+    add_call<Scalar>(loss, n, d, "relaxed/threads:2", relaxed(), Output::gradient, on_threads(2));
+    for (const Index block_size : {Index{128}, Index{512}}) {
+      if (block_size < d) {
+        add_call<Scalar>(loss, n, d, "relaxed/block_size:" + std::to_string(block_size) + "/signs",
+                         with_signs(d, relaxed(2, block_size)));
+      }
+    }
+    if (flops < 1e12) {
+      add_call<Scalar>(loss, n, d, "exact_correlation", ExactRoute::correlation);
+    }
+    if (n <= 4096) {
+      add_call<Scalar>(loss, n, d, "exact_gram", ExactRoute::gram);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Index n : {64, 256, 1024, 4096}) {
+    for (Index d = 256; d <= 65536; d *= 2) {
+      add_size<float>(n, d);
+      add_size<double>(n, d);
+    }
+  }
+  for (const Index d : {8191, 8190, 10007}) {  // prime, smooth, prime
+    add_transforms<float>(256, d);
+    add_call<float>(Loss::barlow_twins, 256, d, "relaxed", relaxed());
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 1;
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
