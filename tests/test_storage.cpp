@@ -135,8 +135,8 @@ TEST_CASE("matrices of fixed and of bounded size") {
   check_storage("fixed size", a, b, fixed_a, fixed_b, grad_a, grad_b);
 }
 
-TEST_CASE_TEMPLATE("Maps with any strides; the memory around them stays as it was", Scalar, float,
-                   double) {
+TEST_CASE_TEMPLATE("Maps with any strides, and the memory around them stays as it was", Scalar,
+                   float, double) {
   const auto a = random_matrix<RowMajor<Scalar>>(kRows, kCols, 1);
   const auto b = random_matrix<RowMajor<Scalar>>(kRows, kCols, 2);
   struct Strides {

@@ -159,7 +159,7 @@ class ExactRegularizer {
       const Tile<Scalar> from{derivative_.data() + row * features_ + column, features_};
       gradient.copy(first + row, count, column, width, from);
       if (products != nullptr) {
-        Scalar partial[kBlock] = {};
+        alignas(kWorkspaceAlignment) Scalar partial[kBlock] = {};
         const auto input = view.input().tile(first + row, count, column, width, tiles_.of(worker));
         for (Index k = 0; k < count; ++k) {
           add_products(view, input.row(k), from.row(k), column, width, partial);

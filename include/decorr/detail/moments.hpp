@@ -84,7 +84,7 @@ class Moments {
 
   void merge_one(const Tile<const Scalar>& tile, Index rows, Index column, Index width,
                  Index count) {
-    Scalar sum[kMostFeatures] = {}, square[kMostFeatures] = {};
+    alignas(kWorkspaceAlignment) Scalar sum[kMostFeatures] = {}, square[kMostFeatures] = {};
     const Scalar* shift = tile.row(0);
     for (Index k = 1; k < rows; ++k) {
       const Scalar* x = tile.row(k);
@@ -102,9 +102,9 @@ class Moments {
 
   void merge_two(const Tile<const Scalar>& a, const Tile<const Scalar>& b, Index rows, Index column,
                  Index width, Index count) {
-    Scalar sum_a[kMostFeatures] = {}, sum_b[kMostFeatures] = {}, square_a[kMostFeatures] = {},
-           square_b[kMostFeatures] = {}, product[kMostFeatures] = {},
-           difference[kMostFeatures] = {};
+    alignas(kWorkspaceAlignment) Scalar sum_a[kMostFeatures] = {}, sum_b[kMostFeatures] = {},
+                                        square_a[kMostFeatures] = {}, square_b[kMostFeatures] = {},
+                                        product[kMostFeatures] = {}, difference[kMostFeatures] = {};
     const Scalar* shift_a = a.row(0);
     const Scalar* shift_b = b.row(0);
     for (Index k = 0; k < rows; ++k) {

@@ -93,7 +93,7 @@ class PackedTransforms {
     for_each_tile(worker, first, last, [&](Batch& tile) { for_each_batch(tile, body); });
   }
 
-  // Rows to spectrum.
+  // A signal's rows to its spectrum.
   Complex* transform(const Batch& batch, Index signal) {
     Complex* packed = signal_.of(batch.worker);
     Complex* scratch = scratch_.of(batch.worker);
@@ -126,8 +126,12 @@ class PackedTransforms {
       const auto [head, rest] = signal_rows(batch, signal);
       const auto* scalars = reinterpret_cast<const Scalar*>(spectrum(batch, signal));
       const Index begin = 2 * first, end = 2 * last, middle = std::clamp(features_, begin, end);
-      std::copy(scalars + begin, scalars + middle, head + begin);
-      std::copy(scalars + middle, scalars + end, rest + (middle - features_));
+      if (begin < middle) {
+        std::copy(scalars + begin, scalars + middle, head + begin);
+      }
+      if (middle < end) {
+        std::copy(scalars + middle, scalars + end, rest + (middle - features_));
+      }
     }
   }
 
@@ -257,7 +261,7 @@ class PackedTransforms {
   // Some positions of a batch's derivatives into their gradient rows, and their products with the
   // prepared rows. Bound by bytes.
   void split(const Batch& batch, Index column, Index count) {
-    Scalar left_products[kBlock] = {}, right_products[kBlock] = {};
+    alignas(kWorkspaceAlignment) Scalar left_products[kBlock] = {}, right_products[kBlock] = {};
     const Index right_column = packing_.second_column(column, count);
     for (Index signal = batch.begin; signal < batch.end; ++signal) {
       const Complex* y = spectrum(batch, signal);

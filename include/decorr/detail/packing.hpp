@@ -118,7 +118,7 @@ Balance<Scalar> balance(const Scalar* first, const Scalar* second, Index feature
 template <class Scalar>
 void add_products(const PreparedView<Scalar>& view, const Scalar* x, const Scalar* gradient,
                   Index first, Index count, Scalar* products) {
-  Scalar block[kBlock];
+  alignas(kWorkspaceAlignment) Scalar block[kBlock];
   const Scalar* prepared = view.prepare(x, first, count, block);
   for (Index j = 0; j < count; ++j) {
     products[j] += gradient[j] * prepared[j];
@@ -221,7 +221,7 @@ class Packing {
   void interleave(const PreparedView<Scalar>& first, const Scalar* first_row,
                   const PreparedView<Scalar>& second, const Scalar* second_row,
                   const Balance<Scalar>& factors, bool reversed, Complex* signal) const {
-    Scalar first_block[kBlock], second_block[kBlock];
+    alignas(kWorkspaceAlignment) Scalar first_block[kBlock], second_block[kBlock];
     auto* z = reinterpret_cast<Scalar*>(signal);
     const Index start = reversed ? 1 : 0;  // feature 0 is its own mirror image
     for (Index j = 0; j < start; ++j) {

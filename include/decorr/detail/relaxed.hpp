@@ -118,7 +118,7 @@ class UngroupedRelaxed {
   // W += Z o Z, or the sum of |Z|^2, over a batch's signals, which are kept. Bound by bytes.
   template <class Batch>
   void add_spectra(const Batch& batch, Index first, Index count, Sum* sums) {
-    Scalar partial[kBlock] = {};
+    alignas(kWorkspaceAlignment) Scalar partial[kBlock] = {};
     for (Index signal = batch.begin; signal < batch.end; ++signal) {
       const auto* z = reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal) + first);
       if (covariance_) {

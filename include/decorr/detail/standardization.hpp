@@ -188,7 +188,7 @@ class FinalPass {
   template <class At>
   void finish(const At& at, Index count, const Scalar* a, Scalar* grad_a, const Scalar* b,
               Scalar* grad_b) const {
-    Scalar x_a[kBlock], x_b[kBlock];
+    alignas(kWorkspaceAlignment) Scalar x_a[kBlock], x_b[kBlock];
     a_->standardization->apply(a, count, Buffer<Scalar>(), at, x_a);
     Array g_a(grad_a, count);
     const ConstArray<Scalar> own_a(x_a, count);
