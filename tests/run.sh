@@ -29,7 +29,9 @@ needed_packages() {
     case $stage in
       format) echo clang-format ;;
       tidy) printf '%s\n' clang clang-tidy ;;
-      asan | clang) echo clang ;;
+      # Where a release has no such package, Clang brings its sanitizers with it.
+      asan) printf '%s\n' clang libclang-rt-dev ;;
+      clang) echo clang ;;
     esac
   done | sort -u
 }
@@ -52,13 +54,17 @@ install_missing() {
   if [[ $install == no ]] || ! "${root[@]}" true 2>/dev/null; then
     say "Missing. Install with: sudo apt-get install ${missing[*]}"
     # Without Clang's tools their stages are skipped; the others are needed.
-    if [[ " ${missing[*]/#clang*/}" =~ [a-z] ]]; then exit 1; fi
+    if [[ " ${missing[*]/#*clang*/}" =~ [a-z] ]]; then exit 1; fi
     return
   fi
-  say "Installing ${missing[*]}"
   "${root[@]}" apt-get update -qq
+  local known=()
+  for package in "${missing[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); fi
+  done
+  say "Installing ${known[*]}"
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt-get install -y -qq --no-install-recommends "${known[@]}" >/dev/null
 }
 
 # True if the tool is there; else says that the stage is left out.

@@ -23,7 +23,9 @@ namespace detail {
 inline namespace DECORR_ABI {
 
 // O(n d log b + n d G) time. Memory: the spectra and derivatives of kChunkRows rows, and O(d G).
-template <class Scalar>
+// Frequencies are computed kLaneCount at a time: as many as a vector holds, or one where a block
+// has so few that most lanes would be idle.
+template <class Scalar, Index kLaneCount>
 class GroupedRelaxed {
  public:
   using Sum = Accumulator<Scalar>;
@@ -40,9 +42,9 @@ class GroupedRelaxed {
         groups_(transforms_.groups()),
         penalty_(transforms_.forward_plan(), relaxed.exponent, execution.planning),
         frequencies_(penalty_.half()),
-        lane_chunks_((frequencies_ + kLanes<Scalar> - 1) / kLanes<Scalar>),
+        lane_chunks_((frequencies_ + kLaneCount - 1) / kLaneCount),
         parts_(transforms_.workers(), 2 * (width_ + 1)),
-        products_(transforms_.workers(), groups_ * groups_ * kElement),
+        products_(transforms_.workers(), std::min(groups_, kProductRows) * groups_ * kElement),
         right_(lane_chunks_ * kChunkRows * groups_ * kElement),
         left_(covariance_ ? 0 : right_.size()),
         block_(frequencies_),
@@ -59,11 +61,14 @@ class GroupedRelaxed {
     for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
       load_spectra(begin + first, begin + last, Pass::forward);
       parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
-        Scalar* product = products_.of(worker);
-        multiply_lanes<Conjugate::left, Scalar>(transposed(spectra(left(), c)), spectra(right_, c),
-                                                groups_, groups_, last - first,
-                                                LaneMatrix<Scalar>{product, groups_, 1});
-        add_product(product, c);
+        for_each_chunk(groups_, kProductRows, [&](Index g, Index g_end) {
+          const LaneMatrix<Scalar, kLaneCount> product{products_.of(worker), groups_, 1};
+          auto left_columns = transposed(spectra(left(), c));
+          left_columns.data = left_columns.element(g, 0);
+          multiply_lanes<Conjugate::left, Scalar, kLaneCount>(
+              left_columns, spectra(right_, c), g_end - g, groups_, last - first, product);
+          add_product(product.data, c, g * groups_, g_end * groups_);
+        });
       });
     });
   }
@@ -85,7 +90,7 @@ class GroupedRelaxed {
           for (Index f = 0; f < frequencies_; ++f) {
             Scalar* to = filters_.data() + lane(f, g * groups_ + h, groups_ * groups_);
             to[0] = static_cast<Scalar>(factor * block_[f].real());
-            to[kLanes<Scalar>] = static_cast<Scalar>(factor * block_[f].imag());
+            to[kLaneCount] = static_cast<Scalar>(factor * block_[f].imag());
           }
         }
       }
@@ -98,15 +103,15 @@ class GroupedRelaxed {
     for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
       load_spectra(begin + first, begin + last, Pass::backward);
       parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int, Index c, Index) {
-        const LaneMatrix<const Scalar> filter{filters_.data() + c * groups_ * groups_ * kElement,
-                                              groups_, 1};
+        const LaneMatrix<const Scalar, kLaneCount> filter{
+            filters_.data() + c * groups_ * groups_ * kElement, groups_, 1};
         const Index rows = last - first;
-        multiply_lanes<Conjugate::none, Scalar>(spectra(left(), c), filter, rows, groups_, groups_,
-                                                derivatives(right_derivative_, c));
+        multiply_lanes<Conjugate::none, Scalar, kLaneCount>(
+            spectra(left(), c), filter, rows, groups_, groups_, derivatives(right_derivative_, c));
         if (!covariance_) {
-          multiply_lanes<Conjugate::right, Scalar>(spectra(right_, c), transposed(filter), rows,
-                                                   groups_, groups_,
-                                                   derivatives(left_derivative_, c));
+          multiply_lanes<Conjugate::right, Scalar, kLaneCount>(
+              spectra(right_, c), transposed(filter), rows, groups_, groups_,
+              derivatives(left_derivative_, c));
         }
       });
       store_derivatives(begin + first, begin + last);
@@ -117,22 +122,25 @@ class GroupedRelaxed {
   // Enough rows for the products to be bound by flops, few enough for their operands to stay in the
   // second-level cache.
   static constexpr Index kChunkRows = 64;
-  static constexpr Index kElement = LaneMatrix<Scalar>::kElement;
+  // As many rows of a product are computed before they are added up.
+  static constexpr Index kProductRows = 64;
+  static constexpr Index kElement = LaneMatrix<Scalar, kLaneCount>::kElement;
 
   // Spectra and derivatives are stored [chunk of frequencies][row of the chunk][block].
-  LaneMatrix<const Scalar> spectra(const Buffer<Scalar>& buffer, Index c) const {
+  LaneMatrix<const Scalar, kLaneCount> spectra(const Buffer<Scalar>& buffer, Index c) const {
     return {buffer.data() + c * kChunkRows * groups_ * kElement, groups_, 1};
   }
-  LaneMatrix<Scalar> derivatives(Buffer<Scalar>& buffer, Index c) const {
+  LaneMatrix<Scalar, kLaneCount> derivatives(Buffer<Scalar>& buffer, Index c) const {
     return {buffer.data() + c * kChunkRows * groups_ * kElement, groups_, 1};
   }
-  static LaneMatrix<const Scalar> transposed(const LaneMatrix<const Scalar>& matrix) {
+  static LaneMatrix<const Scalar, kLaneCount> transposed(
+      const LaneMatrix<const Scalar, kLaneCount>& matrix) {
     return {matrix.data, matrix.col_stride, matrix.row_stride};
   }
   const Buffer<Scalar>& left() const { return covariance_ ? right_ : left_; }
   // Where the real part of a frequency is, in matrices of `size` elements.
   static Index lane(Index f, Index element, Index size) {
-    return ((f / kLanes<Scalar>)*size + element) * kElement + f % kLanes<Scalar>;
+    return ((f / kLaneCount) * size + element) * kElement + f % kLaneCount;
   }
 
   LagWeights weights(Index g, Index h) const {
@@ -150,14 +158,15 @@ class GroupedRelaxed {
     return weights;
   }
 
-  void add_product(const Scalar* product, Index c) {
-    const Index first = c * kLanes<Scalar>, count = std::min(kLanes<Scalar>, frequencies_ - first);
-    for (Index block = 0; block < groups_ * groups_; ++block) {
-      const Scalar* from = product + block * kElement;
-      Sum* to = reinterpret_cast<Sum*>(correlations_.data() + block * frequencies_ + first);
+  // For blocks first .. last - 1, g and h counted as one.
+  void add_product(const Scalar* product, Index c, Index first, Index last) {
+    const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
+    for (Index block = first; block < last; ++block) {
+      const Scalar* from = product + (block - first) * kElement;
+      auto* to = reinterpret_cast<Sum*>(correlations_.data() + block * frequencies_ + f);
       for (Index i = 0; i < count; ++i) {
         to[2 * i] += Sum(from[i]);
-        to[2 * i + 1] += Sum(from[kLanes<Scalar> + i]);
+        to[2 * i + 1] += Sum(from[kLaneCount + i]);
       }
     }
   }
@@ -201,13 +210,13 @@ class GroupedRelaxed {
       real[width_] = real[0];
       imaginary[width_] = imaginary[0];
       for (Index c = 0; c < lane_chunks_; ++c) {
-        const Index f = c * kLanes<Scalar>, count = std::min(kLanes<Scalar>, frequencies_ - f);
+        const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
         const Index offset = ((c * kChunkRows + row) * groups_ + g) * kElement;
         add_mirrored(real, f, half_u, half_u, count, right_.data() + offset);
-        add_mirrored(imaginary, f, half_u, -half_u, count, right_.data() + offset + kLanes<Scalar>);
+        add_mirrored(imaginary, f, half_u, -half_u, count, right_.data() + offset + kLaneCount);
         if (second != nullptr) {
           add_mirrored(imaginary, f, half_v, half_v, count, second + offset);
-          add_mirrored(real, f, -half_v, half_v, count, second + offset + kLanes<Scalar>);
+          add_mirrored(real, f, -half_v, half_v, count, second + offset + kLaneCount);
         }
       }
     }
@@ -217,12 +226,12 @@ class GroupedRelaxed {
                     Scalar* to) const {
     const Scalar* forth = x + f;
     const Scalar* back = x + width_ - f;
-    if (count == kLanes<Scalar>) {
-      for (Index l = 0; l < kLanes<Scalar>; ++l) {
+    if (count == kLaneCount) {
+      for (Index l = 0; l < kLaneCount; ++l) {
         to[l] = direct * forth[l] + mirrored * back[-l];
       }
     } else {
-      for (Index l = 0; l < kLanes<Scalar>; ++l) {
+      for (Index l = 0; l < kLaneCount; ++l) {
         to[l] = l < count ? direct * forth[l] + mirrored * back[-l] : Scalar(0);
       }
     }
@@ -254,14 +263,14 @@ class GroupedRelaxed {
     Scalar* imaginary = parts + width_ + 1;
     for (Index g = 0; g < groups_; ++g) {
       for (Index c = 0; c < lane_chunks_; ++c) {
-        const Index f = c * kLanes<Scalar>, count = std::min(kLanes<Scalar>, frequencies_ - f);
+        const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
         const Index offset = ((c * kChunkRows + row) * groups_ + g) * kElement;
         const Scalar* u = first + offset;
         const Scalar* v = second == nullptr ? nullptr : second + offset;
         for (Index l = 0; l < count; ++l) {
-          const Scalar u_real = met.first * u[l], u_imaginary = met.first * u[kLanes<Scalar> + l];
+          const Scalar u_real = met.first * u[l], u_imaginary = met.first * u[kLaneCount + l];
           const Scalar v_real = v == nullptr ? Scalar(0) : met.second * v[l];
-          const Scalar v_imaginary = v == nullptr ? Scalar(0) : met.second * v[kLanes<Scalar> + l];
+          const Scalar v_imaginary = v == nullptr ? Scalar(0) : met.second * v[kLaneCount + l];
           real[f + l] = u_real - v_imaginary;
           imaginary[f + l] = v_real + u_imaginary;
           real[width_ - f - l] = u_real + v_imaginary;

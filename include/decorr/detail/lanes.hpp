@@ -30,6 +30,12 @@ struct Lanes {
 #pragma GCC diagnostic pop
 #endif
 
+// A single number in a vector's place.
+template <class Scalar>
+struct Lane {
+  using Packet = Scalar;
+};
+
 // As many elements as a vector has lanes; 1 where there are no vectors.
 template <class Scalar>
 inline constexpr Index kLanes = Lanes<Scalar>::kCount;

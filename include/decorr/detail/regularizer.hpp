@@ -41,16 +41,19 @@ class RelaxedRegularizer {
   }
 
  private:
-  using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>>;
+  using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar, kLanes<Scalar>>,
+                            GroupedRelaxed<Scalar, 1>>;
 
   static Form make_form(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
                         CovarianceScaling scaling, const Execution& execution) {
-    if (relaxed.block_size == 0 || relaxed.block_size == correlation.cols()) {
-      return Form(std::in_place_type<UngroupedRelaxed<Scalar>>, correlation, relaxed, scaling,
-                  execution);
+    const Index width = relaxed.block_size;
+    if (width == 0 || width == correlation.cols()) {
+      return Form(std::in_place_index<0>, correlation, relaxed, scaling, execution);
     }
-    return Form(std::in_place_type<GroupedRelaxed<Scalar>>, correlation, relaxed, scaling,
-                execution);
+    if (4 * (width / 2 + 1) > kLanes<Scalar>) {
+      return Form(std::in_place_index<1>, correlation, relaxed, scaling, execution);
+    }
+    return Form(std::in_place_index<2>, correlation, relaxed, scaling, execution);
   }
 
   Form form_;

@@ -15,14 +15,14 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// One complex matrix for each lane. An element is kLanes real parts, then kLanes imaginary parts;
+// One complex matrix for each lane. An element is kCount real parts, then kCount imaginary parts;
 // strides count elements.
-template <class Scalar>
+template <class Scalar, Index kCount>
 struct LaneMatrix {
   Scalar* data;
   Index row_stride, col_stride;
 
-  static constexpr Index kElement = 2 * kLanes<std::remove_const_t<Scalar>>;
+  static constexpr Index kElement = 2 * kCount;
   Scalar* element(Index row, Index col) const {
     return data + (row * row_stride + col * col_stride) * kElement;
   }
@@ -31,12 +31,13 @@ struct LaneMatrix {
 enum class Conjugate { none, left, right };
 
 // A tile of kRows x kCols elements of the product. The sums stay in registers; bound by flops.
-template <Conjugate kConjugate, Index kRows, Index kCols, class Scalar>
-void multiply_tile(const LaneMatrix<const Scalar>& left, const LaneMatrix<const Scalar>& right,
-                   Index depth, const LaneMatrix<Scalar>& product, Index row, Index col) {
-  using Packet = typename Lanes<Scalar>::Packet;
+template <Conjugate kConjugate, Index kRows, Index kCols, class Scalar, Index kCount>
+void multiply_tile(const LaneMatrix<const Scalar, kCount>& left,
+                   const LaneMatrix<const Scalar, kCount>& right, Index depth,
+                   const LaneMatrix<Scalar, kCount>& product, Index row, Index col) {
+  static_assert(kCount == 1 || kCount == kLanes<Scalar>, "one lane, or those of a vector");
+  using Packet = typename std::conditional_t<kCount == 1, Lane<Scalar>, Lanes<Scalar>>::Packet;
   using namespace Eigen::internal;
-  constexpr Index lanes = kLanes<Scalar>;
   Packet real[kRows][kCols], imaginary[kRows][kCols];
   for (Index i = 0; i < kRows; ++i) {
     for (Index j = 0; j < kCols; ++j) {
@@ -48,12 +49,12 @@ void multiply_tile(const LaneMatrix<const Scalar>& left, const LaneMatrix<const 
     for (Index j = 0; j < kCols; ++j) {
       const Scalar* b = right.element(l, col + j);
       b_real[j] = pload<Packet>(b);
-      b_imaginary[j] = pload<Packet>(b + lanes);
+      b_imaginary[j] = pload<Packet>(b + kCount);
       b_negative[j] = pnegate(b_imaginary[j]);
     }
     for (Index i = 0; i < kRows; ++i) {
       const Scalar* a = left.element(row + i, l);
-      const Packet a_real = pload<Packet>(a), a_imaginary = pload<Packet>(a + lanes);
+      const Packet a_real = pload<Packet>(a), a_imaginary = pload<Packet>(a + kCount);
       const Packet a_signed = kConjugate == Conjugate::left ? pnegate(a_imaginary) : a_imaginary;
       for (Index j = 0; j < kCols; ++j) {
         // (a_r + i a_i) (b_r + i b_i), with the sign of a_i or b_i turned by a conjugate.
@@ -68,15 +69,16 @@ void multiply_tile(const LaneMatrix<const Scalar>& left, const LaneMatrix<const 
     for (Index j = 0; j < kCols; ++j) {
       Scalar* to = product.element(row + i, col + j);
       pstore(to, real[i][j]);
-      pstore(to + lanes, imaginary[i][j]);
+      pstore(to + kCount, imaginary[i][j]);
     }
   }
 }
 
 // product = left right, rows x depth times depth x cols, one of them conjugated.
-template <Conjugate kConjugate, class Scalar>
-void multiply_lanes(const LaneMatrix<const Scalar>& left, const LaneMatrix<const Scalar>& right,
-                    Index rows, Index cols, Index depth, const LaneMatrix<Scalar>& product) {
+template <Conjugate kConjugate, class Scalar, Index kCount>
+void multiply_lanes(const LaneMatrix<const Scalar, kCount>& left,
+                    const LaneMatrix<const Scalar, kCount>& right, Index rows, Index cols,
+                    Index depth, const LaneMatrix<Scalar, kCount>& product) {
   // Two registers an element, and what the operands need besides.
   constexpr Index kRows = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS >= 32 ? 4 : 2, kCols = 2;
   const Index full_rows = rows - rows % kRows, full_cols = cols - cols % kCols;
