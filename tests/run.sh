@@ -62,6 +62,7 @@ install_missing() {
   for package in "${missing[@]}"; do
     if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); fi
   done
+  if ((${#known[@]} == 0)); then return; fi
   say "Installing ${known[*]}"
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${known[@]}" >/dev/null

@@ -67,7 +67,9 @@ class PackedTransforms {
     }
     if (correlation.has_gradient()) {
       backward_ = transform_plan<Scalar>(width_, groups_, Direction::backward, execution.planning);
-      tail_ = Buffer<Scalar>(2 * features_);
+      if (correlation.is_covariance() && correlation.rows() % 2 != 0) {
+        tail_ = Buffer<Scalar>(2 * features_);
+      }
       left_output_ = PerWorker<Scalar>(workers_, buffer_size(correlation.left_gradient.direct()));
       right_output_ = PerWorker<Scalar>(
           workers_,

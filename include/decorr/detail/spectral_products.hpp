@@ -54,7 +54,8 @@ void multiply_tile(const LaneMatrix<const Scalar, kCount>& left,
     }
     for (Index i = 0; i < kRows; ++i) {
       const Scalar* a = left.element(row + i, l);
-      const Packet a_real = pload<Packet>(a), a_imaginary = pload<Packet>(a + kCount);
+      const auto a_real = pload<Packet>(a);
+      const auto a_imaginary = pload<Packet>(a + kCount);
       const Packet a_signed = kConjugate == Conjugate::left ? pnegate(a_imaginary) : a_imaginary;
       for (Index j = 0; j < kCols; ++j) {
         // (a_r + i a_i) (b_r + i b_i), with the sign of a_i or b_i turned by a conjugate.

@@ -128,7 +128,9 @@ class FinalPass {
         other_term_(other_term),
         by_columns_(has_columns(a) && (b == nullptr || has_columns(*b))),
         workers_(worker_count(threads, by_columns_ ? a.input->cols() : a.input->rows(), kTileRows)),
-        tiles_(workers_, by_columns_ ? 0 : 4 * tile_size<Scalar>(kBlock)) {}
+        tiles_(workers_, by_columns_ || (has_rows(a) && (b == nullptr || has_rows(*b)))
+                             ? 0
+                             : 4 * tile_size<Scalar>(kBlock)) {}
 
   // O(nd), bound by bytes. Along the columns where they are contiguous; otherwise blocks of
   // features are the inner unit, so that their coefficients stay in the first-level cache for all
@@ -152,6 +154,9 @@ class FinalPass {
   }
 
  private:
+  static bool has_rows(const ViewGradient<Scalar>& view) {
+    return view.input->direct() && view.gradient.direct();
+  }
   static bool has_columns(const ViewGradient<Scalar>& view) {
     return !view.gradient.direct() && view.input->column(0) != nullptr &&
            view.gradient.column(0) != nullptr;
