@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/compiler_warnings.hpp"
 #include "decorr/detail/scalars.hpp"
 
 // The processor's vectors, by way of Eigen's: the only file that names its internals for them.
@@ -12,12 +13,7 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// The compiler's remark that a vector type's attributes do not count in template arguments is of
-// no consequence: the types are told apart by more than those.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wignored-attributes"
-#endif
+DECORR_DETAIL_VECTOR_CODE_BEGIN
 
 template <class Scalar>
 struct Lanes {
@@ -26,9 +22,7 @@ struct Lanes {
   using Block = Eigen::internal::PacketBlock<Packet, kCount>;
 };
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+DECORR_DETAIL_VECTOR_CODE_END
 
 // A single number in a vector's place.
 template <class Scalar>

@@ -4,11 +4,14 @@
 #include <Eigen/Core>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/compiler_warnings.hpp"
 #include "decorr/detail/scalars.hpp"
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
+
+DECORR_DETAIL_VECTOR_CODE_BEGIN
 
 enum class Order { as_is, transposed };
 
@@ -29,6 +32,8 @@ void multiply_add(const Scalar* left, Index left_stride, const Scalar* right, In
                                                          right, right_stride, product, 1,
                                                          product_stride, Scalar(1), blocking);
 }
+
+DECORR_DETAIL_VECTOR_CODE_END
 
 }  // namespace DECORR_ABI
 }  // namespace detail

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/compiler_warnings.hpp"
 #include "decorr/detail/lanes.hpp"
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/workspace.hpp"
@@ -32,6 +33,8 @@ struct Tile {
   Scalar* row(Index k) const { return data + k * stride; }
 };
 
+DECORR_DETAIL_VECTOR_CODE_BEGIN
+
 // to[i][j] = from[j][i], both contiguous along their second index. In blocks of vectors, so that
 // every cache line is read and written whole; bound by bytes.
 template <class Scalar>
@@ -58,6 +61,8 @@ void transpose(const Scalar* from, Index from_stride, Scalar* to, Index to_strid
     }
   }
 }
+
+DECORR_DETAIL_VECTOR_CODE_END
 
 template <class From, class To>
 void copy_strided(const From* from, Index from_row, Index from_col, To* to, Index to_row,
