@@ -40,9 +40,11 @@ class Moments {
   // Accumulate: takes all rows of `a` and, for two views, of `b`. Strips of features are
   // independent of each other.
   void accumulate(const InputRows<Scalar>& a, const InputRows<Scalar>* b) {
+    const bool direct = a.direct() && (b == nullptr || b->direct());
+    const Index merged_rows = direct ? kMergedRows : kTileRows;
     parallel_chunks(workers_, 0, features_, strip_, [&](int worker, Index column, Index end) {
       Index count = count_;
-      for_each_chunk(a.rows(), kTileRows, [&](Index first, Index last) {
+      for_each_chunk(a.rows(), merged_rows, [&](Index first, Index last) {
         const Index rows = last - first, width = end - column;
         Scalar* buffer = tiles_.of(worker);
         const auto tile_a = a.tile(first, rows, column, width, buffer);
@@ -69,6 +71,8 @@ class Moments {
  private:
   // Accumulators of a strip of features stay in the first-level cache; bound by the bytes read.
   static constexpr Index kMostFeatures = 512;
+  // Float sums of so many rows are as accurate as their terms.
+  static constexpr Index kMergedRows = 64;
   static constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
 
   // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean;

@@ -76,7 +76,7 @@ class PackedTransforms {
           correlation.is_covariance() ? 0 : buffer_size(correlation.right_gradient.direct()));
     }
     if (has_products()) {
-      products_ = PerWorker<Sum>(workers_, 2 * features_);
+      products_ = PerWorker<Scalar>(workers_, 2 * features_);
     }
   }
 
@@ -187,18 +187,18 @@ class PackedTransforms {
     });
   }
 
-  // Before and after a chunk of rows goes backward: its sums of products.
+  // Before and after a chunk of rows goes backward, few enough for their sums to be accurate.
   void clear_products(int worker) {
     if (has_products()) {
-      std::fill_n(products_.of(worker), 2 * features_, Sum(0));
+      std::fill_n(products_.of(worker), 2 * features_, Scalar(0));
     }
   }
   void merge_products(int worker) {
     if (has_products()) {
-      const Sum* products = products_.of(worker);
+      const Scalar* products = products_.of(worker);
       for (Index j = 0; j < features_; ++j) {
-        correlation_.left_products[j] += products[j];
-        correlation_.right_products[j] += products[features_ + j];
+        correlation_.left_products[j] += Sum(products[j]);
+        correlation_.right_products[j] += Sum(products[features_ + j]);
       }
     }
   }
@@ -286,10 +286,10 @@ class PackedTransforms {
       }
     }
     if (has_products()) {
-      Sum* products = products_.of(batch.worker);
+      Scalar* products = products_.of(batch.worker);
       for (Index j = 0; j < count; ++j) {
-        products[column + j] += Sum(left_products[j]);
-        products[features_ + right_column + j] += Sum(right_products[j]);
+        products[column + j] += left_products[j];
+        products[features_ + right_column + j] += right_products[j];
       }
     }
   }
@@ -305,7 +305,7 @@ class PackedTransforms {
   PerWorker<Scalar> left_input_, right_input_, left_output_, right_output_;
   Buffer<Scalar> tail_;
   Buffer<Balance<Scalar>> balances_;
-  PerWorker<Sum> products_;
+  PerWorker<Scalar> products_;  // of one chunk's rows
 };
 
 }  // namespace DECORR_ABI

@@ -52,8 +52,8 @@ class UngroupedRelaxed {
     parallel_chunks(
         transforms_.workers(), first, last, kChunkRows,
         [&](int worker, Index chunk_first, Index chunk_last) {
-          Sum* sums = sums_.of(worker);
-          std::fill_n(sums, sum_size(), Sum(0));
+          Scalar* sums = sums_.of(worker);
+          std::fill_n(sums, sum_size(), Scalar(0));
           transforms_.for_each_batch(worker, chunk_first, chunk_last, [&](const auto& batch) {
             for (Index signal = batch.begin; signal < batch.end; ++signal) {
               transforms_.transform(batch, signal);
@@ -64,9 +64,9 @@ class UngroupedRelaxed {
           });
         },
         [&](int worker) {
-          const Sum* sums = sums_.of(worker);
+          const Scalar* sums = sums_.of(worker);
           for (Index i = 0; i < sum_size(); ++i) {
-            total_[i] += sums[i];
+            total_[i] += Sum(sums[i]);
           }
         });
   }
@@ -110,14 +110,15 @@ class UngroupedRelaxed {
   }
 
  private:
-  // Merging a chunk's sums costs little beside its transforms.
+  // So few rows that their sums are as accurate as the terms, so many that merging them costs
+  // little beside the transforms.
   static constexpr Index kChunkRows = 2 * kTileRows;
 
   Index sum_size() const { return covariance_ ? features_ : 2 * features_; }
 
   // W += Z o Z, or the sum of |Z|^2, over a batch's signals, which are kept. Bound by bytes.
   template <class Batch>
-  void add_spectra(const Batch& batch, Index first, Index count, Sum* sums) {
+  void add_spectra(const Batch& batch, Index first, Index count, Scalar* sums) {
     alignas(kWorkspaceAlignment) Scalar partial[kBlock] = {};
     for (Index signal = batch.begin; signal < batch.end; ++signal) {
       const auto* z = reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal) + first);
@@ -135,7 +136,7 @@ class UngroupedRelaxed {
     }
     const Index scalars = covariance_ ? 1 : 2;
     for (Index i = 0; i < scalars * count; ++i) {
-      sums[scalars * first + i] += Sum(partial[i]);
+      sums[scalars * first + i] += partial[i];
     }
   }
 
@@ -173,7 +174,7 @@ class UngroupedRelaxed {
   LagWeights weights_;
   Buffer<Complex> filter_;
   Buffer<std::complex<Sum>> half_;
-  PerWorker<Sum> sums_;
+  PerWorker<Scalar> sums_;  // of one chunk's rows
   Buffer<Sum> total_;
 };
 
