@@ -14,7 +14,8 @@ is_installed() {
 
 if ! command -v dpkg-query >/dev/null; then
   echo "quickstart: not a Debian or Ubuntu. Install a C++17 compiler, CMake, make, pkg-config," \
-    "Eigen 3.4, FFTW 3, CLI11 and gnuplot; then build train_digits as README.md says." >&2
+    "Eigen 3.4, FFTW 3, CLI11 and gnuplot; then run: cmake -S . -B build/quickstart" \
+    "-DDECORR_BUILD_EXAMPLES=ON && cmake --build build/quickstart --target train_digits" >&2
   exit 1
 fi
 missing=()
@@ -35,9 +36,10 @@ if [ ${#missing[@]} -gt 0 ]; then
   echo "Installing ${missing[*]}"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    "${missing[@]}"
+    -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
 fi
 
+echo "Compiling, about a minute"
 build=build/quickstart
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDECORR_BUILD_EXAMPLES=ON \
   -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_WARNINGS_AS_ERRORS=OFF

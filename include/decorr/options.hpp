@@ -49,11 +49,9 @@ enum class CovarianceScaling {
   /// R(K) / d, as in the VICReg paper.
   per_dimension,
   /// As in the reference code of arXiv 2301.01569 for the VICReg style: each block's sumvec is
-  /// divided by the block's
-  /// width before the power (a block that touches the last group: by the last group's true width),
-  /// then the mean over
-  /// the diagonal blocks plus twice the mean over the upper off-diagonal blocks. Exact counts as
-  /// blocks of one feature.
+  /// divided by the block's width before the power (a block that touches the last group: by the
+  /// last group's true width), then the mean over the diagonal blocks plus twice the mean over the
+  /// upper off-diagonal blocks. Exact counts as blocks of one feature.
   block_mean
 };
 

@@ -62,8 +62,8 @@ inline namespace DECORR_ABI {
 ///
 /// `generator` is any engine that draws all 32-bit or all 64-bit words, as std::mt19937 and
 /// std::mt19937_64 do; others do not compile. The same engine in the same state gives the same
-/// permutation on every platform and standard library. Where a batch is spread over processes, all
-/// of them need the same one.
+/// permutation on every platform and standard library. Where processes compute one loss together,
+/// all of them need the same one.
 ///
 /// Throws std::invalid_argument when d < 1, with the generator untouched. O(d). Thread-safe for
 /// distinct generators.
@@ -87,8 +87,8 @@ std::vector<Eigen::Index> random_permutation(Eigen::Index d, Generator&& generat
 /// two views' signs are independent.
 ///
 /// Sign j is bit j mod 64, from the lowest, of the 64-bit word j / 64: +1 where it is set.
-/// `generator` is as for random_permutation, and the result is the same everywhere, too. Where a
-/// batch is spread over processes, all of them need the same signs.
+/// `generator` is as for random_permutation, and the result is the same everywhere, too. Where
+/// processes compute one loss together, all of them need the same signs.
 ///
 /// Throws std::invalid_argument when d < 1, with the generator untouched. O(d). Thread-safe for
 /// distinct generators.

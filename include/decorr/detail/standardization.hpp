@@ -128,9 +128,10 @@ class FinalPass {
         other_term_(other_term),
         by_columns_(has_columns(a) && (b == nullptr || has_columns(*b))),
         workers_(worker_count(threads, by_columns_ ? a.input->cols() : a.input->rows(), kTileRows)),
-        tiles_(workers_, by_columns_ || (has_rows(a) && (b == nullptr || has_rows(*b)))
-                             ? 0
-                             : 4 * tile_size<Scalar>(kBlock)) {}
+        input_a_(workers_, by_columns_ ? 0 : buffer_size(a.input->direct())),
+        grad_a_(workers_, by_columns_ ? 0 : buffer_size(a.gradient.direct())),
+        input_b_(workers_, by_columns_ || b == nullptr ? 0 : buffer_size(b->input->direct())),
+        grad_b_(workers_, by_columns_ || b == nullptr ? 0 : buffer_size(b->gradient.direct())) {}
 
   // O(nd), bound by bytes. Along the columns where they are contiguous; otherwise blocks of
   // features are the inner unit, so that their coefficients stay in the first-level cache for all
@@ -147,16 +148,14 @@ class FinalPass {
     } else {
       parallel_chunks(workers_, 0, rows, kTileRows, [&](int worker, Index first, Index last) {
         for_each_chunk(cols, kBlock, [&](Index column, Index end) {
-          finish_tile(first, last - first, column, end - column, tiles_.of(worker));
+          finish_tile(worker, first, last - first, column, end - column);
         });
       });
     }
   }
 
  private:
-  static bool has_rows(const ViewGradient<Scalar>& view) {
-    return view.input->direct() && view.gradient.direct();
-  }
+  static Index buffer_size(bool direct) { return direct ? 0 : tile_size<Scalar>(kBlock); }
   static bool has_columns(const ViewGradient<Scalar>& view) {
     return !view.gradient.direct() && view.input->column(0) != nullptr &&
            view.gradient.column(0) != nullptr;
@@ -169,18 +168,17 @@ class FinalPass {
            b_ == nullptr ? nullptr : b_->gradient.column(j) + first);
   }
 
-  void finish_tile(Index first, Index rows, Index column, Index width, Scalar* buffer) const {
-    constexpr Index kSize = tile_size<Scalar>(kBlock);
+  void finish_tile(int worker, Index first, Index rows, Index column, Index width) {
     const AtSegment<Scalar> at{column, width};
-    const auto a = a_->input->tile(first, rows, column, width, buffer);
-    const auto grad_a = a_->gradient.load(first, rows, column, width, buffer + kSize);
+    const auto a = a_->input->tile(first, rows, column, width, input_a_.of(worker));
+    const auto grad_a = a_->gradient.load(first, rows, column, width, grad_a_.of(worker));
     if (b_ == nullptr) {
       for (Index k = 0; k < rows; ++k) {
         finish(at, width, a.row(k), grad_a.row(k), nullptr, nullptr);
       }
     } else {
-      const auto b = b_->input->tile(first, rows, column, width, buffer + 2 * kSize);
-      const auto grad_b = b_->gradient.load(first, rows, column, width, buffer + 3 * kSize);
+      const auto b = b_->input->tile(first, rows, column, width, input_b_.of(worker));
+      const auto grad_b = b_->gradient.load(first, rows, column, width, grad_b_.of(worker));
       for (Index k = 0; k < rows; ++k) {
         finish(at, width, a.row(k), grad_a.row(k), b.row(k), grad_b.row(k));
       }
@@ -227,7 +225,7 @@ class FinalPass {
   OtherTerm other_term_;
   bool by_columns_;
   int workers_;
-  PerWorker<Scalar> tiles_;
+  PerWorker<Scalar> input_a_, grad_a_, input_b_, grad_b_;  // tiles of what is not read in place
 };
 
 }  // namespace DECORR_ABI
