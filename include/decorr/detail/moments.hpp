@@ -27,8 +27,7 @@ class Moments {
         squares_a(Buffer<Sum>::filled(features, Sum(0))),
         features_(features),
         strip_(std::min(kMostFeatures, ((features + 7) / 8 + kLine - 1) / kLine * kLine)),
-        workers_(worker_count(threads, features, strip_)),
-        tiles_(workers_, 2 * tile_size<Scalar>(strip_)) {
+        workers_(worker_count(threads, features, strip_)) {
     if (two_views) {
       mean_b = Buffer<Sum>::filled(features, Sum(0));
       squares_b = Buffer<Sum>::filled(features, Sum(0));
@@ -40,19 +39,21 @@ class Moments {
   // Accumulate: takes all rows of `a` and, for two views, of `b`. Strips of features are
   // independent of each other.
   void accumulate(const InputRows<Scalar>& a, const InputRows<Scalar>* b) {
-    const bool direct = a.direct() && (b == nullptr || b->direct());
-    const Index merged_rows = direct ? kMergedRows : kTileRows;
+    const auto buffer_size = [&](bool direct) {
+      return direct ? 0 : kMergedRows * tile_stride<Scalar>(strip_);
+    };
+    PerWorker<Scalar> buffer_a(workers_, buffer_size(a.direct()));
+    PerWorker<Scalar> buffer_b(workers_, buffer_size(b == nullptr || b->direct()));
     parallel_chunks(workers_, 0, features_, strip_, [&](int worker, Index column, Index end) {
       Index count = count_;
-      for_each_chunk(a.rows(), merged_rows, [&](Index first, Index last) {
+      for_each_chunk(a.rows(), kMergedRows, [&](Index first, Index last) {
         const Index rows = last - first, width = end - column;
-        Scalar* buffer = tiles_.of(worker);
-        const auto tile_a = a.tile(first, rows, column, width, buffer);
+        const auto tile_a = a.tile(first, rows, column, width, buffer_a.of(worker));
         if (b == nullptr) {
           merge_one(tile_a, rows, column, width, count);
         } else {
-          merge_two(tile_a, b->tile(first, rows, column, width, buffer + tile_size<Scalar>(strip_)),
-                    rows, column, width, count);
+          merge_two(tile_a, b->tile(first, rows, column, width, buffer_b.of(worker)), rows, column,
+                    width, count);
         }
         count += rows;
       });
@@ -150,7 +151,6 @@ class Moments {
 
   Index features_, strip_;
   int workers_;
-  PerWorker<Scalar> tiles_;
   Index count_ = 0;
 };
 

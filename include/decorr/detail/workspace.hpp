@@ -37,16 +37,14 @@ class WorkspacePool {
 
   RawBlock acquire(std::size_t bytes) {
     if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
-    bytes = (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+    bytes = size_class(bytes);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      const std::size_t limit = 2 * bytes + 4096;  // a small request must not hold a large block
-      std::size_t best = count_;
-      for (std::size_t i = 0; i < count_; ++i) {
-        if (blocks_[i].bytes < bytes || blocks_[i].bytes > limit) continue;
-        if (best == count_ || blocks_[i].bytes < blocks_[best].bytes) best = i;
+      // The block given back last is the one that the cache may still hold. Only one of the very
+      // class is taken, so that calls that ask for the same sizes never want for one.
+      for (std::size_t i = count_; i > 0; --i) {
+        if (blocks_[i - 1].bytes == bytes) return remove(i - 1);
       }
-      if (best < count_) return remove(best);
     }
     return {::operator new (bytes, std::align_val_t{kWorkspaceAlignment}), bytes};
   }
@@ -67,6 +65,13 @@ class WorkspacePool {
 
  private:
   WorkspacePool() = default;
+
+  // At most an eighth more than asked for, in whole cache lines.
+  static std::size_t size_class(std::size_t bytes) {
+    std::size_t step = kWorkspaceAlignment;
+    while (bytes > 16 * step) step *= 2;
+    return (bytes + step - 1) / step * step;
+  }
 
   RawBlock remove(std::size_t index) noexcept {
     const RawBlock block = blocks_[index];
