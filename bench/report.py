@@ -112,7 +112,7 @@ def main():
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     caches = ", ".join(f"L{c['level']} {c['type'].lower()} {c['size'] // 1024} KiB" for c in context["caches"])
     plot(growth, page.parent / "time_against_d.svg")
-    sizes = [(256, 8192), (1024, 8192)]
+    sizes = [(256, 8192)]
     parts = [
         BEGIN, "",
         f"Measured on {context['date'][:10]}: {processor()}, {caches or 'caches not told'}; {version}, "
