@@ -85,7 +85,7 @@ class ExactRegularizer {
         fill_gram(left_, left_gram_);
       }
     }
-    Sum squares = gram_ ? sum_gram() : sum_matrix();
+    const Sum squares = gram_ ? sum_gram() : sum_matrix();
     return weight_ * squares / (m * m);
   }
 

@@ -171,6 +171,12 @@ class GroupedRelaxed {
     }
   }
 
+  // The row of the matrix that a signal holds, or the first of two.
+  template <class Batch>
+  Index first_row(const Batch& batch, Index signal) const {
+    return batch.first_row + (covariance_ ? 2 : 1) * signal;
+  }
+
   enum class Pass { forward, backward };
 
   void load_spectra(Index first, Index last, Pass pass) {
@@ -179,13 +185,14 @@ class GroupedRelaxed {
         [&](int worker, Index tile_first, Index tile_last) {
           transforms_.for_each_batch(worker, tile_first, tile_last, [&](const auto& batch) {
             for (Index signal = batch.begin; signal < batch.end; ++signal) {
-              const Complex* z = pass == Pass::forward ? transforms_.transform(batch, signal)
-                                                       : transforms_.recall(batch, signal);
-              const Index row = batch.first_row - first + (covariance_ ? 2 : 1) * signal;
+              const Complex* z;
               if (pass == Pass::forward) {
+                z = transforms_.transform(batch, signal);
                 transforms_.keep(batch, signal, 0, transforms_.size());
+              } else {
+                z = transforms_.recall(batch, signal);
               }
-              unpack(z, transforms_.balance_of(batch, signal), row,
+              unpack(z, transforms_.balance_of(batch, signal), first_row(batch, signal) - first,
                      batch.first_row + batch.rows - first, parts_.of(worker));
             }
           });
@@ -244,8 +251,7 @@ class GroupedRelaxed {
           transforms_.clear_products(worker);
           transforms_.backward(
               worker, tile_first, tile_last, [&](const auto& batch, Index signal, Complex* y) {
-                const Index row = batch.first_row - first + (covariance_ ? 2 : 1) * signal;
-                pack(transforms_.balance_of(batch, signal), row,
+                pack(transforms_.balance_of(batch, signal), first_row(batch, signal) - first,
                      batch.first_row + batch.rows - first, parts_.of(worker), y);
               });
         },

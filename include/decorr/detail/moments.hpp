@@ -61,8 +61,6 @@ class Moments {
     count_ += a.rows();
   }
 
-  Index count() const { return count_; }
-
   Buffer<Sum> mean_a, mean_b;
   Buffer<Sum> squares_a, squares_b;  // sum_k (a_k - mean_a)^2
   Buffer<Sum> products;              // sum_k (a_k - mean_a) (b_k - mean_b)

@@ -28,8 +28,6 @@ inline namespace DECORR_ABI {
 template <class Scalar>
 class PreparedView {
  public:
-  using Sum = Accumulator<Scalar>;
-
   PreparedView(const InputRows<Scalar>& input, const Standardization<Scalar>& standardization,
                const std::vector<std::int8_t>& signs)
       : input_(&input),
@@ -268,8 +266,8 @@ class Packing {
     }
   }
 
-  Index features_ = 0;
-  bool reversed_ = false;
+  Index features_;
+  bool reversed_;
   Buffer<std::int32_t> permutation_;
 };
 

@@ -21,6 +21,9 @@ inline namespace DECORR_ABI {
 template <class Scalar>
 using ConstArray = Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
 
+template <class Scalar>
+using MutableArray = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+
 // Picks what belongs to consecutive features of a row, or to a single feature.
 template <class Scalar>
 struct AtSegment {
@@ -74,7 +77,7 @@ class Standardization {
   void apply(const Scalar* numbers, Index count, const Buffer<Scalar>& factor, const At& at,
              Scalar* result) const {
     const ConstArray<Scalar> x(numbers, count);
-    Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>> y(result, count);
+    MutableArray<Scalar> y(result, count);
     const Buffer<Scalar>& factors = factor ? factor : factor_;
     if (is_identity()) {
       if (factors) {
@@ -193,14 +196,14 @@ class FinalPass {
               Scalar* grad_b) const {
     alignas(kWorkspaceAlignment) Scalar x_a[kBlock], x_b[kBlock];
     a_->standardization->apply(a, count, Buffer<Scalar>(), at, x_a);
-    Array g_a(grad_a, count);
+    MutableArray<Scalar> g_a(grad_a, count);
     const ConstArray<Scalar> own_a(x_a, count);
     if (b == nullptr) {
       g_a = g_a * at(a_->regularizer) + own_a * at(a_->own);
       return;
     }
     b_->standardization->apply(b, count, Buffer<Scalar>(), at, x_b);
-    Array g_b(grad_b, count);
+    MutableArray<Scalar> g_b(grad_b, count);
     const ConstArray<Scalar> own_b(x_b, count);
     if (other_term_ == OtherTerm::other_view) {
       combine(*a_, at, own_a, own_b, g_a);
@@ -212,11 +215,9 @@ class FinalPass {
     }
   }
 
-  using Array = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
-
   template <class At, class Other>
   static void combine(const ViewGradient<Scalar>& view, const At& at, const ConstArray<Scalar>& own,
-                      const Other& other, Array& gradient) {
+                      const Other& other, MutableArray<Scalar>& gradient) {
     gradient = gradient * at(view.regularizer) + own * at(view.own) + other * at(view.other);
   }
 
