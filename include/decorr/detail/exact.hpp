@@ -118,7 +118,7 @@ class ExactRegularizer {
   // Long enough that adding to C costs less than the product.
   static constexpr Index kChunkRows = 256;
   // Rows or columns of a product that one worker takes at a time.
-  static constexpr Index kTile = 256;
+  static constexpr Index kTile = 512;
   static constexpr Index kGramTile = 64;
 
   Index kept_rows() const { return gram_ ? samples_ : std::min(samples_, kChunkRows); }
