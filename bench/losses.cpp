@@ -114,6 +114,34 @@ void add_transforms(Index n, Index d) {
       });
 }
 
+// The exact form's products alone, in memory that is there already: what a hand-written exact loss
+// can come to.
+template <class Scalar>
+void add_products(Index n, Index d, ExactRoute route) {
+  const bool gram = route == ExactRoute::gram;
+  add(std::string("products_") + (gram ? "gram/" : "correlation/") + scalar_name<Scalar>() + "/" +
+          size_name(n, d),
+      [=](benchmark::State& state) {
+        Batch<Scalar> batch(n, d);
+        using Matrix = typename Batch<Scalar>::Matrix;
+        Matrix first = Matrix::Zero(gram ? n : d, gram ? n : d);
+        Matrix second = Matrix::Zero(gram ? n : 0, gram ? n : 0);
+        for (auto _ : state) {
+          if (gram) {
+            first.noalias() = batch.a * batch.a.transpose();
+            second.noalias() = batch.b * batch.b.transpose();
+            batch.grad_a.noalias() = second * batch.a;
+            batch.grad_b.noalias() = first * batch.b;
+          } else {
+            first.noalias() = batch.a.transpose() * batch.b;
+            batch.grad_a.noalias() = batch.b * first.transpose();
+            batch.grad_b.noalias() = batch.a * first;
+          }
+          benchmark::ClobberMemory();
+        }
+      });
+}
+
 template <class Scalar>
 void add_copy(Index n, Index d) {
   add(std::string("copy/") + scalar_name<Scalar>() + "/" + size_name(n, d),
@@ -162,6 +190,13 @@ void add_size(Index n, Index d) {
   add_copy<Scalar>(n, d);
   const double flops =
       8.0 * static_cast<double>(n) * static_cast<double>(d) * static_cast<double>(std::max(n, d));
+  const bool through_correlation = flops < 1e12, through_gram = n <= 4096;
+  if (through_correlation) {
+    add_products<Scalar>(n, d, ExactRoute::correlation);
+  }
+  if (through_gram) {
+    add_products<Scalar>(n, d, ExactRoute::gram);
+  }
   for (const Loss loss : {Loss::barlow_twins, Loss::vicreg}) {
     add_call<Scalar>(loss, n, d, "relaxed", relaxed());
     add_call<Scalar>(loss, n, d, "relaxed/value", relaxed(), Output::value);
@@ -176,10 +211,10 @@ void add_size(Index n, Index d) {
                          with_signs(d, relaxed(2, block_size)));
       }
     }
-    if (flops < 1e12) {
+    if (through_correlation) {
       add_call<Scalar>(loss, n, d, "exact_correlation", ExactRoute::correlation);
     }
-    if (n <= 4096) {
+    if (through_gram) {
       add_call<Scalar>(loss, n, d, "exact_gram", ExactRoute::gram);
     }
   }
@@ -188,6 +223,7 @@ void add_size(Index n, Index d) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  Eigen::setNbThreads(1);  // the products that are compared with run on one thread, as the calls do
   for (const Index n : {64, 256, 1024, 4096}) {
     for (Index d = 256; d <= 65536; d *= 2) {
       add_size<float>(n, d);

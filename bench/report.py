@@ -39,12 +39,14 @@ def growth_table(times):
         row = [str(d), milliseconds(bare)]
         row += [milliseconds(times[case + form]) if case + form in times else "" for form in forms]
         row.append(f"{relaxed / bare:.2f}")
-        exact = [times[case + form] for form in forms[3:] if case + form in times]
+        products = [times.get(f"products_{route}/float/n:256/d:{d}") for route in ("gram", "correlation")]
+        row[7:7] = [milliseconds(time) if time else "" for time in products]
+        exact = [times[case + form] for form in forms[3:] if case + form in times] + [time for time in products if time]
         row.append(f"{min(exact) / relaxed:.1f}" if exact else "")
         rows.append(row)
     return table(
         ["d", "bare transforms", "relaxed", "signs", "signs, b = 512", "exact, Gram", "exact, C",
-         "relaxed / bare", "cheaper exact / relaxed"], rows)
+         "products alone, Gram", "products alone, C", "relaxed / bare", "cheapest exact / relaxed"], rows)
 
 
 def forms_table(times, loss, scalar, sizes):
@@ -68,29 +70,31 @@ def forms_table(times, loss, scalar, sizes):
 
 def plot(times, target):
     """Time against d for one value and gradient, log-log."""
-    curves = [
-        ("exact, through C", "exact_correlation", "#b2182b"),
-        ("exact, through Gram matrices", "exact_gram", "#ef8a62"),
-        ("relaxed, b = 512, random signs", "relaxed/block_size:512/signs", "#2166ac"),
-        ("relaxed", "relaxed", "#4393c3"),
-        ("bare transforms", None, "#999999"),
+    curves = [  # title, first and last part of the case's name, colour, width
+        ("exact, through C", "barlow_twins", "/exact_correlation", "#b2182b", 3),
+        ("its products alone", "products_correlation", "", "#b2182b", 1),
+        ("exact, through Gram matrices", "barlow_twins", "/exact_gram", "#ef8a62", 3),
+        ("its products alone", "products_gram", "", "#ef8a62", 1),
+        ("relaxed, b = 512, random signs", "barlow_twins", "/relaxed/block_size:512/signs", "#2166ac", 3),
+        ("relaxed", "barlow_twins", "/relaxed", "#4393c3", 3),
+        ("its transforms alone", "transforms", "", "#4393c3", 1),
     ]
     script = [
-        "set terminal svg size 760,480 font 'sans,13' background 'white'",
+        "set terminal svg size 760,540 font 'sans,13' background 'white'",
         f"set output '{target}'",
-        "set logscale xy 2", "set logscale y 10", "set grid", "set key left top",
+        "set logscale xy 2", "set logscale y 10", "set grid", "set key outside below maxrows 3",
         "set xlabel 'features d'", "set ylabel 'milliseconds, value and gradient'",
         "set title 'Barlow Twins loss, n = 256, float, one core'",
     ]
     blocks, plots = [], []
-    for i, (title, form, color) in enumerate(curves):
+    for i, (title, family, form, color, width) in enumerate(curves):
         points = []
         for d in (2**k for k in range(8, 17)):
-            name = f"transforms/float/n:256/d:{d}" if form is None else f"barlow_twins/float/n:256/d:{d}/{form}"
+            name = f"{family}/float/n:256/d:{d}{form}"
             if name in times:
                 points.append(f"{d} {times[name]}")
         blocks.append(f"$curve{i} << EOD\n" + "\n".join(points) + "\nEOD")
-        plots.append(f"$curve{i} using 1:2 with linespoints lw 2 pt 7 ps 0.5 lc rgb '{color}' title '{title}'")
+        plots.append(f"$curve{i} using 1:2 with lines lw {width} lc rgb '{color}' title '{title}'")
     text = "\n".join(blocks + script + ["plot " + ", ".join(plots)]) + "\n"
     subprocess.run(["gnuplot"], input=text, text=True, check=True)
 
