@@ -29,9 +29,10 @@ constexpr Real kStep = 0x1p-18L;
 // Of each view; more would take long.
 constexpr Index kMostEntries = 24;
 
-// n = 2, odd n, and rows beyond a tile (16) and a chunk (64) of the library's.
-const std::vector<Shape> kShapes{{2, 1}, {5, 1}, {2, 2},  {3, 2},  {2, 3},  {7, 3},  {2, 7},
-                                 {6, 7}, {3, 8}, {17, 8}, {2, 31}, {9, 31}, {3, 64}, {67, 5}};
+// n = 2, odd n, rows beyond a tile (16) and a chunk (64) of the library's, large prime factors.
+const std::vector<Shape> kShapes{{2, 1},  {5, 1},  {2, 2},  {3, 2},  {2, 3},
+                                 {7, 3},  {2, 7},  {6, 7},  {3, 8},  {17, 8},
+                                 {2, 31}, {9, 31}, {3, 62}, {3, 64}, {67, 5}};
 const std::vector<Shape> kSingleSamples{{1, 1}, {1, 3}, {1, 8}};
 
 // Entries spread over the matrix, and one direction in which all of them change.

@@ -27,9 +27,11 @@ constexpr double kTolerance<double> = 1e-12;
 template <>
 constexpr double kTolerance<float> = 1e-5;
 
-// Around the rows of a tile (16) and of a chunk (64, 256), and the features of a strip (512).
-const std::vector<Shape> kShapes{{2, 1},  {2, 2},   {2, 3},   {3, 7},    {5, 8},   {17, 13},
-                                 {7, 31}, {16, 64}, {65, 12}, {130, 19}, {300, 9}, {3, 530}};
+// Around the rows of a tile (16) and of a chunk (64, 256), and the features of a strip (512). 31,
+// 58, 62 and 530 have large prime factors.
+const std::vector<Shape> kShapes{{2, 1},   {2, 2},    {2, 3},   {3, 7},  {5, 8},
+                                 {17, 13}, {7, 31},   {5, 58},  {4, 62}, {16, 64},
+                                 {65, 12}, {130, 19}, {300, 9}, {3, 530}};
 // Where no variance is taken.
 const std::vector<Shape> kSingleSamples{{1, 1}, {1, 2}, {1, 8}, {1, 31}};
 

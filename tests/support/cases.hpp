@@ -24,11 +24,15 @@ struct Shape {
   Index rows, cols;
 };
 
+/// Prime, and large enough for the library to go through a longer transform.
+inline constexpr Index kSlowWidth = 29;
+
 /// One block by either name, single features, blocks that leave a last one that is short (down to a
 /// single feature) and blocks that divide d.
 inline std::vector<Index> block_sizes(Index d) {
   std::vector<Index> sizes;
-  for (const Index size : {Index{0}, Index{1}, Index{2}, Index{3}, d / 2 + 1, d - 1, d}) {
+  for (const Index size :
+       {Index{0}, Index{1}, Index{2}, Index{3}, kSlowWidth, d / 2 + 1, d - 1, d}) {
     if (size >= 0 && size <= d && std::find(sizes.begin(), sizes.end(), size) == sizes.end()) {
       sizes.push_back(size);
     }

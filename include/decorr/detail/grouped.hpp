@@ -40,19 +40,24 @@ class GroupedRelaxed {
         scaling_(scaling),
         width_(transforms_.width()),
         groups_(transforms_.groups()),
-        penalty_(transforms_.forward_plan(), relaxed.exponent, execution.planning),
+        length_(transforms_.length()),
+        penalty_(transforms_.forward_plan(), width_, relaxed.exponent, execution.planning),
         frequencies_(penalty_.half()),
         lane_chunks_((frequencies_ + kLaneCount - 1) / kLaneCount),
-        parts_(transforms_.workers(), 2 * (width_ + 1)),
-        products_(transforms_.workers(), std::min(groups_, kProductRows) * groups_ * kElement),
-        right_(lane_chunks_ * kChunkRows * groups_ * kElement),
+        parts_(transforms_.workers(), 2 * part_size()),
+        products_(
+            transforms_.workers(),
+            std::max(std::min(groups_, kProductRows), 2 * kDerivativeRows) * groups_ * kElement),
+        chunk_size_((kChunkRows * groups_ + 1) * kElement),
+        right_(lane_chunks_ * chunk_size_),
         left_(covariance_ ? 0 : right_.size()),
         block_(frequencies_),
         correlations_(Buffer<ComplexSum>::filled(groups_ * groups_ * frequencies_, ComplexSum(0))) {
+    for (int worker = 0; worker < transforms_.workers(); ++worker) {
+      std::fill_n(parts_.of(worker), 2 * part_size(), Scalar(0));
+    }
     if (correlation.has_gradient()) {
       filters_ = Buffer<Scalar>(lane_chunks_ * groups_ * groups_ * kElement);
-      right_derivative_ = Buffer<Scalar>(right_.size());
-      left_derivative_ = Buffer<Scalar>(left_.size());
     }
   }
 
@@ -77,7 +82,7 @@ class GroupedRelaxed {
   Sum finish(Sum gradient_weight) {
     Sum value = 0;
     const Sum m = transforms_.correlation().normalizer;
-    const Sum factor = gradient_weight / (m * Sum(width_)) * Sum(covariance_ ? 2 : 1);
+    const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(covariance_ ? 2 : 1);
     std::fill_n(filters_.data(), filters_.size(), Scalar(0));
     for (Index g = 0; g < groups_; ++g) {
       for (Index h = 0; h < groups_; ++h) {
@@ -98,40 +103,39 @@ class GroupedRelaxed {
     return value;
   }
 
-  // Writes the gradient with respect to the prepared rows.
+  // Writes the gradient with respect to the prepared rows. The tiles' order, in which sums are
+  // merged, is the same for every number of threads.
   void gradient(Index begin, Index end) {
-    for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
-      load_spectra(begin + first, begin + last, Pass::backward);
-      parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int, Index c, Index) {
-        const LaneMatrix<const Scalar, kLaneCount> filter{
-            filters_.data() + c * groups_ * groups_ * kElement, groups_, 1};
-        const Index rows = last - first;
-        multiply_lanes<Conjugate::none, Scalar, kLaneCount>(
-            spectra(left(), c), filter, rows, groups_, groups_, derivatives(right_derivative_, c));
-        if (!covariance_) {
-          multiply_lanes<Conjugate::right, Scalar, kLaneCount>(
-              spectra(right_, c), transposed(filter), rows, groups_, groups_,
-              derivatives(left_derivative_, c));
-        }
-      });
-      store_derivatives(begin + first, begin + last);
-    });
+    const Index rows = std::min(kChunkRows, kTileRows * Index{transforms_.workers()});
+    for_each_chunk(
+        end - begin, rows,
+        [&](Index first, Index last) {
+          load_spectra(begin + first, begin + last, Pass::backward);
+          differentiate(last - first);
+          store_derivatives(begin + first, begin + last);
+        },
+        Sweep::descending);
   }
 
  private:
   // Enough rows for the products to be bound by flops, few enough for their operands to stay in the
   // second-level cache.
   static constexpr Index kChunkRows = 64;
-  // As many rows of a product are computed before they are added up.
-  static constexpr Index kProductRows = 64;
+  // As many rows of a product are computed before they are added up, or put in place.
+  static constexpr Index kProductRows = 64, kDerivativeRows = 8;
+  using Packet = LanePacket<Scalar, kLaneCount>;
   static constexpr Index kElement = LaneMatrix<Scalar, kLaneCount>::kElement;
 
-  // Spectra and derivatives are stored [chunk of frequencies][row of the chunk][block].
+  // The real parts of a block's spectrum over the whole circle, and the imaginary ones part_size()
+  // later. Vectors may reach over either end, into zeros.
+  Index part_size() const { return length_ + 1 + 2 * kLaneCount; }
+  Scalar* real_part(int worker) { return parts_.of(worker) + kLaneCount; }
+
+  // Spectra, and the derivatives that replace them, are stored [chunk of frequencies][row of the
+  // chunk][block], with one element more a chunk: at a distance of a power of two they would meet
+  // in few lines of the cache.
   LaneMatrix<const Scalar, kLaneCount> spectra(const Buffer<Scalar>& buffer, Index c) const {
-    return {buffer.data() + c * kChunkRows * groups_ * kElement, groups_, 1};
-  }
-  LaneMatrix<Scalar, kLaneCount> derivatives(Buffer<Scalar>& buffer, Index c) const {
-    return {buffer.data() + c * kChunkRows * groups_ * kElement, groups_, 1};
+    return {buffer.data() + c * chunk_size_, groups_, 1};
   }
   static LaneMatrix<const Scalar, kLaneCount> transposed(
       const LaneMatrix<const Scalar, kLaneCount>& matrix) {
@@ -180,68 +184,125 @@ class GroupedRelaxed {
   enum class Pass { forward, backward };
 
   void load_spectra(Index first, Index last, Pass pass) {
-    parallel_chunks(
-        transforms_.workers(), first, last, kTileRows,
-        [&](int worker, Index tile_first, Index tile_last) {
-          transforms_.for_each_batch(worker, tile_first, tile_last, [&](const auto& batch) {
-            for (Index signal = batch.begin; signal < batch.end; ++signal) {
-              const Complex* z;
-              if (pass == Pass::forward) {
-                z = transforms_.transform(batch, signal);
-                transforms_.keep(batch, signal, 0, transforms_.size());
-              } else {
-                z = transforms_.recall(batch, signal);
-              }
-              unpack(z, transforms_.balance_of(batch, signal), first_row(batch, signal) - first,
-                     batch.first_row + batch.rows - first, parts_.of(worker));
-            }
-          });
-        });
+    parallel_chunks(transforms_.workers(), first, last, kTileRows,
+                    [&](int worker, Index tile_first, Index tile_last) {
+                      transforms_.for_each_batch(
+                          worker, tile_first, tile_last, [&](const auto& batch) {
+                            if (pass == Pass::forward) {
+                              transforms_.transform(batch);
+                            } else {
+                              transforms_.recall(batch);
+                            }
+                            for (Index signal = batch.begin; signal < batch.end; ++signal) {
+                              for (Index g = 0; g < groups_; ++g) {
+                                unpack(batch, signal, g, pass, first);
+                              }
+                              if (pass == Pass::forward) {
+                                transforms_.keep(batch, signal, 0, transforms_.size());
+                              }
+                            }
+                          });
+                    });
   }
 
-  // Takes a signal's two spectra apart: U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) /
-  // (2 i). U is the right view's and V the left one's, or they are two samples'.
-  void unpack(const Complex* signal, const Balance<Scalar>& met, Index row, Index rows,
-              Scalar* parts) {
+  // Takes the spectra of a block apart that share a signal. `first` is the chunk's first row.
+  template <class Batch>
+  void unpack(const Batch& batch, Index signal, Index g, Pass pass, Index first) {
+    Scalar* real = real_part(batch.worker);
+    Scalar* imaginary = real + part_size();
+    const Index begin = g * length_;
+    const auto take = [&](Index from, Index count, const Scalar* z) {
+      for (Index f = 0; f < count; ++f) {
+        real[from - begin + f] = z[2 * f];
+        imaginary[from - begin + f] = z[2 * f + 1];
+      }
+    };
+    if (pass == Pass::forward) {
+      take(begin, length_,
+           reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal) + begin));
+    } else {
+      transforms_.for_each_piece(batch, signal, begin, begin + length_, take);
+    }
+    real[length_] = real[0];
+    imaginary[length_] = imaginary[0];
+    unpack(real, imaginary, g, transforms_.balance_of(batch, signal),
+           first_row(batch, signal) - first, batch.first_row + batch.rows - first);
+  }
+
+  // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). U is the right view's and V the
+  // left one's, or they are two samples'.
+  void unpack(const Scalar* real, const Scalar* imaginary, Index g, const Balance<Scalar>& met,
+              Index row, Index rows) {
     Scalar* second = covariance_ ? (row + 1 < rows ? right_.data() + groups_ * kElement : nullptr)
                                  : left_.data();
-    const Scalar half_u = met.second / 2, half_v = met.first / 2;
-    Scalar* real = parts;
-    Scalar* imaginary = parts + width_ + 1;
-    for (Index g = 0; g < groups_; ++g) {
-      const auto* z = reinterpret_cast<const Scalar*>(signal + g * width_);
-      for (Index f = 0; f < width_; ++f) {
-        real[f] = z[2 * f];
-        imaginary[f] = z[2 * f + 1];
-      }
-      real[width_] = real[0];
-      imaginary[width_] = imaginary[0];
-      for (Index c = 0; c < lane_chunks_; ++c) {
-        const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
-        const Index offset = ((c * kChunkRows + row) * groups_ + g) * kElement;
-        add_mirrored(real, f, half_u, half_u, count, right_.data() + offset);
-        add_mirrored(imaginary, f, half_u, -half_u, count, right_.data() + offset + kLaneCount);
-        if (second != nullptr) {
-          add_mirrored(imaginary, f, half_v, half_v, count, second + offset);
-          add_mirrored(real, f, -half_v, half_v, count, second + offset + kLaneCount);
-        }
+    using namespace Eigen::internal;
+    const auto half_u = pset1<Packet>(met.second / 2), half_v = pset1<Packet>(met.first / 2);
+    for (Index c = 0; c < lane_chunks_; ++c) {
+      // Lanes beyond the last frequency hold something that nobody reads.
+      const Index f = c * kLaneCount;
+      const auto x = ploadu<Packet>(real + f), y = ploadu<Packet>(imaginary + f);
+      const auto mirrored_x = load_mirrored(real + length_ - f);
+      const auto mirrored_y = load_mirrored(imaginary + length_ - f);
+      const Index offset = c * chunk_size_ + (row * groups_ + g) * kElement;
+      Scalar* u = right_.data() + offset;
+      pstore(u, pmul(half_u, padd(x, mirrored_x)));
+      pstore(u + kLaneCount, pmul(half_u, psub(y, mirrored_y)));
+      if (second != nullptr) {
+        Scalar* v = second + offset;
+        pstore(v, pmul(half_v, padd(y, mirrored_y)));
+        pstore(v + kLaneCount, pmul(half_v, psub(mirrored_x, x)));
       }
     }
   }
-  // to_l = direct x_{f + l} + mirrored x_{b - f - l}; zero in the lanes that have no frequency.
-  void add_mirrored(const Scalar* x, Index f, Scalar direct, Scalar mirrored, Index count,
-                    Scalar* to) const {
-    const Scalar* forth = x + f;
-    const Scalar* back = x + width_ - f;
+
+  // Lane l is from[-l].
+  static Packet load_mirrored(const Scalar* from) {
+    return Eigen::internal::preverse(Eigen::internal::ploadu<Packet>(from - (kLaneCount - 1)));
+  }
+  // Lane l goes to to[l] and to to[-l], for the first `count` lanes.
+  static void store(const Packet& lanes, Index count, Scalar* to) {
     if (count == kLaneCount) {
-      for (Index l = 0; l < kLaneCount; ++l) {
-        to[l] = direct * forth[l] + mirrored * back[-l];
-      }
+      Eigen::internal::pstoreu(to, lanes);
     } else {
-      for (Index l = 0; l < kLaneCount; ++l) {
-        to[l] = l < count ? direct * forth[l] + mirrored * back[-l] : Scalar(0);
-      }
+      alignas(kWorkspaceAlignment) Scalar numbers[kLaneCount];
+      Eigen::internal::pstore(numbers, lanes);
+      std::copy(numbers, numbers + count, to);
     }
+  }
+  static void store_mirrored(const Packet& lanes, Index count, Scalar* to) {
+    if (count == kLaneCount) {
+      Eigen::internal::pstoreu(to - (kLaneCount - 1), Eigen::internal::preverse(lanes));
+    } else {
+      alignas(kWorkspaceAlignment) Scalar numbers[kLaneCount];
+      Eigen::internal::pstore(numbers, lanes);
+      std::reverse_copy(numbers, numbers + count, to - (count - 1));
+    }
+  }
+
+  // Replaces the spectra of a chunk's rows by the derivatives of the same view's: the right view's
+  // is the left one's spectra times the filter, and the other way round. Few rows at a time, since
+  // each needs the other.
+  void differentiate(Index rows) {
+    parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
+      const LaneMatrix<const Scalar, kLaneCount> filter{
+          filters_.data() + c * groups_ * groups_ * kElement, groups_, 1};
+      Scalar* right_product = products_.of(worker);
+      Scalar* left_product = right_product + kDerivativeRows * groups_ * kElement;
+      for_each_chunk(rows, kDerivativeRows, [&](Index first, Index last) {
+        const Index offset = c * chunk_size_ + first * groups_ * kElement;
+        const Index size = (last - first) * groups_ * kElement;
+        multiply_lanes<Conjugate::none, Scalar, kLaneCount>({left().data() + offset, groups_, 1},
+                                                            filter, last - first, groups_, groups_,
+                                                            {right_product, groups_, 1});
+        if (!covariance_) {
+          multiply_lanes<Conjugate::right, Scalar, kLaneCount>(
+              {right_.data() + offset, groups_, 1}, transposed(filter), last - first, groups_,
+              groups_, {left_product, groups_, 1});
+          std::copy(left_product, left_product + size, left_.data() + offset);
+        }
+        std::copy(right_product, right_product + size, right_.data() + offset);
+      });
+    });
   }
 
   void store_derivatives(Index first, Index last) {
@@ -249,42 +310,45 @@ class GroupedRelaxed {
         transforms_.workers(), first, last, kTileRows,
         [&](int worker, Index tile_first, Index tile_last) {
           transforms_.clear_products(worker);
-          transforms_.backward(
-              worker, tile_first, tile_last, [&](const auto& batch, Index signal, Complex* y) {
-                pack(transforms_.balance_of(batch, signal), first_row(batch, signal) - first,
-                     batch.first_row + batch.rows - first, parts_.of(worker), y);
-              });
+          transforms_.backward(worker, tile_first, tile_last, [&](const auto& batch) {
+            for (Index signal = batch.begin; signal < batch.end; ++signal) {
+              pack(transforms_.balance_of(batch, signal), first_row(batch, signal) - first,
+                   batch.first_row + batch.rows - first, worker, transforms_.signal(batch, signal));
+            }
+          });
         },
-        [&](int worker) { transforms_.merge_products(worker); });
+        [&](int worker) { transforms_.merge_products(worker); }, Sweep::descending);
   }
 
   // Packs two derivatives, U + i V over the whole circle, for one inverse transform: the left
   // view's and the right one's, or two samples'. Each has the size of the other view, so they are
   // balanced the other way round.
-  void pack(const Balance<Scalar>& met, Index row, Index rows, Scalar* parts, Complex* signal) {
-    const Scalar* first = covariance_ ? right_derivative_.data() : left_derivative_.data();
-    const Scalar* second = covariance_ ? (row + 1 < rows ? first + groups_ * kElement : nullptr)
-                                       : right_derivative_.data();
-    Scalar* real = parts;
-    Scalar* imaginary = parts + width_ + 1;
+  void pack(const Balance<Scalar>& met, Index row, Index rows, int worker, Complex* signal) {
+    const Scalar* first = left().data();
+    const Scalar* second =
+        covariance_ ? (row + 1 < rows ? first + groups_ * kElement : nullptr) : right_.data();
+    using namespace Eigen::internal;
+    alignas(kWorkspaceAlignment) const Scalar zeros[kElement] = {};
+    const auto u_factor = pset1<Packet>(met.first), v_factor = pset1<Packet>(met.second);
+    Scalar* real = real_part(worker);
+    Scalar* imaginary = real + part_size();
     for (Index g = 0; g < groups_; ++g) {
       for (Index c = 0; c < lane_chunks_; ++c) {
         const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
-        const Index offset = ((c * kChunkRows + row) * groups_ + g) * kElement;
+        const Index offset = c * chunk_size_ + (row * groups_ + g) * kElement;
         const Scalar* u = first + offset;
-        const Scalar* v = second == nullptr ? nullptr : second + offset;
-        for (Index l = 0; l < count; ++l) {
-          const Scalar u_real = met.first * u[l], u_imaginary = met.first * u[kLaneCount + l];
-          const Scalar v_real = v == nullptr ? Scalar(0) : met.second * v[l];
-          const Scalar v_imaginary = v == nullptr ? Scalar(0) : met.second * v[kLaneCount + l];
-          real[f + l] = u_real - v_imaginary;
-          imaginary[f + l] = v_real + u_imaginary;
-          real[width_ - f - l] = u_real + v_imaginary;
-          imaginary[width_ - f - l] = v_real - u_imaginary;
-        }
+        const Scalar* v = second == nullptr ? zeros : second + offset;
+        const auto u_real = pmul(u_factor, pload<Packet>(u));
+        const auto u_imaginary = pmul(u_factor, pload<Packet>(u + kLaneCount));
+        const auto v_real = pmul(v_factor, pload<Packet>(v));
+        const auto v_imaginary = pmul(v_factor, pload<Packet>(v + kLaneCount));
+        store(psub(u_real, v_imaginary), count, real + f);
+        store(padd(v_real, u_imaginary), count, imaginary + f);
+        store_mirrored(padd(u_real, v_imaginary), count, real + length_ - f);
+        store_mirrored(psub(v_real, u_imaginary), count, imaginary + length_ - f);
       }
-      auto* z = reinterpret_cast<Scalar*>(signal + g * width_);
-      for (Index f = 0; f < width_; ++f) {
+      auto* z = reinterpret_cast<Scalar*>(signal + g * length_);
+      for (Index f = 0; f < length_; ++f) {
         z[2 * f] = real[f];
         z[2 * f + 1] = imaginary[f];
       }
@@ -295,11 +359,12 @@ class GroupedRelaxed {
   bool covariance_;
   int exponent_;
   CovarianceScaling scaling_;
-  Index width_, groups_;
+  Index width_, groups_, length_;
   LagPenalty<Scalar> penalty_;
   Index frequencies_, lane_chunks_;
   PerWorker<Scalar> parts_, products_;
-  Buffer<Scalar> right_, left_, filters_, right_derivative_, left_derivative_;
+  Index chunk_size_;  // scalars of a chunk of frequencies
+  Buffer<Scalar> right_, left_, filters_;
   Buffer<ComplexSum> block_, correlations_;
 };
 

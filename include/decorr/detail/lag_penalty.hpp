@@ -1,6 +1,7 @@
 #ifndef DECORR_DETAIL_LAG_PENALTY_HPP_
 #define DECORR_DETAIL_LAG_PENALTY_HPP_
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <memory>
@@ -30,6 +31,10 @@ Scalar sign_of(Scalar value) {
 }
 
 // Spectra are the first half, f = 0 .. length/2, of those of real signals.
+//
+// A transform longer than the block keeps its lags apart: lag i of the block is the sum of lags i
+// and i - width of the transform, the latter at the end of its period. They are folded, and so q =
+// 2 is computed in the lag domain there too.
 template <class Scalar>
 class LagPenalty {
  public:
@@ -37,12 +42,13 @@ class LagPenalty {
   using Complex = std::complex<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  // `transform` made the spectra, and outlives this object.
-  LagPenalty(const TransformPlan<Scalar>& transform, int exponent, Planning planning)
+  // `transform` made the spectra of blocks of `width`, and outlives this object.
+  LagPenalty(const TransformPlan<Scalar>& transform, Index width, int exponent, Planning planning)
       : length_(transform.length()),
+        width_(width),
         exponent_(exponent),
         power_deviation_(transform.power_deviation()) {
-    if (exponent_ == 1) {
+    if (in_lags()) {
       forward_ = transform_plan<Scalar>(length_, 1, Direction::forward, planning);
       backward_ = transform_plan<Scalar>(length_, 1, Direction::backward, planning);
       spectrum_ = Buffer<Complex>(length_);
@@ -54,7 +60,7 @@ class LagPenalty {
 
   // The value; `spectrum` of the sumvec s is replaced by that of the value's derivative by s.
   Sum apply(ComplexSum* spectrum, const LagWeights& weights) {
-    return exponent_ == 2 ? squares(spectrum, weights) : magnitudes(spectrum, weights);
+    return in_lags() ? lag_sum(spectrum, weights) : squares(spectrum, weights);
   }
 
   // s itself, as the real parts of the result. Needs exponent 1.
@@ -66,6 +72,7 @@ class LagPenalty {
   }
 
  private:
+  bool in_lags() const { return exponent_ == 1 || length_ != width_; }
   // How often frequency f stands for two of the whole spectrum.
   Sum multiplicity(Index f) const { return f == 0 || 2 * f == length_ ? Sum(1) : Sum(2); }
 
@@ -102,22 +109,28 @@ class LagPenalty {
     return weight * (value / Sum(length_) + middle * middle / 2);
   }
 
-  // q = 1, in the lag domain.
-  Sum magnitudes(ComplexSum* spectrum, const LagWeights& weights) {
+  // In the lag domain.
+  Sum lag_sum(ComplexSum* spectrum, const LagWeights& weights) {
     const Sum weight = static_cast<Sum>(weights.weight);
     if (weights.without_zero) {
       remove_lag(spectrum, 1);
     }
     inverse(spectrum);
     Sum value = 0;
-    for (Index i = 0; i < length_; ++i) {
-      const Sum lag_weight = i == 0 && weights.without_zero                     ? Sum(0)
-                             : weights.half_middle && i > 0 && 2 * i == length_ ? weight / 2
-                                                                                : weight;
+    for (Index i = 0; i < width_; ++i) {
+      const Sum lag_weight = i == 0 && weights.without_zero                    ? Sum(0)
+                             : weights.half_middle && i > 0 && 2 * i == width_ ? weight / 2
+                                                                               : weight;
       const Scalar lag = lags_[i].real();
+      const Sum size = std::abs(Sum(lag));
       // A weight of zero drops lag 0 whatever rounding left there, but not a NaN.
-      value += lag_weight * std::abs(Sum(lag));
-      lags_[i] = Complex(static_cast<Scalar>(lag_weight) * sign_of(lag), 0);
+      value += lag_weight * (exponent_ == 2 ? size * size : size);
+      lags_[i] =
+          Complex(static_cast<Scalar>(lag_weight) * (exponent_ == 2 ? 2 * lag : sign_of(lag)), 0);
+    }
+    std::fill(lags_.data() + width_, lags_.data() + length_, Complex(0));
+    for (Index i = 1; i < width_ && length_ != width_; ++i) {
+      lags_[length_ - width_ + i] = lags_[i];
     }
     forward_->execute(lags_.data(), spectrum_.data());
     for (Index f = 0; f < half(); ++f) {
@@ -127,6 +140,7 @@ class LagPenalty {
     return value;
   }
 
+  // Spectrum to lags, folded.
   void inverse(const ComplexSum* spectrum) {
     for (Index f = 0; f < half(); ++f) {
       const Complex value(static_cast<Scalar>(spectrum[f].real() / Sum(length_)),
@@ -140,9 +154,12 @@ class LagPenalty {
       spectrum_[length_ / 2] = Complex(spectrum_[length_ / 2].real(), 0);
     }
     backward_->execute(spectrum_.data(), lags_.data());
+    for (Index i = 1; i < width_ && length_ != width_; ++i) {
+      lags_[i] += lags_[length_ - width_ + i];
+    }
   }
 
-  Index length_;
+  Index length_, width_;
   int exponent_;
   const Scalar* power_deviation_;
   std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;

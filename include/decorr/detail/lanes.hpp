@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_LANES_HPP_
 
 #include <Eigen/Core>
+#include <type_traits>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/compiler_warnings.hpp"
@@ -33,6 +34,10 @@ struct Lane {
 // As many elements as a vector has lanes; 1 where there are no vectors.
 template <class Scalar>
 inline constexpr Index kLanes = Lanes<Scalar>::kCount;
+
+// kCount lanes: one, or those of a vector.
+template <class Scalar, Index kCount>
+using LanePacket = typename std::conditional_t<kCount == 1, Lane<Scalar>, Lanes<Scalar>>::Packet;
 
 }  // namespace DECORR_ABI
 }  // namespace detail

@@ -11,6 +11,7 @@
 #include "decorr/detail/plan_cache.hpp"
 #include "decorr/detail/row_chunks.hpp"
 #include "decorr/detail/scalars.hpp"
+#include "decorr/detail/transform_length.hpp"
 #include "decorr/detail/views.hpp"
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
@@ -47,17 +48,19 @@ class PackedTransforms {
         features_(correlation.cols()),
         width_(relaxed.block_size == 0 ? features_ : relaxed.block_size),
         groups_((features_ + width_ - 1) / width_),
+        length_(transform_length(width_)),
         workers_(worker_count(execution.threads, correlation.rows(), kTileRows)),
         // Spectra of padded blocks are longer than the two gradient rows.
         keeps_spectra_(correlation.has_gradient() && size() == features_ &&
                        correlation.left_gradient.direct() &&
                        (correlation.is_covariance() || correlation.right_gradient.direct())),
-        batch_(std::max(Index{1}, std::min(kTileRows, kBatchScalars / (2 * size())))),
+        batch_(
+            std::max(Index{1}, std::min(kTileRows, kBatchBytes / (padded_size() * kComplexBytes)))),
         packing_(features_, relaxed.permutation, second_row),
-        forward_(transform_plan<Scalar>(width_, groups_, Direction::forward, execution.planning)),
-        signal_(workers_, size()),
-        transformed_(workers_, batch_ * padded_size()),
-        scratch_(workers_, packing_.permutes() ? features_ : 0),
+        forward_(transform_plan<Scalar>(length_, groups_, Direction::forward, execution.planning)),
+        signals_(workers_, batch_ * padded_size()),
+        spectra_(workers_, batch_ * padded_size()),
+        permuted_(workers_, packing_.permutes() ? size() : 0),
         left_input_(workers_, buffer_size(correlation.left->input().direct())),
         right_input_(workers_, correlation.is_covariance()
                                    ? 0
@@ -66,7 +69,7 @@ class PackedTransforms {
       balances_ = Buffer<Balance<Scalar>>(correlation.rows());
     }
     if (correlation.has_gradient()) {
-      backward_ = transform_plan<Scalar>(width_, groups_, Direction::backward, execution.planning);
+      backward_ = transform_plan<Scalar>(length_, groups_, Direction::backward, execution.planning);
       if (correlation.is_covariance() && correlation.rows() % 2 != 0) {
         tail_ = Buffer<Scalar>(2 * features_);
       }
@@ -84,7 +87,8 @@ class PackedTransforms {
   Index features() const { return features_; }
   Index width() const { return width_; }
   Index groups() const { return groups_; }
-  Index size() const { return width_ * groups_; }  // of a signal
+  Index length() const { return length_; }          // of a block's transform
+  Index size() const { return length_ * groups_; }  // of a signal
   int workers() const { return workers_; }
   const TransformPlan<Scalar>& forward_plan() const { return *forward_; }
 
@@ -95,30 +99,35 @@ class PackedTransforms {
     for_each_tile(worker, first, last, [&](Batch& tile) { for_each_batch(tile, body); });
   }
 
-  // A signal's rows to its spectrum.
-  Complex* transform(const Batch& batch, Index signal) {
-    Complex* packed = signal_.of(batch.worker);
-    Complex* scratch = scratch_.of(batch.worker);
-    if (correlation_.is_covariance()) {
-      // x_1 + i x_2; a missing second sample is zero.
-      const Index row = 2 * signal;
-      packing_.load(*correlation_.left, batch.left.row(row), *correlation_.left,
-                    row + 1 < batch.rows ? batch.left.row(row + 1) : nullptr, Balance<Scalar>(),
-                    scratch, packed);
-    } else {
-      // b + i a, or b + i rev(a).
-      const Scalar* a = batch.left.row(signal);
-      const Scalar* b = batch.right.row(signal);
-      Balance<Scalar> factors;
-      if (balances_) {
-        factors = balances_[batch.first_row + signal] = balance(b, a, features_);
+  // A batch's rows to its spectra.
+  void transform(const Batch& batch) {
+    if (balances_) {
+      for (Index signal = batch.begin; signal < batch.end; ++signal) {
+        balances_[batch.first_row + signal] =
+            balance(batch.right.row(signal), batch.left.row(signal), features_);
       }
-      packing_.load(*correlation_.right, b, *correlation_.left, a, factors, scratch, packed);
     }
-    std::fill(packed + features_, packed + size(), Complex(0));
-    Complex* z = spectrum(batch, signal);
-    forward_->execute(packed, z);
-    return z;
+    packing_.for_each_positions([&](Index first, Index count) { load(batch, first, count); });
+    for (Index signal = batch.begin; signal < batch.end; ++signal) {
+      Complex* packed = this->signal(batch, signal);
+      if (packing_.permutes()) {
+        Complex* permuted = permuted_.of(batch.worker);
+        packing_.permute(packed, permuted);
+        packed = permuted;
+      }
+      pad(packed);
+      forward_->execute(packed, spectrum(batch, signal));
+    }
+  }
+
+  // A signal before the forward transform, or the spectrum of its derivative before the backward
+  // one.
+  Complex* signal(const Batch& batch, Index signal) {
+    return signals_.of(batch.worker) + (signal - batch.begin) * padded_size();
+  }
+  // What the last transform gave for it.
+  Complex* spectrum(const Batch& batch, Index signal) {
+    return spectra_.of(batch.worker) + (signal - batch.begin) * padded_size();
   }
 
   // Keeps frequencies first .. last - 1 of a spectrum for the backward pass, in the two gradient
@@ -128,31 +137,41 @@ class PackedTransforms {
       const auto [head, rest] = signal_rows(batch, signal);
       const auto* scalars = reinterpret_cast<const Scalar*>(spectrum(batch, signal));
       const Index begin = 2 * first, end = 2 * last, middle = std::clamp(features_, begin, end);
-      if (begin < middle) {
-        std::copy(scalars + begin, scalars + middle, head + begin);
-      }
-      if (middle < end) {
-        std::copy(scalars + middle, scalars + end, rest + (middle - features_));
-      }
+      std::copy(scalars + begin, scalars + middle, head + begin);
+      std::copy(scalars + middle, scalars + end, rest + (middle - features_));
     }
   }
 
-  // The same spectrum once more, kept or transformed again.
-  Complex* recall(const Batch& batch, Index signal) {
+  // Makes a batch's spectra ready to be read once more.
+  void recall(const Batch& batch) {
     if (!keeps_spectra_) {
-      return transform(batch, signal);
+      transform(batch);
     }
-    Complex* z = spectrum(batch, signal);
-    const auto [head, rest] = signal_rows(batch, signal);
-    auto* scalars = reinterpret_cast<Scalar*>(z);
-    std::copy(head, head + features_, scalars);
-    std::copy(rest, rest + features_, scalars + features_);
-    return z;
   }
 
-  // What transform() or recall() last gave for this signal of the batch.
-  Complex* spectrum(const Batch& batch, Index signal) {
-    return transformed_.of(batch.worker) + (signal - batch.begin) * padded_size();
+  // Frequencies first .. last - 1 of a recalled spectrum, in consecutive pieces: body(f, count, z)
+  // for `count` frequencies from f on, whose real and imaginary parts are z[0], z[1] and so on.
+  template <class Body>
+  void for_each_piece(const Batch& batch, Index signal, Index first, Index last, const Body& body) {
+    if (!keeps_spectra_) {
+      body(first, last - first, reinterpret_cast<const Scalar*>(spectrum(batch, signal) + first));
+      return;
+    }
+    const auto [head, rest] = signal_rows(batch, signal);
+    const Index half = features_ / 2, odd = features_ % 2;
+    const auto piece = [&](Index begin, Index end, const Scalar* z) {
+      const Index from = std::max(first, begin), to = std::min(last, end);
+      if (from < to) {
+        body(from, to - from, z + 2 * (from - begin));
+      }
+    };
+    piece(0, half, head);
+    if (odd != 0) {  // the middle frequency has its parts in either row
+      Complex& middle = spectrum(batch, signal)[half];
+      middle = Complex(head[features_ - 1], rest[0]);
+      piece(half, half + odd, reinterpret_cast<const Scalar*>(&middle));
+    }
+    piece(half + odd, features_, rest + odd);
   }
 
   // What the rows of a cross-correlation's signal were multiplied by: first is b's factor, second
@@ -161,24 +180,24 @@ class PackedTransforms {
     return balances_ ? balances_[batch.first_row + signal] : Balance<Scalar>();
   }
 
-  // Derivatives to gradient rows: fill(batch, signal, y) writes the spectrum of a signal's
-  // derivative to y. For a cross-correlation Re y becomes the left view's gradient, and Im y the
-  // right one's.
+  // Derivatives to gradient rows: fill(batch) writes the spectra of the derivatives to where
+  // signal() says. For a cross-correlation the real part becomes the left view's gradient, and the
+  // imaginary part the right one's.
   template <class Fill>
   void backward(int worker, Index first, Index last, const Fill& fill) {
     for_each_tile(worker, first, last, [&](Batch& tile) {
       for_each_batch(tile, [&](const Batch& batch) {
+        fill(batch);
         for (Index signal = batch.begin; signal < batch.end; ++signal) {
-          fill(batch, signal, signal_.of(worker));
-          backward_->execute(signal_.of(worker), spectrum(batch, signal));
-          packing_.restore(spectrum(batch, signal), scratch_.of(worker));
+          Complex* derivative = spectrum(batch, signal);
+          backward_->execute(this->signal(batch, signal), derivative);
+          unpad(derivative);
+          if (packing_.permutes()) {
+            packing_.restore(derivative, this->signal(batch, signal));
+          }
         }
-        const Index start = packing_.first_chunk();
-        if (start > 0) {
-          split(batch, 0, start);
-        }
-        for_each_chunk(features_ - start, kBlock,
-                       [&](Index begin, Index end) { split(batch, start + begin, end - begin); });
+        packing_.for_each_positions(
+            [&](Index column, Index count) { split(batch, column, count); });
       });
       correlation_.left_gradient.store(tile.first_row, tile.rows, tile.left_gradient);
       if (!correlation_.is_covariance()) {
@@ -204,8 +223,9 @@ class PackedTransforms {
   }
 
  private:
-  // So many scalars of transformed signals stay in the second-level cache.
-  static constexpr Index kBatchScalars = Index{1} << 16;
+  // So many bytes of signals, and as many of spectra, stay in the second-level cache.
+  static constexpr Index kBatchBytes = Index{1} << 16;
+  static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
 
   bool has_products() const { return correlation_.left_products != nullptr; }
   Index buffer_size(bool direct) const { return direct ? 0 : tile_size<Scalar>(features_); }
@@ -249,6 +269,61 @@ class PackedTransforms {
     });
   }
 
+  void load(const Batch& batch, Index first, Index count) {
+    for (Index signal = batch.begin; signal < batch.end; ++signal) {
+      Complex* to = this->signal(batch, signal);
+      if (correlation_.is_covariance()) {
+        // x_1 + i x_2; a missing second sample is zero.
+        const Index row = 2 * signal;
+        packing_.load(*correlation_.left, batch.left.row(row), *correlation_.left,
+                      row + 1 < batch.rows ? batch.left.row(row + 1) : nullptr, Balance<Scalar>(),
+                      first, count, to);
+      } else {
+        // b + i a, or b + i rev(a).
+        packing_.load(*correlation_.right, batch.right.row(signal), *correlation_.left,
+                      batch.left.row(signal), balance_of(batch, signal), first, count, to);
+      }
+    }
+  }
+
+  // Moves blocks from where packing left them, one after another, to where their transforms begin,
+  // and fills up with zeros. A reversed second row, which ends at position `width`, is moved to the
+  // end of a longer transform, so that lag 0 stays at position 0.
+  void pad(Complex* signal) const {
+    std::fill(signal + features_, signal + groups_ * width_, Complex(0));
+    if (length_ == width_) {
+      return;
+    }
+    for (Index g = groups_ - 1; g >= 0; --g) {
+      Complex* block = signal + g * length_;
+      if (g > 0) {
+        std::copy_backward(signal + g * width_, signal + (g + 1) * width_, block + width_);
+      }
+      std::fill(block + width_, block + length_, Complex(0));
+    }
+    if (packing_.reverses()) {
+      for (Index j = 1; j < width_; ++j) {
+        signal[length_ - width_ + j].imag(signal[j].imag());
+        signal[j].imag(0);
+      }
+    }
+  }
+  // The way back.
+  void unpad(Complex* signal) const {
+    if (length_ == width_) {
+      return;
+    }
+    if (packing_.reverses()) {
+      for (Index j = 1; j < width_; ++j) {
+        signal[j].imag(signal[length_ - width_ + j].imag());
+      }
+    }
+    for (Index g = 1; g < groups_; ++g) {
+      const Complex* block = signal + g * length_;
+      std::copy(block, block + width_, signal + g * width_);
+    }
+  }
+
   // The two gradient rows that a signal owns.
   std::pair<Scalar*, Scalar*> signal_rows(const Batch& batch, Index signal) {
     if (!correlation_.is_covariance()) {
@@ -266,7 +341,8 @@ class PackedTransforms {
     alignas(kWorkspaceAlignment) Scalar left_products[kBlock] = {}, right_products[kBlock] = {};
     const Index right_column = packing_.second_column(column, count);
     for (Index signal = batch.begin; signal < batch.end; ++signal) {
-      const Complex* y = spectrum(batch, signal);
+      const Complex* y =
+          packing_.permutes() ? this->signal(batch, signal) : spectrum(batch, signal);
       if (correlation_.is_covariance()) {
         const Index row = 2 * signal;
         packing_.split(y, column, count, Balance<Scalar>(), batch.left_gradient.row(row),
@@ -295,13 +371,13 @@ class PackedTransforms {
   }
 
   Correlation<Scalar> correlation_;
-  Index features_, width_, groups_;
+  Index features_, width_, groups_, length_;
   int workers_;
   bool keeps_spectra_;
   Index batch_;  // signals that are handled together
   Packing<Scalar> packing_;
   std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
-  PerWorker<Complex> signal_, transformed_, scratch_;
+  PerWorker<Complex> signals_, spectra_, permuted_;
   PerWorker<Scalar> left_input_, right_input_, left_output_, right_output_;
   Buffer<Scalar> tail_;
   Buffer<Balance<Scalar>> balances_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/row_chunks.hpp"
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/standardization.hpp"
 #include "decorr/detail/views.hpp"
@@ -127,7 +128,9 @@ void add_products(const PreparedView<Scalar>& view, const Scalar* x, const Scala
 // product of two spectra is the transform of a correlation.
 enum class SecondRow { as_is, reversed };
 
-// Moves pairs of prepared rows into complex signals, and pairs of derivatives back.
+// Moves pairs of prepared rows into complex signals, and pairs of derivatives back. Both go in
+// chunks of positions, so that what belongs to a feature is read once for several signals; what
+// moves whole signals, a permutation, comes between them and the transforms.
 template <class Scalar>
 class Packing {
  public:
@@ -138,59 +141,101 @@ class Packing {
       : features_(features), reversed_(second_row == SecondRow::reversed) {
     if (!permutation.empty()) {
       permutation_ = Buffer<std::int32_t>(features);
+      inverse_ = Buffer<std::int32_t>(features);
       for (Index j = 0; j < features; ++j) {
-        permutation_[j] = static_cast<std::int32_t>(permutation[static_cast<std::size_t>(j)]);
+        const Index source = permutation[static_cast<std::size_t>(j)];
+        permutation_[j] = static_cast<std::int32_t>(source);
+        inverse_[source] = static_cast<std::int32_t>(j);
       }
     }
   }
 
-  // Whether load() and restore() need a scratch signal.
+  // Whether permute() and restore() are to be called.
   bool permutes() const { return static_cast<bool>(permutation_); }
 
-  // signal_j = factor first'_{p_j} + i factor second'_{p_j}, or its imaginary part reversed. A
-  // missing second row is zero. Bound by bytes; by the latency of the gather where permuted.
-  void load(const PreparedView<Scalar>& first, const Scalar* first_row,
-            const PreparedView<Scalar>& second, const Scalar* second_row,
-            const Balance<Scalar>& factors, Complex* scratch, Complex* signal) const {
-    if (!permutes()) {
-      interleave(first, first_row, second, second_row, factors, reversed_, signal);
-      return;
+  bool reverses() const { return reversed_; }
+
+  // Calls body(first, count) for the chunks of positions that load() and split() take.
+  template <class Body>
+  void for_each_positions(const Body& body) const {
+    const Index start = swaps_ends() ? 1 : 0;  // position 0 is its own mirror image
+    if (start > 0) {
+      body(Index{0}, start);
     }
-    Complex* original = reversed_ ? signal : scratch;
-    Complex* permuted = reversed_ ? scratch : signal;
-    interleave(first, first_row, second, second_row, factors, false, original);
-    for (Index j = 0; j < features_; ++j) {
-      permuted[j] = original[permutation_[j]];
-    }
-    if (reversed_) {
-      reverse_second(permuted, signal);
-    }
+    for_each_chunk(features_ - start, kBlock,
+                   [&](Index begin, Index end) { body(start + begin, end - begin); });
   }
 
-  // Undoes load's permutation, and with it the reversal, in place.
-  void restore(Complex* signal, Complex* scratch) const {
-    if (!permutes()) {
-      return;
-    }
-    if (reversed_) {
-      reverse_second(signal, scratch);
-    } else {
-      std::copy(signal, signal + features_, scratch);
-    }
-    for (Index j = 0; j < features_; ++j) {
-      signal[permutation_[j]] = scratch[j];
-    }
-  }
-
-  // Where the second row's features of positions first .. first + count - 1 of a restored signal
-  // begin: they are as many, and run backwards where the row is still reversed. Position 0 has to
-  // come alone then.
+  // Where the second row's features of a chunk of positions begin: they are as many, and run
+  // backwards where the row is reversed.
   Index second_column(Index first, Index count) const {
-    return still_reversed() && first > 0 ? features_ - first - count + 1 : first;
+    return swaps_ends() && first > 0 ? features_ - first - count + 1 : first;
   }
-  Index first_chunk() const { return still_reversed() ? 1 : 0; }
 
-  // Splits these positions into parts of two gradient rows. `second_row` may be null.
+  // signal_j = factor first'_j + i factor second'_j for a chunk of positions, the second row
+  // reversed unless permute() does that. A missing second row is zero. Bound by bytes.
+  void load(const PreparedView<Scalar>& first_view, const Scalar* first_row,
+            const PreparedView<Scalar>& second_view, const Scalar* second_row,
+            const Balance<Scalar>& factors, Index first, Index count, Complex* signal) const {
+    alignas(kWorkspaceAlignment) Scalar first_block[kBlock], second_block[kBlock];
+    auto* to = reinterpret_cast<Scalar*>(signal + first);
+    const Scalar* u = first_view.prepare(first_row + first, first, count, first_block);
+    if (second_row == nullptr) {
+      for (Index i = 0; i < count; ++i) {
+        to[2 * i] = factors.first * u[i];
+        to[2 * i + 1] = 0;
+      }
+      return;
+    }
+    const Index column = second_column(first, count);
+    const Scalar* v = second_view.prepare(second_row + column, column, count, second_block);
+    if (swaps_ends()) {
+      for (Index i = 0; i < count; ++i) {
+        to[2 * i] = factors.first * u[i];
+        to[2 * i + 1] = factors.second * v[count - 1 - i];
+      }
+    } else {
+      for (Index i = 0; i < count; ++i) {
+        to[2 * i] = factors.first * u[i];
+        to[2 * i + 1] = factors.second * v[i];
+      }
+    }
+  }
+
+  // permuted_j = loaded_{p_j}, the imaginary part reversed if that is to be. Bound by the latency
+  // of the gather.
+  void permute(const Complex* loaded, Complex* permuted) const {
+    const std::int32_t* source = permutation_.data();
+    if (!reversed_) {
+      for (Index j = 0; j < features_; ++j) {
+        permuted[j] = loaded[source[j]];
+      }
+      return;
+    }
+    permuted[0] = loaded[source[0]];
+    for (Index j = 1, mirrored = features_ - 1; j <= mirrored; ++j, --mirrored) {
+      const Complex x = loaded[source[j]], y = loaded[source[mirrored]];
+      permuted[j] = Complex(x.real(), y.imag());
+      permuted[mirrored] = Complex(y.real(), x.imag());
+    }
+  }
+
+  // Undoes permute().
+  void restore(const Complex* permuted, Complex* restored) const {
+    const std::int32_t* target = inverse_.data();
+    if (!reversed_) {
+      for (Index i = 0; i < features_; ++i) {
+        restored[i] = permuted[target[i]];
+      }
+      return;
+    }
+    for (Index i = 0; i < features_; ++i) {
+      const Index j = target[i], mirrored = j == 0 ? 0 : features_ - j;
+      restored[i] = Complex(permuted[j].real(), permuted[mirrored].imag());
+    }
+  }
+
+  // Splits a chunk of positions into parts of two gradient rows. `second_row` may be null.
   void split(const Complex* signal, Index first, Index count, const Balance<Scalar>& factors,
              Scalar* first_row, Scalar* second_row) const {
     const auto* y = reinterpret_cast<const Scalar*>(signal + first);
@@ -202,7 +247,7 @@ class Packing {
       return;
     }
     second_row += second_column(first, count);
-    if (still_reversed()) {
+    if (swaps_ends()) {
       for (Index i = 0; i < count; ++i) {
         first_row[i] = factors.first * y[2 * i];
         second_row[count - 1 - i] = factors.second * y[2 * i + 1];
@@ -216,59 +261,12 @@ class Packing {
   }
 
  private:
-  void interleave(const PreparedView<Scalar>& first, const Scalar* first_row,
-                  const PreparedView<Scalar>& second, const Scalar* second_row,
-                  const Balance<Scalar>& factors, bool reversed, Complex* signal) const {
-    alignas(kWorkspaceAlignment) Scalar first_block[kBlock], second_block[kBlock];
-    auto* z = reinterpret_cast<Scalar*>(signal);
-    const Index start = reversed ? 1 : 0;  // feature 0 is its own mirror image
-    for (Index j = 0; j < start; ++j) {
-      z[0] = factors.first * *first.prepare(first_row, 0, 1, first_block);
-      z[1] = factors.second * *second.prepare(second_row, 0, 1, second_block);
-    }
-    for (Index j = start; j < features_; j += kBlock) {
-      const Index count = std::min(kBlock, features_ - j);
-      const Scalar* u = first.prepare(first_row + j, j, count, first_block);
-      Scalar* to = z + 2 * j;
-      if (second_row == nullptr) {
-        for (Index i = 0; i < count; ++i) {
-          to[2 * i] = factors.first * u[i];
-          to[2 * i + 1] = 0;
-        }
-      } else if (reversed) {
-        const Index column = features_ - j - count + 1;
-        const Scalar* v = second.prepare(second_row + column, column, count, second_block);
-        for (Index i = 0; i < count; ++i) {
-          to[2 * i] = factors.first * u[i];
-          to[2 * i + 1] = factors.second * v[count - 1 - i];
-        }
-      } else {
-        const Scalar* v = second.prepare(second_row + j, j, count, second_block);
-        for (Index i = 0; i < count; ++i) {
-          to[2 * i] = factors.first * u[i];
-          to[2 * i + 1] = factors.second * v[i];
-        }
-      }
-    }
-  }
-
-  // restore() undoes the reversal together with a permutation.
-  bool still_reversed() const { return reversed_ && !permutes(); }
-
-  void reverse_second(const Complex* from, Complex* to) const {
-    const auto* x = reinterpret_cast<const Scalar*>(from);
-    auto* y = reinterpret_cast<Scalar*>(to);
-    y[0] = x[0];
-    y[1] = x[1];
-    for (Index j = 1; j < features_; ++j) {
-      y[2 * j] = x[2 * j];
-      y[2 * j + 1] = x[2 * (features_ - j) + 1];
-    }
-  }
+  // Whether load() and split() reverse the second row; otherwise permute() and restore() do.
+  bool swaps_ends() const { return reversed_ && !permutes(); }
 
   Index features_;
   bool reversed_;
-  Buffer<std::int32_t> permutation_;
+  Buffer<std::int32_t> permutation_, inverse_;
 };
 
 }  // namespace DECORR_ABI

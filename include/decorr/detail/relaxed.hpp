@@ -36,8 +36,9 @@ class UngroupedRelaxed {
                     execution),
         covariance_(correlation.is_covariance()),
         features_(correlation.cols()),
-        penalty_(transforms_.forward_plan(), relaxed.exponent, execution.planning),
-        filter_(correlation.has_gradient() ? features_ : 0),
+        length_(transforms_.length()),
+        penalty_(transforms_.forward_plan(), features_, relaxed.exponent, execution.planning),
+        filter_(correlation.has_gradient() ? length_ : 0),
         half_(penalty_.half()),
         sums_(transforms_.workers(), sum_size()),
         total_(Buffer<Sum>::filled(sum_size(), Sum(0))) {
@@ -55,10 +56,8 @@ class UngroupedRelaxed {
           Scalar* sums = sums_.of(worker);
           std::fill_n(sums, sum_size(), Scalar(0));
           transforms_.for_each_batch(worker, chunk_first, chunk_last, [&](const auto& batch) {
-            for (Index signal = batch.begin; signal < batch.end; ++signal) {
-              transforms_.transform(batch, signal);
-            }
-            for_each_chunk(features_, kBlock / 2, [&](Index begin, Index end) {
+            transforms_.transform(batch);
+            for_each_chunk(length_, kBlock / 2, [&](Index begin, Index end) {
               add_spectra(batch, begin, end - begin, sums);
             });
           });
@@ -78,17 +77,17 @@ class UngroupedRelaxed {
   Sum finish(Sum gradient_weight) {
     const Sum value = penalty_.apply(spectrum(), weights_);
     if (filter_) {
-      // The inverse transform is not normalized: 1/d goes here. A covariance meets its rows on both
-      // sides of C.
+      // The inverse transform is not normalized: that goes here. A covariance meets its rows on
+      // both sides of C.
       const Sum factor = gradient_weight * Sum(covariance_ ? 2 : 1) /
-                         (transforms_.correlation().normalizer * Sum(features_));
+                         (transforms_.correlation().normalizer * Sum(length_));
       for (Index f = 0; f < half_.size(); ++f) {
         const Complex value_f(
             static_cast<Scalar>(factor * half_[f].real()),
             covariance_ ? Scalar(0) : static_cast<Scalar>(-factor * half_[f].imag()));
         filter_[f] = value_f;
         if (f > 0) {
-          filter_[features_ - f] = std::conj(value_f);
+          filter_[length_ - f] = std::conj(value_f);
         }
       }
     }
@@ -101,12 +100,13 @@ class UngroupedRelaxed {
         transforms_.workers(), first, last, kChunkRows,
         [&](int worker, Index chunk_first, Index chunk_last) {
           transforms_.clear_products(worker);
-          transforms_.backward(worker, chunk_first, chunk_last,
-                               [&](const auto& batch, Index signal, Complex* y) {
-                                 filter(transforms_.recall(batch, signal), y);
-                               });
+          transforms_.backward(worker, chunk_first, chunk_last, [&](const auto& batch) {
+            transforms_.recall(batch);
+            for_each_chunk(length_, kBlock / 2,
+                           [&](Index begin, Index end) { filter(batch, begin, end); });
+          });
         },
-        [&](int worker) { transforms_.merge_products(worker); });
+        [&](int worker) { transforms_.merge_products(worker); }, Sweep::descending);
   }
 
  private:
@@ -114,7 +114,7 @@ class UngroupedRelaxed {
   // little beside the transforms.
   static constexpr Index kChunkRows = 2 * kTileRows;
 
-  Index sum_size() const { return covariance_ ? features_ : 2 * features_; }
+  Index sum_size() const { return covariance_ ? length_ : 2 * length_; }
 
   // W += Z o Z, or the sum of |Z|^2, over a batch's signals, which are kept. Bound by bytes.
   template <class Batch>
@@ -140,11 +140,11 @@ class UngroupedRelaxed {
     }
   }
 
-  // The spectrum of sumvec(C), f = 0 .. d/2, from all rows.
+  // The spectrum of sumvec(C), the first half, from all rows.
   std::complex<Sum>* spectrum() {
     const Sum m = transforms_.correlation().normalizer;
     for (Index f = 0; f < half_.size(); ++f) {
-      const Index mirrored = f == 0 ? 0 : features_ - f;
+      const Index mirrored = f == 0 ? 0 : length_ - f;
       if (covariance_) {
         half_[f] = (total_[f] + total_[mirrored]) / (2 * m);
       } else {
@@ -156,20 +156,26 @@ class UngroupedRelaxed {
     return half_.data();
   }
 
-  // y = H o Z; written out because std::complex's product checks for NaN.
-  void filter(const Complex* spectrum, Complex* filtered) const {
-    const auto* z = reinterpret_cast<const Scalar*>(spectrum);
-    const auto* h = reinterpret_cast<const Scalar*>(filter_.data());
-    auto* y = reinterpret_cast<Scalar*>(filtered);
-    for (Index f = 0; f < features_; ++f) {
-      y[2 * f] = h[2 * f] * z[2 * f] - h[2 * f + 1] * z[2 * f + 1];
-      y[2 * f + 1] = h[2 * f] * z[2 * f + 1] + h[2 * f + 1] * z[2 * f];
+  // Y = H o Z, for some frequencies of a batch's signals; written out because std::complex's
+  // product checks for NaN. Bound by bytes.
+  template <class Batch>
+  void filter(const Batch& batch, Index first, Index last) {
+    for (Index signal = batch.begin; signal < batch.end; ++signal) {
+      transforms_.for_each_piece(
+          batch, signal, first, last, [&](Index begin, Index count, const Scalar* z) {
+            const auto* h = reinterpret_cast<const Scalar*>(filter_.data() + begin);
+            auto* y = reinterpret_cast<Scalar*>(transforms_.signal(batch, signal) + begin);
+            for (Index f = 0; f < count; ++f) {
+              y[2 * f] = h[2 * f] * z[2 * f] - h[2 * f + 1] * z[2 * f + 1];
+              y[2 * f + 1] = h[2 * f] * z[2 * f + 1] + h[2 * f + 1] * z[2 * f];
+            }
+          });
     }
   }
 
   PackedTransforms<Scalar> transforms_;
   bool covariance_;
-  Index features_;
+  Index features_, length_;
   LagPenalty<Scalar> penalty_;
   LagWeights weights_;
   Buffer<Complex> filter_;

@@ -18,10 +18,16 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// A pass over what another one has just read or written goes the other way, so that it begins with
+// what is still in the cache.
+enum class Sweep { ascending, descending };
+
 // Calls body(first, last) for consecutive chunks of 0 .. size - 1.
 template <class Body>
-void for_each_chunk(Index size, Index chunk, Body&& body) {
-  for (Index first = 0; first < size; first += chunk) {
+void for_each_chunk(Index size, Index chunk, Body&& body, Sweep sweep = Sweep::ascending) {
+  const Index chunks = (size + chunk - 1) / chunk;
+  for (Index i = 0; i < chunks; ++i) {
+    const Index first = (sweep == Sweep::ascending ? i : chunks - 1 - i) * chunk;
     body(first, std::min(size, first + chunk));
   }
 }
@@ -38,14 +44,15 @@ inline int worker_count([[maybe_unused]] int threads, [[maybe_unused]] Index siz
 }
 
 // Calls body(worker, first, last) for the chunks of first .. last - 1, each on one of `workers`
-// threads, and after each of them merge(worker), one at a time and in the chunks' order. Neither
-// may throw.
+// threads, and after each of them merge(worker), one at a time and in the order of the sweep.
+// Neither may throw.
 template <class Body, class Merge>
 void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
-                     const Body& body, const Merge& merge) {
+                     const Body& body, const Merge& merge, Sweep sweep = Sweep::ascending) {
   const Index chunks = (last - first + chunk - 1) / chunk;
   const auto run = [&](int worker, Index i) {
-    body(worker, first + i * chunk, std::min(last, first + (i + 1) * chunk));
+    const Index begin = first + (sweep == Sweep::ascending ? i : chunks - 1 - i) * chunk;
+    body(worker, begin, std::min(last, begin + chunk));
   };
 #if defined(_OPENMP)
   if (workers > 1) {

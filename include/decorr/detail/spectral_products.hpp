@@ -2,7 +2,6 @@
 #define DECORR_DETAIL_SPECTRAL_PRODUCTS_HPP_
 
 #include <Eigen/Core>
-#include <type_traits>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/lanes.hpp"
@@ -36,7 +35,7 @@ void multiply_tile(const LaneMatrix<const Scalar, kCount>& left,
                    const LaneMatrix<const Scalar, kCount>& right, Index depth,
                    const LaneMatrix<Scalar, kCount>& product, Index row, Index col) {
   static_assert(kCount == 1 || kCount == kLanes<Scalar>, "one lane, or those of a vector");
-  using Packet = typename std::conditional_t<kCount == 1, Lane<Scalar>, Lanes<Scalar>>::Packet;
+  using Packet = LanePacket<Scalar, kCount>;
   using namespace Eigen::internal;
   Packet real[kRows][kCols], imaginary[kRows][kCols];
   for (Index i = 0; i < kRows; ++i) {
