@@ -1,5 +1,7 @@
 """Turns the JSON files of bench/report.sh into the measured part of docs/performance.md and its plots."""
 
+import ctypes
+import ctypes.util
 import json
 import pathlib
 import platform
@@ -8,6 +10,7 @@ import sys
 
 BEGIN = "<!-- measured: written by bench/report.sh -->"
 END = "<!-- end of the measured part -->"
+SIZES = [2**k for k in range(8, 17)]
 
 
 def medians(path):
@@ -26,27 +29,55 @@ def table(header, rows):
 
 
 def milliseconds(value):
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    return "" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def growth_table(times):
     forms = ["relaxed", "relaxed/signs", "relaxed/block_size:512/signs", "exact_gram", "exact_correlation"]
     rows = []
-    for d in (2**k for k in range(8, 17)):
+    for d in SIZES:
         case = f"barlow_twins/float/n:256/d:{d}/"
-        bare = times[f"transforms/float/n:256/d:{d}"]
-        relaxed = times[case + "relaxed"]
-        row = [str(d), milliseconds(bare)]
-        row += [milliseconds(times[case + form]) if case + form in times else "" for form in forms]
-        row.append(f"{relaxed / bare:.2f}")
+        bare, relaxed = times[f"transforms/float/n:256/d:{d}"], times[case + "relaxed"]
+        before = times.get(f"barlow_twins/float/n:256/d:{d // 2}/relaxed")
         products = [times.get(f"products_{route}/float/n:256/d:{d}") for route in ("gram", "correlation")]
-        row[7:7] = [milliseconds(time) if time else "" for time in products]
-        exact = [times[case + form] for form in forms[3:] if case + form in times] + [time for time in products if time]
-        row.append(f"{min(exact) / relaxed:.1f}" if exact else "")
+        row = [str(d), milliseconds(bare)] + [milliseconds(times.get(case + form)) for form in forms]
+        row += [milliseconds(time) for time in products]
+        growth = f"{relaxed / before:.2f}" if before else ""
+        row += [f"{relaxed / bare:.2f}", growth, f"{cheapest_exact(times, d) / relaxed:.1f}"]
         rows.append(row)
     return table(
         ["d", "bare transforms", "relaxed", "signs", "signs, b = 512", "exact, Gram", "exact, C",
-         "products alone, Gram", "products alone, C", "relaxed / bare", "cheapest exact / relaxed"], rows)
+         "products alone, Gram", "products alone, C", "relaxed / bare", "relaxed / relaxed at d/2", "cheapest exact / relaxed"], rows)
+
+
+def cheapest_exact(times, d):
+    """Of both routes, and of Eigen's products alone, which is what a hand-written one could come to."""
+    names = [f"barlow_twins/float/n:256/d:{d}/exact_{route}" for route in ("gram", "correlation")]
+    names += [f"products_{route}/float/n:256/d:{d}" for route in ("gram", "correlation")]
+    return min(times[name] for name in names if name in times)
+
+
+def batch_table(times):
+    rows = []
+    for n, d in [(64, 2048), (256, 2048), (1024, 2048), (4096, 2048), (256, 8192), (1024, 8192)]:
+        case = f"barlow_twins/float/n:{n}/d:{d}/"
+        bare, relaxed = times[f"transforms/float/n:{n}/d:{d}"], times[case + "relaxed"]
+        signs, grouped = times[case + "relaxed/signs"], times[case + "relaxed/block_size:512/signs"]
+        gram = min(times[case + "exact_gram"], times[f"products_gram/float/n:{n}/d:{d}"])
+        rows.append([str(n), str(d)] + [milliseconds(time) for time in (bare, relaxed, grouped, gram)] +
+                    [f"{relaxed / bare:.2f}", f"{grouped / signs:.2f}", f"{gram / relaxed:.1f}"])
+    return table(["n", "d", "bare transforms", "relaxed", "signs, b = 512", "exact, Gram", "relaxed / bare",
+                  "b = 512 / b = d, with signs", "Gram / relaxed"], rows)
+
+
+def peers_table(peers):
+    rows = []
+    for row in peers["timed"]:
+        rows.append([row["name"], str(row["n"]), str(row["d"]), milliseconds(row["decorr_ms"]),
+                     milliseconds(row["torch_ms"]), f"{row['ratio']:.1f}", f"{row['decorr_memory_kib'] / 1024:.1f}",
+                     f"{row['torch_memory_kib'] / 1024:.1f}", f"{row['gradient_difference']:.0e}"])
+    return table(["loss", "n", "d", "decorr, ms", "PyTorch, ms", "ratio", "decorr, MiB", "PyTorch, MiB",
+                  "gradients differ by"], rows)
 
 
 def forms_table(times, loss, scalar, sizes):
@@ -89,7 +120,7 @@ def plot(times, target):
     blocks, plots = [], []
     for i, (title, family, form, color, width) in enumerate(curves):
         points = []
-        for d in (2**k for k in range(8, 17)):
+        for d in SIZES:
             name = f"{family}/float/n:256/d:{d}{form}"
             if name in times:
                 points.append(f"{d} {times[name]}")
@@ -99,6 +130,54 @@ def plot(times, target):
     subprocess.run(["gnuplot"], input=text, text=True, check=True)
 
 
+def plot_ratios(times, peers, target):
+    """What the relaxed form wins over each alternative, how near it is to its transforms, and memory."""
+    def relaxed(d):
+        return times[f"barlow_twins/float/n:256/d:{d}/relaxed"]
+
+    def ratios(numerator):
+        return [f"{d} {times[numerator.format(d)] / relaxed(d)}" for d in SIZES if numerator.format(d) in times]
+
+    permuted = [row for row in peers["timed"] if row["name"] == "Barlow Twins relaxed, permuted"] if peers else []
+    panels = [
+        ("times faster", "than the alternatives", "set logscale y 10", [
+            ("exact, C", "#b2182b", ratios("barlow_twins/float/n:256/d:{}/exact_correlation")),
+            ("exact, Gram", "#ef8a62", ratios("barlow_twins/float/n:256/d:{}/exact_gram")),
+            ("PyTorch, permuted", "#762a83", [f"{row['d']} {row['ratio']}" for row in permuted]),
+        ]),
+        ("bare transforms / relaxed", "share of the limit", "unset logscale y; set yrange [0:1]", [
+            ("relaxed", "#4393c3", ratios("transforms/float/n:256/d:{}")),
+        ]),
+        ("MiB beyond inputs and gradients", "memory, permuted", "set logscale y 10; set yrange [*:*]", [
+            ("decorr", "#4393c3", [f"{row['d']} {row['decorr_memory_kib'] / 1024}" for row in permuted]),
+            ("PyTorch", "#762a83", [f"{row['d']} {row['torch_memory_kib'] / 1024}" for row in permuted]),
+        ]),
+    ]
+    script = ["set terminal svg size 1080,420 font 'sans,12' background 'white'", f"set output '{target}'",
+              "set logscale x 2", "set grid", "set key outside below", "set xlabel 'features d'",
+              "set format x '%.0f'", "set xtics 4", "set multiplot layout 1,3"]
+    for number, (label, title, scale, curves) in enumerate(panels):
+        plots = []
+        for i, (name, color, points) in enumerate(curves):
+            if points:
+                script.append(f"$data{number}_{i} << EOD\n" + "\n".join(points) + "\nEOD")
+                style = f"with linespoints lw 2 pt 7 ps 0.4 lc rgb '{color}'"
+                plots.append(f"$data{number}_{i} using 1:2 {style} title '{name}'")
+        if plots:
+            script += [scale, f"set title '{title}'", f"set ylabel '{label}'", "plot " + ", ".join(plots)]
+    subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
+
+
+def transform_library():
+    """FFTW's version and the instructions that its kernels were compiled for, as it tells."""
+    name = ctypes.util.find_library("fftw3f")
+    try:
+        version = (ctypes.c_char * 80).in_dll(ctypes.CDLL(name), "fftwf_version").value.decode()
+    except (OSError, ValueError, TypeError):
+        return "an FFT library that does not tell its version"
+    return version
+
+
 def processor():
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -106,35 +185,56 @@ def processor():
     return platform.processor()
 
 
+def caches(context):
+    told = ", ".join(f"L{c['level']} {c['type'].lower()} {c['size'] // 1024} KiB" for c in context["caches"])
+    if not told:  # on some virtual machines only the C library knows
+        sizes = [subprocess.run(["getconf", f"LEVEL{level}_CACHE_SIZE"], capture_output=True, text=True).stdout.strip()
+                 for level in ("1_D", "1D", "2")]
+        sizes = [int(size) // 1024 for size in sizes if size.isdigit() and int(size) > 0]
+        told = "L1 and L2 caches of " + " and ".join(f"{size} KiB" for size in sizes) if sizes else "caches not told"
+    return told
+
+
 def main():
     build, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    growth, context = medians(build / "growth.json")
+    times, context = medians(build / "growth.json")
     forms, _ = medians(build / "forms.json")
-    primes, _ = medians(build / "primes.json")
+    batches, _ = medians(build / "batches.json")
+    lengths, _ = medians(build / "lengths.json")
+    peers_file = build / "peers.json"
+    peers = json.loads(peers_file.read_text()) if peers_file.exists() else None
     compiler = (build / "CMakeCache.txt").read_text()
     compiler = next(line.split("=", 1)[1] for line in compiler.splitlines() if line.startswith("CMAKE_CXX_COMPILER:"))
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    caches = ", ".join(f"L{c['level']} {c['type'].lower()} {c['size'] // 1024} KiB" for c in context["caches"])
-    plot(growth, page.parent / "time_against_d.svg")
-    sizes = [(256, 8192)]
+    plot(times, page.parent / "time_against_d.svg")
+    plot_ratios(times, peers, page.parent / "ratios_against_d.svg")
+    copy = forms["copy/float/n:256/d:8192"]
     parts = [
         BEGIN, "",
-        f"Measured on {context['date'][:10]}: {processor()}, {caches or 'caches not told'}; {version}, "
-        "`-O3 -march=native`; FFTW as packaged by the distribution; medians of 3 runs, milliseconds.", "",
+        f"Measured on {context['date'][:10]}: {processor()}, {caches(context)}; {version}, `-O3 -march=native`; "
+        f"{transform_library()}; medians of 3 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
+        f"{milliseconds(copy)}, {4 * 256 * 8192 * 4 / copy / 1e6:.0f} GB/s read and written.", "",
         "### Barlow Twins, value and gradient, n = 256, float, one thread", "",
-        growth_table(growth), "", "![time against d](time_against_d.svg)", "",
+        growth_table(times), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",
+        "### Batch sizes, float", "", batch_table({**times, **batches}), "",
     ]
-    bare = ", ".join(f"{milliseconds(forms[f'transforms/float/n:{n}/d:{d}'])} at n = {n}, d = {d}" for n, d in sizes)
-    copy = ", ".join(f"{milliseconds(forms[f'copy/float/n:{n}/d:{d}'])}" for n, d in sizes)
-    parts += [f"The bare transforms take {bare}; copying two views, {copy}.", ""]
-    for loss, title in (("barlow_twins", "Barlow Twins"), ("vicreg", "VICReg")):
-        parts += [f"### {title}, float: milliseconds (ratio to relaxed)", "", forms_table(forms, loss, "float", sizes), ""]
+    for scalar in ("float", "double"):
+        bare = milliseconds(forms[f"transforms/{scalar}/n:256/d:8192"])
+        for loss, title in (("barlow_twins", "Barlow Twins"), ("vicreg", "VICReg")):
+            parts += [f"### {title}, {scalar}: milliseconds (ratio to relaxed); the bare transforms take {bare}", "",
+                      forms_table(forms, loss, scalar, [(256, 8192)]), ""]
     rows = []
-    for d in (8190, 8191, 10007):
-        relaxed = primes[f"barlow_twins/float/n:256/d:{d}/relaxed"]
-        rows.append([str(d), milliseconds(relaxed), milliseconds(primes[f"transforms/float/n:256/d:{d}"])])
+    for d in (8192, 8190, 8191, 10007):
+        relaxed = lengths[f"barlow_twins/float/n:256/d:{d}/relaxed"]
+        rows.append([str(d), milliseconds(relaxed), milliseconds(lengths[f"transforms/float/n:256/d:{d}"]),
+                     f"{relaxed / lengths['barlow_twins/float/n:256/d:8192/relaxed']:.2f}"])
     parts += ["### Lengths with large prime factors, n = 256, float", "",
-              table(["d", "relaxed", "bare transforms of this length"], rows), "", END]
+              table(["d", "relaxed", "bare transforms of this length", "relaxed / relaxed at d = 8192"], rows), ""]
+    if peers:
+        parts += ["### PyTorch, one thread each, float", "",
+                  f"{peers['libraries']}. Value and gradient by autograd; memory is what a call takes beyond inputs and "
+                  "gradients.", "", peers_table(peers), ""]
+    parts += [END]
     text = page.read_text()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)

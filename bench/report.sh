@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Runs the benchmarks that docs/performance.md shows and rewrites its measured part and its plots.
-# Takes about five minutes. Needs cmake, a compiler, Eigen, FFTW3, Google Benchmark,
-# python3 and gnuplot (Debian, Ubuntu: cmake g++ libeigen3-dev libfftw3-dev libbenchmark-dev
-# python3-minimal gnuplot-nox).
+# Takes about fifteen minutes. Needs cmake, a compiler, Eigen, FFTW3, Google Benchmark, CLI11,
+# gnuplot and python3, and for the comparison with PyTorch, which is left out otherwise, a python3
+# that has it (Debian, Ubuntu: cmake g++ libeigen3-dev libfftw3-dev libbenchmark-dev libcli11-dev
+# gnuplot-nox python3-torch libopenblas0-pthread).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=build/report
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDECORR_BUILD_BENCHMARKS=ON \
   -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_EXAMPLES=OFF
-cmake --build "$build" --target decorr_benchmarks
+cmake --build "$build" --target decorr_benchmarks decorr_single_call
 
 measure() {  # name, filter of case names
   echo "== $1"
@@ -21,7 +22,17 @@ measure() {  # name, filter of case names
 
 forms='(relaxed|relaxed/signs|relaxed/block_size:512/signs|exact_correlation|exact_gram)'
 measure growth "^((transforms|products_gram|products_correlation)/float/n:256/d:[0-9]+|barlow_twins/float/n:256/d:[0-9]+/$forms)/real_time$"
-measure forms '^((transforms|copy|products_gram|products_correlation)/float/n:256/d:8192|(barlow_twins|vicreg)/float/n:256/d:8192/.*)/real_time$'
-measure primes '^(transforms|barlow_twins)/float/n:256/d:(8190|8191|10007)(/relaxed)?/real_time$'
+measure forms '^((transforms|copy|products_gram|products_correlation)/(float|double)/n:256/d:8192|(barlow_twins|vicreg)/float/n:256/d:8192/.*|(barlow_twins|vicreg)/double/n:256/d:8192/(relaxed.*|exact_gram))/real_time$'
+measure batches "^((transforms|products_gram)/float/n:(64|1024|4096)/d:2048|transforms/float/n:1024/d:8192|products_gram/float/n:1024/d:8192|barlow_twins/float/n:(64|1024|4096)/d:2048/$forms|barlow_twins/float/n:1024/d:8192/(relaxed|relaxed/signs|relaxed/block_size:512/signs|exact_gram))/real_time$"
+measure lengths '^(transforms|barlow_twins)/float/n:256/d:(8190|8191|8192|10007)(/relaxed)?/real_time$'
+
+rm -f "$build/peers.json"
+for python in python3 /usr/bin/python3; do
+  if "$python" -c 'import numpy, torch' 2>/dev/null; then
+    echo "== peers"
+    "$python" bench/peers/compare.py "$build/bench/decorr_single_call" --json "$build/peers.json"
+    break
+  fi
+done
 
 python3 bench/report.py "$build" docs/performance.md

@@ -41,7 +41,7 @@ class Case:
 
 
 TIMED = [
-    Case("Barlow Twins relaxed, permuted", permuted=True),
+    *[Case("Barlow Twins relaxed, permuted", d=d, permuted=True) for d in (512, 1024, 2048, 4096, 8192, 16384)],
     Case("Barlow Twins relaxed"),
     Case("Barlow Twins relaxed, q = 1", exponent=1),
     Case("VICReg relaxed", loss="vicreg"),

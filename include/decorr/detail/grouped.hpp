@@ -63,19 +63,13 @@ class GroupedRelaxed {
 
   // S_gh(f) += sum over these rows of conj(A_g(f)) B_h(f).
   void accumulate(Index begin, Index end) {
-    for_each_chunk(end - begin, kChunkRows, [&](Index first, Index last) {
-      load_spectra(begin + first, begin + last, Pass::forward);
-      parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
-        for_each_chunk(groups_, kProductRows, [&](Index g, Index g_end) {
-          const LaneMatrix<Scalar, kLaneCount> product{products_.of(worker), groups_, 1};
-          auto left_columns = transposed(spectra(left(), c));
-          left_columns.data = left_columns.element(g, 0);
-          multiply_lanes<Conjugate::left, Scalar, kLaneCount>(
-              left_columns, spectra(right_, c), g_end - g, groups_, last - first, product);
-          add_product(product.data, c, g * groups_, g_end * groups_);
-        });
-      });
-    });
+    for_each_chunk(
+        end - begin, kChunkRows,
+        [&](Index first, Index last) {
+          load_spectra(begin + first, begin + last, Pass::forward);
+          correlate(last - first);
+        },
+        Sweep::descending);
   }
 
   // The value of R; gradients will be those of `gradient_weight` * R.
@@ -107,14 +101,11 @@ class GroupedRelaxed {
   // merged, is the same for every number of threads.
   void gradient(Index begin, Index end) {
     const Index rows = std::min(kChunkRows, kTileRows * Index{transforms_.workers()});
-    for_each_chunk(
-        end - begin, rows,
-        [&](Index first, Index last) {
-          load_spectra(begin + first, begin + last, Pass::backward);
-          differentiate(last - first);
-          store_derivatives(begin + first, begin + last);
-        },
-        Sweep::descending);
+    for_each_chunk(end - begin, rows, [&](Index first, Index last) {
+      load_spectra(begin + first, begin + last, Pass::backward);
+      differentiate(last - first);
+      store_derivatives(begin + first, begin + last);
+    });
   }
 
  private:
@@ -279,6 +270,20 @@ class GroupedRelaxed {
     }
   }
 
+  // Adds what a chunk's rows contribute to the correlations.
+  void correlate(Index rows) {
+    parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
+      for_each_chunk(groups_, kProductRows, [&](Index g, Index g_end) {
+        const LaneMatrix<Scalar, kLaneCount> product{products_.of(worker), groups_, 1};
+        auto left_columns = transposed(spectra(left(), c));
+        left_columns.data = left_columns.element(g, 0);
+        multiply_lanes<Conjugate::left, Scalar, kLaneCount>(left_columns, spectra(right_, c),
+                                                            g_end - g, groups_, rows, product);
+        add_product(product.data, c, g * groups_, g_end * groups_);
+      });
+    });
+  }
+
   // Replaces the spectra of a chunk's rows by the derivatives of the same view's: the right view's
   // is the left one's spectra times the filter, and the other way round. Few rows at a time, since
   // each needs the other.
@@ -317,7 +322,7 @@ class GroupedRelaxed {
             }
           });
         },
-        [&](int worker) { transforms_.merge_products(worker); }, Sweep::descending);
+        [&](int worker) { transforms_.merge_products(worker); });
   }
 
   // Packs two derivatives, U + i V over the whole circle, for one inverse transform: the left

@@ -26,8 +26,7 @@ class Moments {
       : mean_a(Buffer<Sum>::filled(features, Sum(0))),
         squares_a(Buffer<Sum>::filled(features, Sum(0))),
         features_(features),
-        strip_(std::min(kMostFeatures, ((features + 7) / 8 + kLine - 1) / kLine * kLine)),
-        workers_(worker_count(threads, features, strip_)) {
+        threads_(threads) {
     if (two_views) {
       mean_b = Buffer<Sum>::filled(features, Sum(0));
       squares_b = Buffer<Sum>::filled(features, Sum(0));
@@ -36,29 +35,42 @@ class Moments {
     }
   }
 
-  // Accumulate: takes all rows of `a` and, for two views, of `b`. Strips of features are
-  // independent of each other.
+  // Accumulate: takes all rows of `a` and, for two views, of `b`.
   void accumulate(const InputRows<Scalar>& a, const InputRows<Scalar>* b) {
+    const int workers = worker_count(threads_, a.rows(), kMergedRows);
+    const Index strip = std::min(features_, kMostFeatures);
     const auto buffer_size = [&](bool direct) {
-      return direct ? 0 : kMergedRows * tile_stride<Scalar>(strip_);
+      return direct ? 0 : kMergedRows * tile_stride<Scalar>(strip);
     };
-    PerWorker<Scalar> buffer_a(workers_, buffer_size(a.direct()));
-    PerWorker<Scalar> buffer_b(workers_, buffer_size(b == nullptr || b->direct()));
-    parallel_chunks(workers_, 0, features_, strip_, [&](int worker, Index column, Index end) {
-      Index count = count_;
-      for_each_chunk(a.rows(), kMergedRows, [&](Index first, Index last) {
-        const Index rows = last - first, width = end - column;
-        const auto tile_a = a.tile(first, rows, column, width, buffer_a.of(worker));
-        if (b == nullptr) {
-          merge_one(tile_a, rows, column, width, count);
-        } else {
-          merge_two(tile_a, b->tile(first, rows, column, width, buffer_b.of(worker)), rows, column,
-                    width, count);
-        }
-        count += rows;
-      });
-    });
-    count_ += a.rows();
+    PerWorker<Scalar> buffer_a(workers, buffer_size(a.direct()));
+    PerWorker<Scalar> buffer_b(workers, buffer_size(b == nullptr || b->direct()));
+    PerWorker<Scalar> sums(workers, (b == nullptr ? 3 : 8) * features_);
+    PerWorker<Index> counts(workers, 1);  // rows that a worker's sums are of
+    parallel_chunks(
+        workers, 0, a.rows(), kMergedRows,
+        [&](int worker, Index first, Index last) {
+          const Index rows = last - first;
+          *counts.of(worker) = rows;
+          for_each_chunk(features_, strip, [&](Index column, Index end) {
+            const Index width = end - column;
+            const auto tile_a = a.tile(first, rows, column, width, buffer_a.of(worker));
+            if (b == nullptr) {
+              sum_one(tile_a, rows, width, OneView(sums.of(worker), features_, column));
+            } else {
+              sum_two(tile_a, b->tile(first, rows, column, width, buffer_b.of(worker)), rows, width,
+                      TwoViews(sums.of(worker), features_, column));
+            }
+          });
+        },
+        [&](int worker) {
+          const Merge merge(*counts.of(worker), count_);
+          if (b == nullptr) {
+            merge_one(merge, OneView(sums.of(worker), features_, 0));
+          } else {
+            merge_two(merge, TwoViews(sums.of(worker), features_, 0));
+          }
+          count_ += *counts.of(worker);
+        });
   }
 
   Buffer<Sum> mean_a, mean_b;
@@ -72,7 +84,6 @@ class Moments {
   static constexpr Index kMostFeatures = 512;
   // Float sums of so many rows are as accurate as their terms.
   static constexpr Index kMergedRows = 64;
-  static constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
 
   // Within a tile, data are shifted by its first row, so that no digits are lost to a large mean;
   // tiles are merged by Chan, Golub and LeVeque's formula (The American Statistician 37, 1983,
@@ -85,26 +96,42 @@ class Moments {
     Sum size, share, joint;  // of the tile; its part of all rows; n_1 n_2 / (n_1 + n_2)
   };
 
-  void merge_one(const Tile<const Scalar>& tile, Index rows, Index column, Index width,
-                 Index count) {
+  // One tile's sums, from `column` on, in a worker's memory.
+  struct OneView {
+    OneView(Scalar* memory, Index features, Index column)
+        : shift(memory + column), sum(shift + features), square(sum + features) {}
+    Scalar *shift, *sum, *square;
+  };
+  struct TwoViews {
+    TwoViews(Scalar* memory, Index features, Index column)
+        : a(memory, features, column),
+          b(memory + 3 * features, features, column),
+          product(memory + 6 * features + column),
+          difference(product + features) {}
+    OneView a, b;
+    Scalar *product, *difference;
+  };
+
+  static void sum_one(const Tile<const Scalar>& tile, Index rows, Index width,
+                      const OneView& sums) {
     alignas(kWorkspaceAlignment) Scalar sum[kMostFeatures] = {}, square[kMostFeatures] = {};
     const Scalar* shift = tile.row(0);
     for (Index k = 1; k < rows; ++k) {
       const Scalar* x = tile.row(k);
+      tile.prefetch_after(k, 0, width);
       for (Index j = 0; j < width; ++j) {
         const Scalar value = x[j] - shift[j];
         sum[j] += value;
         square[j] += value * value;
       }
     }
-    const Merge merge(rows, count);
-    for (Index j = 0; j < width; ++j) {
-      merge_mean(merge, shift[j], sum[j], square[j], mean_a[column + j], squares_a[column + j]);
-    }
+    std::copy(shift, shift + width, sums.shift);
+    std::copy(sum, sum + width, sums.sum);
+    std::copy(square, square + width, sums.square);
   }
 
-  void merge_two(const Tile<const Scalar>& a, const Tile<const Scalar>& b, Index rows, Index column,
-                 Index width, Index count) {
+  static void sum_two(const Tile<const Scalar>& a, const Tile<const Scalar>& b, Index rows,
+                      Index width, const TwoViews& sums) {
     alignas(kWorkspaceAlignment) Scalar sum_a[kMostFeatures] = {}, sum_b[kMostFeatures] = {},
                                         square_a[kMostFeatures] = {}, square_b[kMostFeatures] = {},
                                         product[kMostFeatures] = {}, difference[kMostFeatures] = {};
@@ -113,6 +140,8 @@ class Moments {
     for (Index k = 0; k < rows; ++k) {
       const Scalar* x = a.row(k);
       const Scalar* y = b.row(k);
+      a.prefetch_after(k, 0, width);
+      b.prefetch_after(k, 0, width);
       for (Index j = 0; j < width; ++j) {
         const Scalar value_a = x[j] - shift_a[j], value_b = y[j] - shift_b[j], gap = x[j] - y[j];
         sum_a[j] += value_a;
@@ -123,16 +152,32 @@ class Moments {
         difference[j] += gap * gap;
       }
     }
-    const Merge merge(rows, count);
-    for (Index j = 0; j < width; ++j) {
-      const Index i = column + j;
+    std::copy(shift_a, shift_a + width, sums.a.shift);
+    std::copy(shift_b, shift_b + width, sums.b.shift);
+    std::copy(sum_a, sum_a + width, sums.a.sum);
+    std::copy(sum_b, sum_b + width, sums.b.sum);
+    std::copy(square_a, square_a + width, sums.a.square);
+    std::copy(square_b, square_b + width, sums.b.square);
+    std::copy(product, product + width, sums.product);
+    std::copy(difference, difference + width, sums.difference);
+  }
+
+  void merge_one(const Merge& merge, const OneView& sums) {
+    for (Index j = 0; j < features_; ++j) {
+      merge_mean(merge, sums.shift[j], sums.sum[j], sums.square[j], mean_a[j], squares_a[j]);
+    }
+  }
+
+  void merge_two(const Merge& merge, const TwoViews& sums) {
+    const OneView &a = sums.a, &b = sums.b;
+    for (Index j = 0; j < features_; ++j) {
       const Sum delta_a =
-          merge_mean(merge, shift_a[j], sum_a[j], square_a[j], mean_a[i], squares_a[i]);
+          merge_mean(merge, a.shift[j], a.sum[j], a.square[j], mean_a[j], squares_a[j]);
       const Sum delta_b =
-          merge_mean(merge, shift_b[j], sum_b[j], square_b[j], mean_b[i], squares_b[i]);
-      products[i] += Sum(product[j]) - Sum(sum_a[j]) * Sum(sum_b[j]) / merge.size +
+          merge_mean(merge, b.shift[j], b.sum[j], b.square[j], mean_b[j], squares_b[j]);
+      products[j] += Sum(sums.product[j]) - Sum(a.sum[j]) * Sum(b.sum[j]) / merge.size +
                      delta_a * delta_b * merge.joint;
-      differences[i] += Sum(difference[j]);
+      differences[j] += Sum(sums.difference[j]);
     }
   }
 
@@ -147,8 +192,8 @@ class Moments {
     return delta;
   }
 
-  Index features_, strip_;
-  int workers_;
+  Index features_;
+  int threads_;
   Index count_ = 0;
 };
 

@@ -275,11 +275,15 @@ class PackedTransforms {
       if (correlation_.is_covariance()) {
         // x_1 + i x_2; a missing second sample is zero.
         const Index row = 2 * signal;
+        batch.left.prefetch_after(row + 1, first, count);
+        batch.left.prefetch_after(row + 2, first, count);
         packing_.load(*correlation_.left, batch.left.row(row), *correlation_.left,
                       row + 1 < batch.rows ? batch.left.row(row + 1) : nullptr, Balance<Scalar>(),
                       first, count, to);
       } else {
         // b + i a, or b + i rev(a).
+        batch.right.prefetch_after(signal, first, count);
+        batch.left.prefetch_after(signal, packing_.second_column(first, count), count);
         packing_.load(*correlation_.right, batch.right.row(signal), *correlation_.left,
                       batch.left.row(signal), balance_of(batch, signal), first, count, to);
       }
@@ -355,6 +359,8 @@ class PackedTransforms {
       Scalar* right = batch.right_gradient.row(signal);
       packing_.split(y, column, count, {met.second, met.first}, left, right);
       if (has_products()) {
+        batch.left.prefetch_after(signal, column, count);
+        batch.right.prefetch_after(signal, right_column, count);
         add_products(*correlation_.left, batch.left.row(signal) + column, left + column, column,
                      count, left_products);
         add_products(*correlation_.right, batch.right.row(signal) + right_column,

@@ -67,7 +67,8 @@ class UngroupedRelaxed {
           for (Index i = 0; i < sum_size(); ++i) {
             total_[i] += Sum(sums[i]);
           }
-        });
+        },
+        Sweep::descending);
   }
 
   // sumvec(C) as real parts; needs exponent 1.
@@ -106,7 +107,7 @@ class UngroupedRelaxed {
                            [&](Index begin, Index end) { filter(batch, begin, end); });
           });
         },
-        [&](int worker) { transforms_.merge_products(worker); }, Sweep::descending);
+        [&](int worker) { transforms_.merge_products(worker); });
   }
 
  private:

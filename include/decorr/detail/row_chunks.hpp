@@ -75,10 +75,11 @@ void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Inde
 // The same where every chunk writes what is its own.
 template <class Body>
 void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
-                     const Body& body) {
+                     const Body& body, Sweep sweep = Sweep::ascending) {
   const Index chunks = (last - first + chunk - 1) / chunk;
   const auto run = [&](int worker, Index i) {
-    body(worker, first + i * chunk, std::min(last, first + (i + 1) * chunk));
+    const Index begin = first + (sweep == Sweep::ascending ? i : chunks - 1 - i) * chunk;
+    body(worker, begin, std::min(last, begin + chunk));
   };
 #if defined(_OPENMP)
   if (workers > 1) {

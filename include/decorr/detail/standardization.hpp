@@ -149,11 +149,14 @@ class FinalPass {
         }
       });
     } else {
-      parallel_chunks(workers_, 0, rows, kTileRows, [&](int worker, Index first, Index last) {
-        for_each_chunk(cols, kBlock, [&](Index column, Index end) {
-          finish_tile(worker, first, last - first, column, end - column);
-        });
-      });
+      parallel_chunks(
+          workers_, 0, rows, kTileRows,
+          [&](int worker, Index first, Index last) {
+            for_each_chunk(cols, kBlock, [&](Index column, Index end) {
+              finish_tile(worker, first, last - first, column, end - column);
+            });
+          },
+          Sweep::descending);
     }
   }
 

@@ -20,13 +20,21 @@ inline Index largest_prime_factor(Index number) {
 }
 
 // The least 2^i 3^j 5^k >= number that is a multiple of 8: the lengths that FFT libraries are
-// fastest at.
+// fastest at. Long ones are powers of two: planning others takes FFTW minutes.
 inline Index smooth_length(Index number) {
-  for (Index length = (number + 7) / 8 * 8;; length += 8) {
-    if (largest_prime_factor(length) <= 5) {
-      return length;
+  constexpr Index kLong = Index{1} << 18;
+  Index length = 8;
+  while (length < number) {
+    length *= 2;
+  }
+  if (length <= kLong) {
+    for (Index shorter = (number + 7) / 8 * 8; shorter < length; shorter += 8) {
+      if (largest_prime_factor(shorter) <= 5) {
+        return shorter;
+      }
     }
   }
+  return length;
 }
 
 // The length of the transforms that correlate signals of `width` numbers. A width with a large

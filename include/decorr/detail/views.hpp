@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_VIEWS_HPP_
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <type_traits>
 
 #include "decorr/detail/abi.hpp"
@@ -25,12 +26,31 @@ inline constexpr Index kTileRows = 16;
 // is read once for several rows and stays in the first-level cache.
 inline constexpr Index kBlock = 1024;
 
+// Asks for numbers that are soon to be read; they need not exist.
+template <class Scalar>
+void prefetch([[maybe_unused]] const Scalar* numbers, [[maybe_unused]] Index count) {
+#if defined(__GNUC__)
+  constexpr auto line = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
+  for (Index j = 0; j < count; j += line) {
+    __builtin_prefetch(numbers + j);
+  }
+#endif
+}
+
 // Consecutive rows, each contiguous.
 template <class Scalar>
 struct Tile {
   Scalar* data = nullptr;
   Index stride = 0;
   Scalar* row(Index k) const { return data + k * stride; }
+
+  // Asks for part of the row after row k, or of the next one that is a page away: passes that do
+  // other work between rows leave the processor no stream to foresee.
+  void prefetch_after(Index k, Index column, Index count) const {
+    constexpr auto page = static_cast<Index>(4096 / sizeof(Scalar));
+    const Index ahead = stride >= page ? 1 : page / std::max(stride, Index{1});
+    prefetch(row(k + ahead) + column, count);
+  }
 };
 
 DECORR_DETAIL_VECTOR_CODE_BEGIN
