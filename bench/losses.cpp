@@ -190,7 +190,7 @@ void add_size(Index n, Index d) {
   add_copy<Scalar>(n, d);
   const double flops =
       8.0 * static_cast<double>(n) * static_cast<double>(d) * static_cast<double>(std::max(n, d));
-  const bool through_correlation = flops < 1e12, through_gram = n <= 4096;
+  const bool through_correlation = flops < 3e11, through_gram = n <= 4096;
   if (through_correlation) {
     add_products<Scalar>(n, d, ExactRoute::correlation);
   }

@@ -31,7 +31,7 @@ inline void clear_plans() { detail::PlanCache::instance().clear(); }
 /// The number of FFT plans in the cache, 0 to 64, over all scalar types. Thread-safe.
 inline std::size_t cached_plans() { return detail::PlanCache::instance().size(); }
 
-/// Frees the workspaces kept between calls (at most 256 blocks and 64 MiB in all). Those of calls
+/// Frees the workspaces kept between calls (at most 256 blocks and 512 MiB in all). Those of calls
 /// in progress stay and return to the pool when the calls end. Never throws; thread-safe.
 inline void clear_workspaces() noexcept { detail::clear_workspaces(); }
 

@@ -27,7 +27,8 @@ struct RawBlock {
 class WorkspacePool {
  public:
   static constexpr std::size_t kMostBlocks = 256;  // one call takes up to 80
-  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  // Pages that a system gives anew can cost more than the work on them: C of 8192 features stays.
+  static constexpr std::size_t kMostBytes = std::size_t{512} << 20;
 
   // Never destroyed: buffers with static lifetime may outlive any order of destruction.
   static WorkspacePool& instance() {
