@@ -1,6 +1,9 @@
 #ifndef DECORR_C_API_H_
 #define DECORR_C_API_H_
 
+// Names are C's, and so is the language.
+// NOLINTBEGIN(readability-identifier-naming,modernize-use-using,modernize-deprecated-headers,modernize-redundant-void-arg)
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +34,6 @@
 /// with FMA, AVX-512) and takes the best one that this processor has. The environment variable
 /// DECORR_CPU=baseline, avx2 or avx512, read at the first call, asks for another; one that the
 /// processor or the library lacks is passed over. They differ in rounding only.
-
-// Names are C's, and so is the language.
-// NOLINTBEGIN(readability-identifier-naming,modernize-use-using,modernize-deprecated-headers,modernize-redundant-void-arg)
 
 #if defined(DECORR_C_STATIC)
 #define DECORR_C_FUNCTION

@@ -143,7 +143,7 @@ static void test_matrices(void) {
     in_a.col_stride = bad_strides[i];
     REFUSED(vicreg_call(), "which no memory holds");
     in_a.row_stride = bad_strides[i];
-    in_a.col_stride = -bad_strides[i] / 2;
+    in_a.col_stride = bad_strides[i] / -2;
     REFUSED(r_off(), "which no memory holds");
     out_b.row_stride = bad_strides[i];
     REFUSED(r_sum(), "which no memory holds");

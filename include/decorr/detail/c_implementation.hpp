@@ -71,7 +71,13 @@ decorr_status with_status(Body&& body) noexcept {
   }
 }
 
-// ---- Structs. Pointers to them may be misaligned, so they are only ever copied.
+// ---- Results and structs. Pointers to them may be misaligned, so they are only ever copied.
+
+template <class Value>
+void store(Value* to, Value value) {
+  // Value may well be a pointer. NOLINTNEXTLINE(bugprone-sizeof-expression)
+  std::memcpy(static_cast<void*>(to), &value, sizeof(Value));
+}
 
 // The sizes of earlier versions of a struct would be listed here, smallest first.
 template <class Struct>
@@ -541,7 +547,7 @@ decorr_status bare_regularizer(const char* function, const decorr_input* a, cons
       check_gradients(call, kRegularizerNames, views.a, views.b, views.grad_a, views.grad_b);
     }
     const double result = kernels().regularizer(views, pointer(relaxed), execution);
-    if (value != nullptr) std::memcpy(static_cast<void*>(value), &result, sizeof result);
+    if (value != nullptr) store(value, result);
   });
 }
 
@@ -872,8 +878,7 @@ decorr_status decorr_generator_create(uint64_t seed, decorr_generator** generato
   using namespace decorr::detail;
   return with_status([&] {
     check_not_null(Call("generator_create"), "generator", generator);
-    auto* const made = new decorr_generator{std::mt19937_64(seed)};
-    std::memcpy(static_cast<void*>(generator), &made, sizeof made);
+    store(generator, new decorr_generator{std::mt19937_64(seed)});
   });
 }
 
@@ -941,8 +946,7 @@ decorr_status decorr_cached_plans(int64_t* count) {
   using namespace decorr::detail;
   return with_status([&] {
     check_not_null(Call("cached_plans"), "count", count);
-    const auto plans = static_cast<int64_t>(decorr::cached_plans());
-    std::memcpy(static_cast<void*>(count), &plans, sizeof plans);
+    store(count, static_cast<int64_t>(decorr::cached_plans()));
   });
 }
 
