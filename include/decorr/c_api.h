@@ -35,9 +35,7 @@
 /// DECORR_CPU=baseline, avx2 or avx512, read at the first call, asks for another; one that the
 /// processor or the library lacks is passed over. They differ in rounding only.
 
-#if defined(DECORR_C_STATIC)
-#define DECORR_C_FUNCTION
-#elif defined(_WIN32) && defined(DECORR_C_BUILDING)
+#if defined(_WIN32) && defined(DECORR_C_BUILDING)
 #define DECORR_C_FUNCTION __declspec(dllexport)
 #elif defined(_WIN32)
 #define DECORR_C_FUNCTION __declspec(dllimport)
