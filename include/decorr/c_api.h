@@ -88,9 +88,9 @@ enum {
 /// A matrix that is read: element (i, j) is data[i * row_stride + j * col_stride], strides in
 /// elements. Row-major is (d, 1), column-major (1, n).
 ///
-/// data is aligned as its element type asks. rows and cols are 1 to 2^31 - 1. Strides may be
-/// negative, data being element (0, 0), and zero, which repeats a row or column. That of an extent
-/// of 1 does not count. Whether the memory is there cannot be checked.
+/// data is aligned as its element type asks. rows and cols are 1 to 2^31 - 1, rows * cols is at
+/// most 2^36. Strides may be negative, data being element (0, 0), and zero, which repeats a row or
+/// column. That of an extent of 1 does not count. Whether the memory is there cannot be checked.
 typedef struct decorr_input {
   size_t size;
   const void* data;

@@ -296,6 +296,7 @@ const Relaxed* pointer(const std::optional<Relaxed>& relaxed) {
 // ---- Matrices
 
 constexpr std::int64_t kMostExtent = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMostElements = std::int64_t{1} << 36;  // 256 GiB of floats
 
 inline ElementType element_type(const Call& call, const char* name, std::int32_t type) {
   switch (type) {
@@ -356,6 +357,10 @@ CMatrix to_matrix(const Call& call, const char* name, const Matrix* from) {
       matrix.cols > kMostExtent) {
     call.fail(name, " is ", matrix.rows, " x ", matrix.cols, ", expected 1 to ", kMostExtent,
               " rows and columns");
+  }
+  if (matrix.rows > kMostElements / matrix.cols) {
+    call.fail(name, " is ", matrix.rows, " x ", matrix.cols, ", expected at most ", kMostElements,
+              " elements");
   }
   if (matrix.data == nullptr) call.fail(name, ".data is null");
   const CMatrix result(const_cast<void*>(static_cast<const void*>(matrix.data)), type,
