@@ -1,5 +1,6 @@
 # Projects outside this one that use decorr in each of the ways that it offers. Label: package.
 set(consumer_source "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
+set(consumer_project "${consumer_source}")
 set(consumer_binary "${CMAKE_CURRENT_BINARY_DIR}/consumer")
 set(consumer_prefix "${consumer_binary}/prefix")
 
@@ -9,9 +10,9 @@ function(decorr_consumer_test name)
   add_test(
     NAME consumer.${name}
     COMMAND
-      "${CMAKE_CTEST_COMMAND}" --build-and-test "${consumer_source}" "${consumer_binary}/${name}"
+      "${CMAKE_CTEST_COMMAND}" --build-and-test "${consumer_project}" "${consumer_binary}/${name}"
       --build-generator "${CMAKE_GENERATOR}" --build-options
-      "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" ${ARGN}
+      "-DCMAKE_C_COMPILER=${CMAKE_C_COMPILER}" "-DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}" ${ARGN}
       --test-command "${CMAKE_CTEST_COMMAND}" --output-on-failure)
   set_tests_properties(consumer.${name} PROPERTIES LABELS package FIXTURES_REQUIRED emptied)
 endfunction()
@@ -44,6 +45,13 @@ if(DECORR_INSTALL)
   decorr_installed_test(unknown_component DECORR_COMPONENTS=quadruple)
   set_tests_properties(consumer.unknown_component
                        PROPERTIES PASS_REGULAR_EXPRESSION "no component \"quadruple\"")
+  if(TARGET decorr::c)
+    set(consumer_project "${consumer_source}/c_interface")
+    decorr_installed_test(c DECORR_COMPONENTS=c)
+    decorr_installed_test(c_and_float "DECORR_COMPONENTS=float c" EXPECTED_TARGETS=decorr::decorr)
+    decorr_installed_test(c_without_components EXPECTED_TARGETS=decorr::decorr)
+    set(consumer_project "${consumer_source}")
+  endif()
 endif()
 
 find_program(PKG_CONFIG_EXECUTABLE pkg-config)
@@ -62,5 +70,16 @@ if(PKG_CONFIG_EXECUTABLE AND UNIX)
       consumer.pkg_config
       PROPERTIES LABELS package FIXTURES_REQUIRED installed ENVIRONMENT
                  "PKG_CONFIG_PATH=${consumer_prefix}/${decorr_pkgconfig_directory}")
+  endif()
+  if(DECORR_INSTALL AND TARGET decorr::c)
+    set(library_directory "${consumer_prefix}/${CMAKE_INSTALL_LIBDIR}")
+    add_test(NAME consumer.c_pkg_config
+             COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_C_COMPILER}"
+                     "${CMAKE_CURRENT_BINARY_DIR}/consumer_c_pkg_config" decorr-c)
+    set_tests_properties(
+      consumer.c_pkg_config
+      PROPERTIES LABELS package FIXTURES_REQUIRED installed ENVIRONMENT
+                 "SOURCE=c_interface/consumer.c;STANDARD=c99;\
+PKG_CONFIG_PATH=${library_directory}/pkgconfig;LD_LIBRARY_PATH=${library_directory}")
   endif()
 endif()

@@ -75,7 +75,7 @@ has_tool() {
   return 1
 }
 
-sources() { find include tests bench docs -name '*.[ch]pp' | sort; }
+sources() { find include tests bench docs -name '*.[ch]pp' -o -name '*.[ch]' | sort; }
 
 run_format() {
   has_tool clang-format format || return 0
@@ -87,7 +87,7 @@ run_tidy() {
   has_tool clang-tidy tidy || return 0
   say "clang-tidy"
   cmake --preset asan >/dev/null
-  clang-tidy --quiet -p build/asan tests/link/first.cpp
+  clang-tidy --quiet -p build/asan tests/link/first.cpp build/asan/cmake/c/c_api.cpp
 }
 
 run_preset() {

@@ -110,29 +110,35 @@ ScalarOf<A, B> bare_gradient(const char* function, const A& a, const B& b, Gradi
   });
 }
 
+template <class Scalar>
+Eigen::Matrix<Scalar, Eigen::Dynamic, 1> lag_sums(const InputRows<Scalar>& a,
+                                                  const InputRows<Scalar>& b,
+                                                  const Execution& execution) {
+  const Standardization<Scalar> identity;
+  Relaxed relaxed;
+  relaxed.exponent = 1;  // the one that goes through the lag domain
+  const auto view_a = make_view(relaxed, ViewName::a, a, identity);
+  const auto view_b = make_view(relaxed, ViewName::b, b, identity);
+  const OutputRows<Scalar> no_gradient;
+  UngroupedRelaxed<Scalar> form(bare_correlation(view_a, view_b, no_gradient, no_gradient), relaxed,
+                                CovarianceScaling::per_dimension, execution);
+  form.accumulate(0, a.rows());
+  const auto* lags = form.lags();
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> result(a.cols());
+  for (Index i = 0; i < result.size(); ++i) {
+    result[i] = lags[i].real();
+  }
+  return result;
+}
+
 template <class A, class B>
 Eigen::Matrix<ScalarOf<A, B>, Eigen::Dynamic, 1> bare_sumvec(const char* function, const A& a,
                                                              const B& b,
                                                              const Execution& execution) {
-  using Scalar = ScalarOf<A, B>;
   check_bare(function, a, b, Exact{}, execution);
-  return call_two_views(
-      a, b, [&](const auto& rows_a, const auto& rows_b, const auto& no_gradient, const auto&) {
-        const Standardization<Scalar> identity;
-        Relaxed relaxed;
-        relaxed.exponent = 1;  // the one that goes through the lag domain
-        const auto view_a = make_view(relaxed, ViewName::a, rows_a, identity);
-        const auto view_b = make_view(relaxed, ViewName::b, rows_b, identity);
-        UngroupedRelaxed<Scalar> form(bare_correlation(view_a, view_b, no_gradient, no_gradient),
-                                      relaxed, CovarianceScaling::per_dimension, execution);
-        form.accumulate(0, rows_a.rows());
-        const auto* lags = form.lags();
-        Eigen::Matrix<Scalar, Eigen::Dynamic, 1> result(rows_a.cols());
-        for (Index i = 0; i < result.size(); ++i) {
-          result[i] = lags[i].real();
-        }
-        return result;
-      });
+  return call_two_views(a, b, [&](const auto& rows_a, const auto& rows_b, const auto&...) {
+    return lag_sums(rows_a, rows_b, execution);
+  });
 }
 
 }  // namespace DECORR_ABI

@@ -62,6 +62,25 @@ void check_views(const Call& call, const ViewNames& names, const A& a, const B& 
   call.check_shape(names.b, b.rows(), b.cols(), names.a, a.rows(), a.cols());
 }
 
+template <class A, class B, class GradientA, class GradientB>
+void check_gradients(const Call& call, const ViewNames& names, const A& a, const B& b,
+                     const GradientA& grad_a, const GradientB& grad_b) {
+  call.check_shape(names.grad_a, grad_a.rows(), grad_a.cols(), names.a, a.rows(), a.cols());
+  call.check_shape(names.grad_b, grad_b.rows(), grad_b.cols(), names.b, b.rows(), b.cols());
+  const MemoryLayout memory_a = memory_layout(grad_a), memory_b = memory_layout(grad_b);
+  call.check_separate(names.grad_a, memory_a, names.a, memory_layout(a));
+  call.check_separate(names.grad_a, memory_a, names.b, memory_layout(b));
+  call.check_separate(names.grad_b, memory_b, names.a, memory_layout(a));
+  call.check_separate(names.grad_b, memory_b, names.b, memory_layout(b));
+  call.check_separate(names.grad_b, memory_b, names.grad_a, memory_a);
+}
+
+template <class Z, class Gradient>
+void check_gradient(const Call& call, const ViewNames& names, const Z& z, const Gradient& grad) {
+  call.check_shape(names.grad_a, grad.rows(), grad.cols(), names.a, z.rows(), z.cols());
+  call.check_separate(names.grad_a, memory_layout(grad), names.a, memory_layout(z));
+}
+
 // run(rows of a, rows of b, no gradients).
 template <class A, class B, class Run>
 auto call_two_views(const A& a, const B& b, Run&& run) {
@@ -77,14 +96,7 @@ auto call_two_views(const Call& call, const ViewNames& names, const A& a, const 
   using Scalar = ScalarOf<A, B>;
   require_gradient<GradientA, Scalar>();
   require_gradient<GradientB, Scalar>();
-  call.check_shape(names.grad_a, grad_a.rows(), grad_a.cols(), names.a, a.rows(), a.cols());
-  call.check_shape(names.grad_b, grad_b.rows(), grad_b.cols(), names.b, b.rows(), b.cols());
-  const MemoryLayout memory_a = memory_layout(grad_a), memory_b = memory_layout(grad_b);
-  call.check_separate(names.grad_a, memory_a, names.a, memory_layout(a));
-  call.check_separate(names.grad_a, memory_a, names.b, memory_layout(b));
-  call.check_separate(names.grad_b, memory_b, names.a, memory_layout(a));
-  call.check_separate(names.grad_b, memory_b, names.b, memory_layout(b));
-  call.check_separate(names.grad_b, memory_b, names.grad_a, memory_a);
+  check_gradients(call, names, a, b, grad_a, grad_b);
   const Operand<A> operand_a(a);
   const Operand<B> operand_b(b);
   GradientTarget<GradientA> target_a(grad_a);
@@ -106,8 +118,7 @@ template <class Z, class Gradient, class Run>
 auto call_one_view(const Call& call, const ViewNames& names, const Z& z, Gradient& grad,
                    Run&& run) {
   require_gradient<Gradient, ScalarOf<Z>>();
-  call.check_shape(names.grad_a, grad.rows(), grad.cols(), names.a, z.rows(), z.cols());
-  call.check_separate(names.grad_a, memory_layout(grad), names.a, memory_layout(z));
+  check_gradient(call, names, z, grad);
   const Operand<Z> operand(z);
   GradientTarget<Gradient> target(grad);
   const auto result = run(operand.rows(), target.rows());

@@ -1,0 +1,421 @@
+// The C interface gives what the C++ functions give: every function, regularizer, element type and
+// memory order. Bit for bit where both run the same instructions, otherwise to rounding.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <decorr/c_api.h>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <decorr/decorr.hpp>
+#include <random>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "support/loss_cases.hpp"
+#include "support/random_matrices.hpp"
+
+namespace {
+
+using decorr_tests::Family;
+using decorr_tests::loss_cases;
+using decorr_tests::LossCase;
+using decorr_tests::RowMajor;
+using Eigen::Index;
+
+// More than one tile of rows, the last one short; a last block of two features.
+constexpr Index kRows = 21, kCols = 8, kBlock = 3;
+
+bool same_instructions() {
+#if defined(__x86_64__) && !defined(__AVX__)
+  return std::string(decorr_cpu()) == "baseline";
+#else
+  return false;
+#endif
+}
+
+template <class Storage>
+constexpr std::int32_t kType = std::is_same<Storage, float>::value         ? DECORR_FLOAT32
+                               : std::is_same<Storage, double>::value      ? DECORR_FLOAT64
+                               : std::is_same<Storage, Eigen::half>::value ? DECORR_FLOAT16
+                                                                           : DECORR_BFLOAT16;
+
+// Of the type that is stored.
+template <class Storage>
+double tolerance() {
+  if (same_instructions()) return 0;
+  return std::is_same<Storage, double>::value        ? 1e-12
+         : std::is_same<Storage, float>::value       ? 2e-5
+         : std::is_same<Storage, Eigen::half>::value ? 2e-3
+                                                     : 2e-2;
+}
+
+bool close(double actual, double expected, double scale, double tolerance) {
+  return std::abs(actual - expected) <= tolerance * scale;
+}
+
+// How a matrix lies in memory: element (i, j) is data[offset + i * row_stride + j * col_stride].
+struct Order {
+  const char* name;
+  Index row_stride, col_stride;
+  Index offset() const {
+    return std::max(Index{0}, -row_stride) * (kRows - 1) +
+           std::max(Index{0}, -col_stride) * (kCols - 1);
+  }
+  Index size() const {
+    return std::abs(row_stride) * (kRows - 1) + std::abs(col_stride) * (kCols - 1) + 1;
+  }
+};
+constexpr Order kOrders[] = {{"row-major", kCols, 1},
+                             {"column-major", 1, kRows},
+                             {"padded rows", kCols + 3, 1},
+                             {"every second column", 2 * kCols, 2},
+                             {"rows from the last on", -kCols, 1},
+                             {"columns from the last on", kCols, -1},
+                             {"column-major, both from the last on", -1, -kRows}};
+
+// A matrix in some order, gaps between its elements filled with a sentinel.
+template <class Storage>
+class Stored {
+ public:
+  explicit Stored(const Order& order)
+      : order_(order), memory_(static_cast<std::size_t>(order.size()), kSentinel) {}
+  Stored(const Order& order, const RowMajor<Storage>& values) : Stored(order) {
+    for (Index i = 0; i < kRows; ++i) {
+      for (Index j = 0; j < kCols; ++j) at(i, j) = values(i, j);
+    }
+  }
+  decorr_input input() const {
+    return {sizeof(decorr_input),
+            memory_.data() + order_.offset(),
+            kType<Storage>,
+            0,
+            kRows,
+            kCols,
+            order_.row_stride,
+            order_.col_stride};
+  }
+  decorr_output output() {
+    return {sizeof(decorr_output),
+            memory_.data() + order_.offset(),
+            kType<Storage>,
+            0,
+            kRows,
+            kCols,
+            order_.row_stride,
+            order_.col_stride};
+  }
+  RowMajor<double> values() {
+    RowMajor<double> result(kRows, kCols);
+    for (Index i = 0; i < kRows; ++i) {
+      for (Index j = 0; j < kCols; ++j) result(i, j) = static_cast<double>(at(i, j));
+    }
+    return result;
+  }
+  // Whether what lies between the elements is as it was.
+  bool gaps_untouched() {
+    const auto sentinels = std::count(memory_.begin(), memory_.end(), kSentinel);
+    Index own = 0;
+    for (Index i = 0; i < kRows; ++i) {
+      for (Index j = 0; j < kCols; ++j) own += at(i, j) == kSentinel ? 1 : 0;
+    }
+    return sentinels - own == static_cast<Index>(memory_.size()) - kRows * kCols;
+  }
+
+ private:
+  Storage& at(Index i, Index j) {
+    return memory_[static_cast<std::size_t>(order_.offset() + i * order_.row_stride +
+                                            j * order_.col_stride)];
+  }
+  static inline const Storage kSentinel{77};
+  Order order_;
+  std::vector<Storage> memory_;
+};
+
+// A case's options for C; the arrays are the case's.
+struct CArguments {
+  decorr_barlow_twins_options barlow_twins;
+  decorr_vicreg_options vicreg;
+  decorr_regularizer regularizer;
+  decorr_execution execution;
+  std::vector<std::int64_t> permutation;
+
+  explicit CArguments(const LossCase& loss_case) {
+    REQUIRE(decorr_barlow_twins_options_defaults(&barlow_twins, sizeof barlow_twins) == DECORR_OK);
+    REQUIRE(decorr_vicreg_options_defaults(&vicreg, sizeof vicreg) == DECORR_OK);
+    REQUIRE(decorr_regularizer_defaults(&regularizer, sizeof regularizer) == DECORR_OK);
+    REQUIRE(decorr_execution_defaults(&execution, sizeof execution) == DECORR_OK);
+    barlow_twins.lambda = loss_case.barlow_twins.lambda;
+    barlow_twins.scale = loss_case.barlow_twins.scale;
+    barlow_twins.epsilon = loss_case.barlow_twins.epsilon;
+    barlow_twins.standardize = loss_case.barlow_twins.standardize ? 1 : 0;
+    vicreg.invariance = loss_case.vicreg.invariance;
+    vicreg.variance = loss_case.vicreg.variance;
+    vicreg.covariance = loss_case.vicreg.covariance;
+    vicreg.gamma = loss_case.vicreg.gamma;
+    vicreg.epsilon = loss_case.vicreg.epsilon;
+    vicreg.scale = loss_case.vicreg.scale;
+    vicreg.sum_variance = loss_case.vicreg.sum_variance ? 1 : 0;
+    vicreg.covariance_scaling =
+        loss_case.vicreg.covariance_scaling == decorr::CovarianceScaling::block_mean ? 1 : 0;
+    execution.planning = DECORR_ESTIMATE;
+    execution.threads = loss_case.execution.threads;
+    if (const decorr::Relaxed* relaxed = loss_case.relaxed()) {
+      regularizer.form = DECORR_RELAXED;
+      regularizer.exponent = relaxed->exponent;
+      regularizer.block_size = relaxed->block_size;
+      permutation.assign(relaxed->permutation.begin(), relaxed->permutation.end());
+      if (!permutation.empty()) regularizer.permutation = permutation.data();
+      regularizer.permutation_size = static_cast<std::int64_t>(permutation.size());
+      if (!relaxed->signs_a.empty()) regularizer.signs_a = relaxed->signs_a.data();
+      regularizer.signs_a_size = static_cast<std::int64_t>(relaxed->signs_a.size());
+      if (!relaxed->signs_b.empty()) regularizer.signs_b = relaxed->signs_b.data();
+      regularizer.signs_b_size = static_cast<std::int64_t>(relaxed->signs_b.size());
+    }
+  }
+};
+
+// The value by C; gradients may be null.
+double value_by_c(const LossCase& loss_case, const decorr_input& a, const decorr_input& b,
+                  const decorr_output* grad_a, const decorr_output* grad_b) {
+  const CArguments c(loss_case);
+  double value = -1;
+  decorr_status status = DECORR_INTERNAL;
+  switch (loss_case.family) {
+    case Family::barlow_twins: {
+      decorr_barlow_twins_terms terms{sizeof terms, -1, -1, -1};
+      status = decorr_barlow_twins_loss(&a, &b, grad_a, grad_b, &c.barlow_twins, &c.regularizer,
+                                        &c.execution, &terms);
+      value = terms.value;
+      CHECK(terms.diagonal + terms.off_diagonal == doctest::Approx(value));
+      break;
+    }
+    case Family::vicreg: {
+      decorr_vicreg_terms terms{sizeof terms, -1, -1, -1, -1};
+      status = decorr_vicreg_loss(&a, &b, grad_a, grad_b, &c.vicreg, &c.regularizer, &c.execution,
+                                  &terms);
+      value = terms.value;
+      CHECK(terms.invariance + terms.variance + terms.covariance == doctest::Approx(value));
+      break;
+    }
+    case Family::variance_covariance: {
+      decorr_variance_covariance_terms terms{sizeof terms, -1, -1, -1};
+      status = decorr_variance_covariance_loss(&a, grad_a, &c.vicreg, &c.regularizer, &c.execution,
+                                               &terms);
+      value = terms.value;
+      CHECK(terms.variance + terms.covariance == doctest::Approx(value));
+      break;
+    }
+    case Family::regularizer:
+      status = loss_case.relaxed() == nullptr
+                   ? decorr_r_off(&a, &b, grad_a, grad_b, &c.execution, &value)
+                   : decorr_r_sum(&a, &b, grad_a, grad_b, &c.regularizer, &c.execution, &value);
+      break;
+  }
+  CHECK_MESSAGE(status == DECORR_OK, decorr_error_message());
+  return value;
+}
+
+template <class Scalar>
+double largest(const RowMajor<Scalar>& x) {
+  return static_cast<double>(x.cwiseAbs().maxCoeff());
+}
+
+// Inputs stored as InputA and InputB, gradients as Gradient, all computed in Scalar.
+template <class Scalar, class InputA, class InputB, class Gradient>
+void check_types(const Order& order, std::vector<LossCase> cases) {
+  CAPTURE(order.name);
+  CAPTURE(decorr_cpu());
+  const RowMajor<double> first = decorr_tests::random_matrix<RowMajor<double>>(kRows, kCols, 1),
+                         second = decorr_tests::random_matrix<RowMajor<double>>(kRows, kCols, 2);
+  const RowMajor<InputA> stored_a = first.cast<InputA>();
+  const RowMajor<InputB> stored_b = (first + 0.5 * second).eval().cast<InputB>();
+  const RowMajor<Scalar> a = stored_a.template cast<Scalar>(), b = stored_b.template cast<Scalar>();
+  const Stored<InputA> c_a(order, stored_a);
+  const Stored<InputB> c_b(order, stored_b);
+  const decorr_input in_a = c_a.input(), in_b = c_b.input();
+  for (const LossCase& loss_case : cases) {
+    CAPTURE(loss_case.name);
+    RowMajor<Scalar> grad_a = RowMajor<Scalar>::Zero(kRows, kCols), grad_b = grad_a;
+    const auto expected = static_cast<double>(loss_case(a, b, grad_a, grad_b));
+    Stored<Gradient> c_grad_a(order), c_grad_b(order);
+    const decorr_output out_a = c_grad_a.output(), out_b = c_grad_b.output();
+
+    const double alone = value_by_c(loss_case, in_a, in_b, nullptr, nullptr);
+    CHECK(close(alone, expected, std::abs(expected), tolerance<Scalar>()));
+    CHECK(value_by_c(loss_case, in_a, in_b, &out_a, &out_b) == alone);
+
+    const auto check_gradient = [](Stored<Gradient>& actual, const RowMajor<Scalar>& gradient) {
+      const RowMajor<double> rounded = gradient.template cast<Gradient>().template cast<double>();
+      const double difference = largest<double>(actual.values() - rounded);
+      CHECK(close(difference, 0, largest(gradient), tolerance<Gradient>()));
+      CHECK(actual.gaps_untouched());
+    };
+    check_gradient(c_grad_a, grad_a);
+    if (!loss_case.is_single_view()) check_gradient(c_grad_b, grad_b);
+  }
+}
+
+std::vector<LossCase> all_cases() { return loss_cases(kCols, kBlock); }
+
+TEST_CASE("C gives what C++ gives") {
+  for (const Order& order : kOrders) {
+    check_types<float, float, float, float>(order, all_cases());
+    check_types<double, double, double, double>(order, all_cases());
+    check_types<float, Eigen::half, Eigen::half, Eigen::half>(order, all_cases());
+    check_types<float, Eigen::bfloat16, Eigen::bfloat16, Eigen::bfloat16>(order, all_cases());
+  }
+}
+
+TEST_CASE("Types that are computed in float mix") {
+  check_types<float, Eigen::half, float, Eigen::bfloat16>(kOrders[0], all_cases());
+  check_types<float, float, Eigen::bfloat16, Eigen::half>(kOrders[1], all_cases());
+  check_types<float, Eigen::bfloat16, Eigen::half, float>(kOrders[4], all_cases());
+}
+
+TEST_CASE("Options arrive") {
+  std::vector<LossCase> cases;
+  for (LossCase loss_case : all_cases()) {
+    loss_case.barlow_twins = decorr_tests::balanced_barlow_twins_options(false, kRows);
+    loss_case.vicreg =
+        decorr_tests::balanced_vicreg_options(true, decorr::CovarianceScaling::block_mean);
+    loss_case.execution.threads = 2;
+    cases.push_back(loss_case);
+  }
+  check_types<double, double, double, double>(kOrders[0], cases);
+}
+
+TEST_CASE("sumvec") {
+  const auto a = decorr_tests::random_matrix<RowMajor<double>>(kRows, kCols, 3),
+             b = decorr_tests::random_matrix<RowMajor<double>>(kRows, kCols, 4);
+  const Eigen::VectorXd expected = decorr::sumvec(a, b, decorr_tests::quick());
+  const auto in_a = decorr_input_rows(a.data(), DECORR_FLOAT64, kRows, kCols);
+  const auto in_b = decorr_input_rows(b.data(), DECORR_FLOAT64, kRows, kCols);
+  decorr_execution execution{sizeof execution, 1, DECORR_ESTIMATE};
+  // Every second element, from the last on.
+  std::vector<double> sums(2 * kCols, 77);
+  decorr_output lags{sizeof lags, &sums[2 * kCols - 2], DECORR_FLOAT64, 0, kCols, 1, -2, 0};
+  REQUIRE(decorr_sumvec(&in_a, &in_b, &execution, &lags) == DECORR_OK);
+  for (Index i = 0; i < kCols; ++i) {
+    const double sum = sums[static_cast<std::size_t>(2 * (kCols - 1 - i))];
+    CHECK(close(sum, expected[i], expected.cwiseAbs().maxCoeff(), tolerance<double>()));
+    CHECK(sums[static_cast<std::size_t>(2 * i + 1)] == 77);
+  }
+}
+
+TEST_CASE("Seeds draw what C++ draws") {
+  constexpr Index d = 100;
+  std::mt19937_64 engine(5);
+  const auto permutation = decorr::random_permutation(d, engine);
+  const auto signs = decorr::random_signs(d, engine);
+  decorr_generator* generator = nullptr;
+  REQUIRE(decorr_generator_create(5, &generator) == DECORR_OK);
+  std::vector<std::int64_t> c_permutation(d);
+  std::vector<std::int8_t> c_signs(d);
+  CHECK(decorr_random_permutation(generator, d, c_permutation.data()) == DECORR_OK);
+  CHECK(decorr_random_signs(generator, d, c_signs.data()) == DECORR_OK);
+  CHECK(std::equal(permutation.begin(), permutation.end(), c_permutation.begin()));
+  CHECK(signs == c_signs);
+  decorr_generator_destroy(generator);
+}
+
+void check_regularizer(const decorr_regularizer& c, const decorr::Exact&) {
+  CHECK(c.form == DECORR_EXACT);
+}
+void check_regularizer(const decorr_regularizer& c, const decorr::Relaxed& relaxed) {
+  CHECK(c.form == DECORR_RELAXED);
+  CHECK(c.exponent == relaxed.exponent);
+  CHECK(c.block_size == relaxed.block_size);
+  const auto same = [](const auto* array, std::int64_t size, const auto& expected) {
+    return size == static_cast<std::int64_t>(expected.size()) &&
+           std::equal(expected.begin(), expected.end(), array);
+  };
+  CHECK(same(c.permutation, c.permutation_size, relaxed.permutation));
+  CHECK(same(c.signs_a, c.signs_a_size, relaxed.signs_a));
+  CHECK(same(c.signs_b, c.signs_b_size, relaxed.signs_b));
+}
+
+TEST_CASE("Presets are those of C++") {
+  decorr_generator* generator = nullptr;
+  REQUIRE(decorr_generator_create(9, &generator) == DECORR_OK);
+  std::mt19937_64 engine(9);
+  std::vector<std::int64_t> permutation(8192);
+  std::vector<std::int8_t> signs_a(8192), signs_b(8192);
+  decorr_barlow_twins_options barlow_twins;
+  decorr_vicreg_options vicreg;
+  decorr_regularizer regularizer;
+  REQUIRE(decorr_barlow_twins_options_defaults(&barlow_twins, sizeof barlow_twins) == DECORR_OK);
+  REQUIRE(decorr_vicreg_options_defaults(&vicreg, sizeof vicreg) == DECORR_OK);
+  REQUIRE(decorr_regularizer_defaults(&regularizer, sizeof regularizer) == DECORR_OK);
+  const auto check_barlow_twins = [&](std::int32_t name, Index d, Index block, const auto& preset) {
+    CAPTURE(name);
+    REQUIRE(decorr_barlow_twins_preset(name, d, block, generator, permutation.data(),
+                                       signs_a.data(), signs_b.data(), &barlow_twins,
+                                       &regularizer) == DECORR_OK);
+    CHECK(barlow_twins.lambda == preset.options.lambda);
+    CHECK(barlow_twins.scale == preset.options.scale);
+    check_regularizer(regularizer, preset.regularizer);
+  };
+  const auto check_vicreg = [&](std::int32_t name, Index d, Index block, const auto& preset) {
+    CAPTURE(name);
+    REQUIRE(decorr_vicreg_preset(name, d, block, generator, permutation.data(), signs_a.data(),
+                                 signs_b.data(), &vicreg, &regularizer) == DECORR_OK);
+    CHECK(vicreg.invariance == preset.options.invariance);
+    CHECK(vicreg.variance == preset.options.variance);
+    CHECK(vicreg.covariance == preset.options.covariance);
+    CHECK(vicreg.scale == preset.options.scale);
+    CHECK(vicreg.sum_variance == (preset.options.sum_variance ? 1 : 0));
+    CHECK((vicreg.covariance_scaling == DECORR_BLOCK_MEAN) ==
+          (preset.options.covariance_scaling == decorr::CovarianceScaling::block_mean));
+    check_regularizer(regularizer, preset.regularizer);
+  };
+  using namespace decorr::presets;
+  check_barlow_twins(DECORR_PRESET_EXACT, 5, 0, barlow_twins_exact());
+  check_barlow_twins(DECORR_PRESET_EXACT_SOLO_LEARN_2048, 2048, 0,
+                     barlow_twins_exact_solo_learn_2048());
+  check_barlow_twins(DECORR_PRESET_EXACT_SOLO_LEARN_8192, 8192, 0,
+                     barlow_twins_exact_solo_learn_8192());
+  check_barlow_twins(DECORR_PRESET_RELAXED_2048, 2048, 128, barlow_twins_relaxed_2048(engine, 128));
+  check_barlow_twins(DECORR_PRESET_RELAXED_8192, 8192, 0, barlow_twins_relaxed_8192(engine));
+  check_barlow_twins(DECORR_PRESET_RANDOM_SIGNS, 100, 10,
+                     barlow_twins_random_signs(100, engine, 10));
+  check_vicreg(DECORR_PRESET_EXACT, 5, 0, vicreg_exact());
+  check_vicreg(DECORR_PRESET_EXACT_SOLO_LEARN, 5, 0, vicreg_exact_solo_learn());
+  check_vicreg(DECORR_PRESET_RELAXED_2048, 2048, 128, vicreg_relaxed_2048(engine, 128));
+  check_vicreg(DECORR_PRESET_RELAXED_8192, 8192, 0, vicreg_relaxed_8192(engine));
+  check_vicreg(DECORR_PRESET_RANDOM_SIGNS, 100, 0, vicreg_random_signs(100, engine));
+  decorr_generator_destroy(generator);
+}
+
+TEST_CASE("Messages are each thread's own") {
+  CHECK(decorr_cached_plans(nullptr) == DECORR_INVALID_ARGUMENT);
+  CHECK(std::string(decorr_error_message()) == "cached_plans: count is null");
+  std::thread([] { CHECK(std::string(decorr_error_message()).empty()); }).join();
+}
+
+TEST_CASE("Wisdom goes to a file and back") {
+  const std::string path = "decorr_c_wisdom";
+  for (const std::int32_t type : {DECORR_FLOAT32, DECORR_FLOAT64}) {
+    CHECK(decorr_save_wisdom(type, path.c_str()) == DECORR_OK);
+    CHECK(decorr_load_wisdom(type, path.c_str()) == DECORR_OK);
+  }
+  std::remove(path.c_str());
+}
+
+}  // namespace
+
+// 77, which ctest takes for skipped, where this processor or build has not what DECORR_CPU asks
+// for.
+int main(int argc, char** argv) {
+  const char* asked = std::getenv("DECORR_CPU");
+  if (asked != nullptr && std::strcmp(asked, decorr_cpu()) != 0) {
+    std::printf("skipped: asked for %s, got %s\n", asked, decorr_cpu());
+    return 77;
+  }
+  return doctest::Context(argc, argv).run();
+}
