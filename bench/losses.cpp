@@ -22,6 +22,8 @@ namespace {
 
 using decorr::Execution;
 using decorr::detail::ExactRoute;
+using decorr::detail::GroupedRoute;
+using decorr::detail::RoutedRelaxed;
 using Eigen::Index;
 
 enum class Loss { barlow_twins, vicreg, bare };
@@ -36,7 +38,7 @@ auto rows_of(const Matrix& matrix) {
   return decorr::detail::Operand<Matrix>(matrix).rows();
 }
 
-// One call, with any regularizer: the exact one's routes have no public name.
+// One call, with any regularizer: routes have no public name.
 template <class Scalar, int kOrder, class Regularizer>
 void call(Loss loss, Output output, Batch<Scalar, kOrder>& batch, const Regularizer& regularizer,
           const Execution& execution) {
@@ -209,6 +211,16 @@ void add_size(Index n, Index d) {
       if (block_size < d) {
         add_call<Scalar>(loss, n, d, "relaxed/block_size:" + std::to_string(block_size) + "/signs",
                          with_signs(d, relaxed(2, block_size)));
+      }
+    }
+    // More blocks than samples, by either route.
+    const Index small_block = 8;
+    if (n < d / small_block) {
+      const std::string form = "relaxed/block_size:" + std::to_string(small_block);
+      add_call<Scalar>(loss, n, d, form, relaxed(2, small_block));
+      if (d <= 8192) {
+        add_call<Scalar>(loss, n, d, form + "/features",
+                         RoutedRelaxed{relaxed(2, small_block), GroupedRoute::features});
       }
     }
     if (through_correlation) {

@@ -225,8 +225,49 @@ TEST_CASE("gradients of r_off by either route") {
               return naive::cross_correlation_regularizer(a, b, decorr::Exact{}, sides);
             },
             [&](const auto& a, const auto& b, auto& grad_a, auto& grad_b) {
-              r_off_by(route, a, b, grad_a, grad_b);
+              regularizer_by(route, a, b, grad_a, grad_b);
             });
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients of the grouped form by either route") {
+  const auto check = [](const Shape& shape, const decorr::detail::RoutedRelaxed& routed) {
+    const Regularizer regularizer = routed.relaxed;
+    check_gradients(
+        shape,
+        [&](const auto& a, const auto& b, naive::Sides* sides) {
+          return naive::cross_correlation_regularizer(a, b, regularizer, sides);
+        },
+        [&](const auto& a, const auto& b, auto& grad_a, auto& grad_b) {
+          regularizer_by(routed, a, b, grad_a, grad_b);
+        });
+    for (const auto scaling : {CovarianceScaling::per_dimension, CovarianceScaling::block_mean}) {
+      if (shape.rows == 1) {
+        continue;
+      }
+      const auto options = balanced_vicreg_options(false, scaling);
+      check_gradients(
+          shape,
+          [&](const auto& a, const auto& b, naive::Sides* sides) {
+            return naive::vicreg_loss(a, b, options, regularizer, sides).value;
+          },
+          [&](const auto& a, const auto& b, auto& grad_a, auto& grad_b) {
+            terms_by(routed, a, b, grad_a, grad_b, options);
+          });
+    }
+  };
+  for (const auto& shapes : {kShapes, kSingleSamples}) {
+    for (const Shape& shape : shapes) {
+      for (const auto& relaxed : grouped_regularizers(shape.cols, 1)) {
+        for (const auto& routed : routes(relaxed)) {
+          CAPTURE(shape.rows);
+          CAPTURE(shape.cols);
+          CAPTURE(describe(relaxed));
+          CAPTURE(static_cast<int>(routed.route));
+          check(shape, routed);
+        }
       }
     }
   }

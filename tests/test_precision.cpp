@@ -95,6 +95,25 @@ TEST_CASE("float is within 1e-5 of double") {
   }
 }
 
+TEST_CASE("float is within 1e-5 of double where there are more blocks than samples") {
+  const Index rows = 64, cols = 1024;
+  for (const Index block_size : {1, 3, 8}) {
+    for (const double correlation : {0.0, 0.5, 0.95}) {
+      const auto [a, b] = correlated_views(rows, cols, correlation);
+      for (LossCase loss_case : loss_cases(cols, block_size)) {
+        const decorr::Relaxed* relaxed = loss_case.relaxed();
+        // Among so many sums of lags, some are zero up to rounding: q = 1 has kinks there.
+        if (relaxed == nullptr || relaxed->block_size == 0 || relaxed->exponent == 1) continue;
+        for (const auto scaling :
+             {decorr::CovarianceScaling::per_dimension, decorr::CovarianceScaling::block_mean}) {
+          loss_case.vicreg.covariance_scaling = scaling;
+          check_precision(loss_case, a, b, "correlation " + std::to_string(correlation));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("float is within 1e-5 of double for large batches") {
   const Index rows = 65536, cols = 32;
   for (const double correlation : {0.0, 0.5, 0.95}) {

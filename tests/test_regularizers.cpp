@@ -95,7 +95,82 @@ TEST_CASE_TEMPLATE("r_off is the definition by either route", Matrix, EACH_SCALA
           naive::cross_correlation_regularizer(views.real_a, views.real_b, decorr::Exact{});
       Matrix grad_a(shape.rows, shape.cols), grad_b(shape.rows, shape.cols);
       for (const auto route : routes(shape.cols)) {
-        check_term(r_off_by(route, views.a, views.b, grad_a, grad_b), expected);
+        check_term(regularizer_by(route, views.a, views.b, grad_a, grad_b), expected);
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("the grouped form is the definition by either route", Matrix, EACH_SCALAR) {
+  const auto check = [](const Views<Matrix>& views, const decorr::Relaxed& relaxed) {
+    const Regularizer regularizer = relaxed;
+    CAPTURE(describe(regularizer));
+    Matrix grad_a(views.a.rows(), views.a.cols()), grad_b = grad_a;
+    const Real expected =
+        naive::cross_correlation_regularizer(views.real_a, views.real_b, regularizer);
+    for (const auto& routed : routes(relaxed)) {
+      CAPTURE(static_cast<int>(routed.route));
+      check_term(regularizer_by(routed, views.a, views.b, grad_a, grad_b), expected);
+    }
+    for (const auto scaling : {CovarianceScaling::per_dimension, CovarianceScaling::block_mean}) {
+      if (views.a.rows() == 1) {
+        continue;
+      }
+      const auto options = balanced_vicreg_options(false, scaling);
+      const auto loss = naive::vicreg_loss(views.real_a, views.real_b, options, regularizer);
+      for (const auto& routed : routes(relaxed)) {
+        CAPTURE(static_cast<int>(routed.route));
+        const auto terms = terms_by(routed, views.a, views.b, grad_a, grad_b, options);
+        check_term(static_cast<typename Matrix::Scalar>(terms.covariance), loss.covariance);
+      }
+    }
+  };
+  for (const auto& shapes : {kShapes, kSingleSamples}) {
+    for (const Shape& shape : shapes) {
+      CAPTURE(shape.rows);
+      CAPTURE(shape.cols);
+      const Views<Matrix> views(shape);
+      const auto regularizers = grouped_regularizers(shape.cols, 1);
+      const std::size_t step = shape.cols > 100 ? 5 : 1;
+      for (std::size_t i = 0; i < regularizers.size(); i += step) {
+        check(views, regularizers[i]);
+      }
+    }
+  }
+}
+
+TEST_CASE("both routes of the grouped form agree to rounding") {
+  using Matrix = RowMajor<double>;
+  // Rows beyond a tile of a Gram matrix, blocks beyond a tile of a derivative.
+  for (const Shape& shape : {Shape{5, 8}, Shape{17, 13}, Shape{7, 58}, Shape{130, 530}}) {
+    const Views<Matrix> views(shape);
+    for (const auto& relaxed : grouped_regularizers(shape.cols, 1)) {
+      CAPTURE(shape.rows);
+      CAPTURE(shape.cols);
+      CAPTURE(describe(relaxed));
+      const auto compare = [&](const auto& evaluate) {
+        Matrix grads[4];
+        for (Matrix& grad : grads) {
+          grad.resize(shape.rows, shape.cols);
+        }
+        const auto both = routes(relaxed);
+        const double expected = evaluate(both[0], grads[0], grads[1]);
+        CHECK(relative_error(evaluate(both[1], grads[2], grads[3]), expected) < 1e-12);
+        CHECK(relative_error(grads[2], grads[0]) < 1e-12);
+        CHECK(relative_error(grads[3], grads[1]) < 1e-12);
+      };
+      compare([&](const auto& routed, Matrix& grad_a, Matrix& grad_b) {
+        return regularizer_by(routed, views.a, views.b, grad_a, grad_b);
+      });
+      compare([&](const auto& routed, Matrix& grad_a, Matrix& grad_b) {
+        const auto options = balanced_barlow_twins_options(true, shape.rows);
+        return terms_by(routed, views.a, views.b, grad_a, grad_b, options).off_diagonal;
+      });
+      for (const auto scaling : {CovarianceScaling::per_dimension, CovarianceScaling::block_mean}) {
+        compare([&](const auto& routed, Matrix& grad_a, Matrix& grad_b) {
+          const auto options = balanced_vicreg_options(false, scaling);
+          return terms_by(routed, views.a, views.b, grad_a, grad_b, options).covariance;
+        });
       }
     }
   }

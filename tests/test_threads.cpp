@@ -131,13 +131,18 @@ TEST_CASE("many threads measure plans at once, in all scalar types") {
 }
 
 TEST_CASE("results do not depend on the number of threads, bit for bit") {
-  // Enough rows for several chunks.
-  for (const Index rows : {Index{5}, Index{300}}) {
-    const Index d = 43;
+  // Enough rows for several chunks, and either route of the grouped form.
+  struct Shape {
+    Index rows, d, block_size;
+  };
+  for (const Shape& shape :
+       {Shape{5, 43, 11}, Shape{300, 43, 11}, Shape{5, 43, 3}, Shape{70, 220, 3}}) {
+    const Index rows = shape.rows, d = shape.d;
     const Matrix a = random_matrix<Matrix>(rows, d, 1), b = random_matrix<Matrix>(rows, d, 2);
-    for (LossCase loss_case : loss_cases(d, 11)) {
+    for (LossCase loss_case : loss_cases(d, shape.block_size)) {
       CAPTURE(loss_case.name);
       CAPTURE(rows);
+      CAPTURE(d);
       const Results expected = evaluate(loss_case, a, b);
       for (const int threads : {2, 3, 8}) {
         CAPTURE(threads);

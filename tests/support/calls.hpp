@@ -4,7 +4,10 @@
 #include <Eigen/Core>
 #include <decorr/decorr.hpp>
 #include <decorr/detail/bare.hpp>
+#include <decorr/detail/barlow_twins.hpp>
 #include <decorr/detail/exact.hpp>
+#include <decorr/detail/regularizer.hpp>
+#include <decorr/detail/vicreg.hpp>
 #include <variant>
 #include <vector>
 
@@ -64,21 +67,42 @@ inline std::vector<decorr::detail::ExactRoute> routes(Index features) {
                        : std::vector<ExactRoute>{ExactRoute::correlation, ExactRoute::gram};
 }
 
-/// r_off with its gradients by the route that is asked for, whichever is the cheaper one.
+/// A matrix as the library's internals take it.
 template <class Matrix>
-typename Matrix::Scalar r_off_by(decorr::detail::ExactRoute route, const Matrix& a, const Matrix& b,
-                                 Matrix& grad_a, Matrix& grad_b) {
-  using Scalar = typename Matrix::Scalar;
-  const auto input = [](const Matrix& x) {
-    return decorr::detail::InputRows<Scalar>(x.data(), x.rows(), x.cols(), x.rowStride(),
-                                             x.colStride());
-  };
-  const auto output = [](Matrix& x) {
-    return decorr::detail::OutputRows<Scalar>(x.data(), x.rows(), x.cols(), x.rowStride(),
-                                              x.colStride());
-  };
-  return decorr::detail::bare<Scalar>(input(a), input(b), output(grad_a), output(grad_b), route,
-                                      quick());
+decorr::detail::InputRows<typename Matrix::Scalar> input_rows(const Matrix& x) {
+  return {x.data(), x.rows(), x.cols(), x.rowStride(), x.colStride()};
+}
+template <class Matrix>
+decorr::detail::OutputRows<typename Matrix::Scalar> output_rows(Matrix& x) {
+  return {x.data(), x.rows(), x.cols(), x.rowStride(), x.colStride()};
+}
+
+/// r_off or r_sum with its gradients by the route that is asked for, whichever is the cheaper one.
+template <class Routed, class Matrix>
+typename Matrix::Scalar regularizer_by(const Routed& routed, const Matrix& a, const Matrix& b,
+                                       Matrix& grad_a, Matrix& grad_b,
+                                       const decorr::Execution& execution = quick()) {
+  return decorr::detail::bare(input_rows(a), input_rows(b), output_rows(grad_a),
+                              output_rows(grad_b), routed, execution);
+}
+/// The grouped form by either route.
+inline std::vector<decorr::detail::RoutedRelaxed> routes(const decorr::Relaxed& relaxed) {
+  using decorr::detail::GroupedRoute;
+  return {{relaxed, GroupedRoute::features}, {relaxed, GroupedRoute::gram}};
+}
+
+/// Likewise, the terms of a loss.
+template <class Routed, class Matrix>
+auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
+              Matrix& grad_b, const decorr::BarlowTwinsOptions& options) {
+  return decorr::detail::barlow_twins(input_rows(a), input_rows(b), output_rows(grad_a),
+                                      output_rows(grad_b), options, routed, quick());
+}
+template <class Routed, class Matrix>
+auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
+              Matrix& grad_b, const decorr::VicregOptions& options) {
+  return decorr::detail::vicreg(input_rows(a), input_rows(b), output_rows(grad_a),
+                                output_rows(grad_b), options, routed, quick());
 }
 
 }  // namespace decorr_tests

@@ -69,6 +69,17 @@ inline std::vector<decorr::Relaxed> relaxed_regularizers(Index d, std::uint64_t 
   return regularizers;
 }
 
+/// Those of the above that have a choice of routes: squares, in more than one block.
+inline std::vector<decorr::Relaxed> grouped_regularizers(Index d, std::uint64_t seed) {
+  std::vector<decorr::Relaxed> regularizers;
+  for (const auto& relaxed : relaxed_regularizers(d, seed)) {
+    if (relaxed.exponent == 2 && relaxed.block_size > 0 && relaxed.block_size < d) {
+      regularizers.push_back(relaxed);
+    }
+  }
+  return regularizers;
+}
+
 /// Exact, and all of the above.
 inline std::vector<Regularizer> all_regularizers(Index d, std::uint64_t seed) {
   std::vector<Regularizer> regularizers{decorr::Exact{}};

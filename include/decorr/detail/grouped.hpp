@@ -2,10 +2,10 @@
 #define DECORR_DETAIL_GROUPED_HPP_
 
 #include <algorithm>
-#include <cmath>
 #include <complex>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/block_weights.hpp"
 #include "decorr/detail/lag_penalty.hpp"
 #include "decorr/detail/packed_transforms.hpp"
 #include "decorr/detail/packing.hpp"
@@ -16,7 +16,7 @@
 #include "decorr/options.hpp"
 
 // R_sum^(b) for G = ceil(d/b) > 1 blocks: each block is transformed once, then every frequency is a
-// small complex product (docs/mathematics.md, grouped form).
+// small complex product (docs/mathematics.md, grouped form). grouped_gram.hpp is the other route.
 
 namespace decorr {
 namespace detail {
@@ -84,7 +84,8 @@ class GroupedRelaxed {
         for (Index f = 0; f < frequencies_; ++f) {
           block_[f] = correlation[f] / m;
         }
-        value += penalty_.apply(block_.data(), weights(g, h));
+        value +=
+            penalty_.apply(block_.data(), block_weights(transforms_, scaling_, exponent_, g, h));
         if (filters_) {
           for (Index f = 0; f < frequencies_; ++f) {
             Scalar* to = filters_.data() + lane(f, g * groups_ + h, groups_ * groups_);
@@ -138,21 +139,6 @@ class GroupedRelaxed {
     return ((f / kLaneCount) * size + element) * kElement + f % kLaneCount;
   }
 
-  LagWeights weights(Index g, Index h) const {
-    LagWeights weights;
-    weights.without_zero = g == h;
-    weights.half_middle =
-        g == h && covariance_ && transforms_.correlation().left->has_signs() && width_ % 2 == 0;
-    if (scaling_ == CovarianceScaling::block_mean) {
-      const Index last = groups_ - 1;
-      const Index width = g == last || h == last ? transforms_.features() - last * width_ : width_;
-      const auto pairs = static_cast<long double>(groups_) * static_cast<long double>(last);
-      weights.weight = (g == h ? 1 / static_cast<long double>(groups_) : 2 / pairs) *
-                       std::pow(static_cast<long double>(width), -exponent_);
-    }
-    return weights;
-  }
-
   // For blocks first .. last - 1, g and h counted as one.
   void add_product(const Scalar* product, Index c, Index first, Index last) {
     const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
@@ -166,34 +152,24 @@ class GroupedRelaxed {
     }
   }
 
-  // The row of the matrix that a signal holds, or the first of two.
-  template <class Batch>
-  Index first_row(const Batch& batch, Index signal) const {
-    return batch.first_row + (covariance_ ? 2 : 1) * signal;
-  }
-
   enum class Pass { forward, backward };
 
   void load_spectra(Index first, Index last, Pass pass) {
-    parallel_chunks(transforms_.workers(), first, last, kTileRows,
-                    [&](int worker, Index tile_first, Index tile_last) {
-                      transforms_.for_each_batch(
-                          worker, tile_first, tile_last, [&](const auto& batch) {
-                            if (pass == Pass::forward) {
-                              transforms_.transform(batch);
-                            } else {
-                              transforms_.recall(batch);
-                            }
-                            for (Index signal = batch.begin; signal < batch.end; ++signal) {
-                              for (Index g = 0; g < groups_; ++g) {
-                                unpack(batch, signal, g, pass, first);
-                              }
-                              if (pass == Pass::forward) {
-                                transforms_.keep(batch, signal, 0, transforms_.size());
-                              }
-                            }
-                          });
-                    });
+    transforms_.for_each_batch(first, last, [&](const auto& batch) {
+      if (pass == Pass::forward) {
+        transforms_.transform(batch);
+      } else {
+        transforms_.recall(batch);
+      }
+      for (Index signal = batch.begin; signal < batch.end; ++signal) {
+        for (Index g = 0; g < groups_; ++g) {
+          unpack(batch, signal, g, pass, first);
+        }
+        if (pass == Pass::forward) {
+          transforms_.keep(batch, signal, 0, transforms_.size());
+        }
+      }
+    });
   }
 
   // Takes the spectra of a block apart that share a signal. `first` is the chunk's first row.
@@ -217,7 +193,7 @@ class GroupedRelaxed {
     real[length_] = real[0];
     imaginary[length_] = imaginary[0];
     unpack(real, imaginary, g, transforms_.balance_of(batch, signal),
-           first_row(batch, signal) - first, batch.first_row + batch.rows - first);
+           transforms_.first_row(batch, signal) - first, batch.first_row + batch.rows - first);
   }
 
   // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). U is the right view's and V the
@@ -311,18 +287,12 @@ class GroupedRelaxed {
   }
 
   void store_derivatives(Index first, Index last) {
-    parallel_chunks(
-        transforms_.workers(), first, last, kTileRows,
-        [&](int worker, Index tile_first, Index tile_last) {
-          transforms_.clear_products(worker);
-          transforms_.backward(worker, tile_first, tile_last, [&](const auto& batch) {
-            for (Index signal = batch.begin; signal < batch.end; ++signal) {
-              pack(transforms_.balance_of(batch, signal), first_row(batch, signal) - first,
-                   batch.first_row + batch.rows - first, worker, transforms_.signal(batch, signal));
-            }
-          });
-        },
-        [&](int worker) { transforms_.merge_products(worker); });
+    transforms_.backward(first, last, kTileRows, [&](const auto& batch) {
+      for (Index signal = batch.begin; signal < batch.end; ++signal) {
+        pack(transforms_.balance_of(batch, signal), transforms_.first_row(batch, signal) - first,
+             batch.first_row + batch.rows - first, batch.worker, transforms_.signal(batch, signal));
+      }
+    });
   }
 
   // Packs two derivatives, U + i V over the whole circle, for one inverse transform: the left

@@ -57,6 +57,8 @@ class LagPenalty {
   }
 
   Index half() const { return length_ / 2 + 1; }
+  // How many frequencies of the whole spectrum f stands for: itself, and -f where that is another.
+  Index multiplicity(Index f) const { return f == 0 || 2 * f == length_ ? 1 : 2; }
 
   // The value; `spectrum` of the sumvec s is replaced by that of the value's derivative by s.
   Sum apply(ComplexSum* spectrum, const LagWeights& weights) {
@@ -73,8 +75,6 @@ class LagPenalty {
 
  private:
   bool in_lags() const { return exponent_ == 1 || length_ != width_; }
-  // How often frequency f stands for two of the whole spectrum.
-  Sum multiplicity(Index f) const { return f == 0 || 2 * f == length_ ? Sum(1) : Sum(2); }
 
   // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag
   // length/2 for -1. In the frequency domain and before squaring: the difference of squares would
@@ -83,7 +83,7 @@ class LagPenalty {
   Sum remove_lag(ComplexSum* spectrum, int sign) const {
     Sum sum = 0;
     for (Index f = 0; f < half(); ++f) {
-      sum += alternating(f, sign) * multiplicity(f) * spectrum[f].real();
+      sum += alternating(f, sign) * Sum(multiplicity(f)) * spectrum[f].real();
     }
     const Sum lag = sum / Sum(length_);
     for (Index f = 0; f < half(); ++f) {
@@ -103,7 +103,7 @@ class LagPenalty {
     const Sum middle = weights.half_middle ? remove_lag(spectrum, -1) : Sum(0);
     Sum value = 0;
     for (Index f = 0; f < half(); ++f) {
-      value += multiplicity(f) * std::norm(spectrum[f]);
+      value += Sum(multiplicity(f)) * std::norm(spectrum[f]);
       spectrum[f] = weight * (Sum(2) * spectrum[f] + alternating(f, -1) * middle);
     }
     return weight * (value / Sum(length_) + middle * middle / 2);
@@ -134,7 +134,7 @@ class LagPenalty {
     }
     forward_->execute(lags_.data(), spectrum_.data());
     for (Index f = 0; f < half(); ++f) {
-      const bool real = f == 0 || 2 * f == length_;
+      const bool real = multiplicity(f) == 1;
       spectrum[f] = ComplexSum(spectrum_[f].real(), real ? Scalar(0) : spectrum_[f].imag());
     }
     return value;

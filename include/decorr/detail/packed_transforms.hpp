@@ -43,12 +43,13 @@ class PackedTransforms {
   };
 
   PackedTransforms(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                   SecondRow second_row, const Execution& execution)
+                   SecondRow second_row, const Execution& execution,
+                   Padding padding = Padding::allowed)
       : correlation_(correlation),
         features_(correlation.cols()),
         width_(relaxed.block_size == 0 ? features_ : relaxed.block_size),
         groups_((features_ + width_ - 1) / width_),
-        length_(transform_length(width_)),
+        length_(transform_length(width_, padding)),
         workers_(worker_count(execution.threads, correlation.rows(), kTileRows)),
         // Spectra of padded blocks are longer than the two gradient rows.
         keeps_spectra_(correlation.has_gradient() && size() == features_ &&
@@ -97,6 +98,19 @@ class PackedTransforms {
   template <class Body>
   void for_each_batch(int worker, Index first, Index last, const Body& body) {
     for_each_tile(worker, first, last, [&](Batch& tile) { for_each_batch(tile, body); });
+  }
+  // The same on all workers.
+  template <class Body>
+  void for_each_batch(Index first, Index last, const Body& body) {
+    parallel_chunks(workers_, first, last, kTileRows,
+                    [&](int worker, Index chunk_first, Index chunk_last) {
+                      for_each_batch(worker, chunk_first, chunk_last, body);
+                    });
+  }
+
+  // The row of the matrix that a signal holds, or the first of two.
+  Index first_row(const Batch& batch, Index signal) const {
+    return batch.first_row + (correlation_.is_covariance() ? 2 : 1) * signal;
   }
 
   // A batch's rows to its spectra.
@@ -180,11 +194,35 @@ class PackedTransforms {
     return balances_ ? balances_[batch.first_row + signal] : Balance<Scalar>();
   }
 
-  // Derivatives to gradient rows: fill(batch) writes the spectra of the derivatives to where
-  // signal() says. For a cross-correlation the real part becomes the left view's gradient, and the
-  // imaginary part the right one's.
+  // Derivatives to gradient rows, on all workers: fill(batch) writes the spectra of the derivatives
+  // to where signal() says. For a cross-correlation the real part becomes the left view's gradient,
+  // and the imaginary part the right one's. Products with `chunk_rows` rows are added up in Scalar.
   template <class Fill>
-  void backward(int worker, Index first, Index last, const Fill& fill) {
+  void backward(Index first, Index last, Index chunk_rows, const Fill& fill) {
+    parallel_chunks(
+        workers_, first, last, chunk_rows,
+        [&](int worker, Index chunk_first, Index chunk_last) {
+          clear_products(worker);
+          backward_chunk(worker, chunk_first, chunk_last, fill);
+        },
+        [&](int worker) { merge_products(worker); });
+  }
+
+ private:
+  // So many bytes of signals, and as many of spectra, stay in the second-level cache.
+  static constexpr Index kBatchBytes = Index{1} << 16;
+  static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
+
+  bool has_products() const { return correlation_.left_products != nullptr; }
+  Index buffer_size(bool direct) const { return direct ? 0 : tile_size<Scalar>(features_); }
+  // Transforms start on 64-byte boundaries.
+  Index padded_size() const {
+    constexpr auto line = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
+    return (size() + line - 1) / line * line;
+  }
+
+  template <class Fill>
+  void backward_chunk(int worker, Index first, Index last, const Fill& fill) {
     for_each_tile(worker, first, last, [&](Batch& tile) {
       for_each_batch(tile, [&](const Batch& batch) {
         fill(batch);
@@ -206,7 +244,6 @@ class PackedTransforms {
     });
   }
 
-  // Before and after a chunk of rows goes backward, few enough for their sums to be accurate.
   void clear_products(int worker) {
     if (has_products()) {
       std::fill_n(products_.of(worker), 2 * features_, Scalar(0));
@@ -220,19 +257,6 @@ class PackedTransforms {
         correlation_.right_products[j] += Sum(products[features_ + j]);
       }
     }
-  }
-
- private:
-  // So many bytes of signals, and as many of spectra, stay in the second-level cache.
-  static constexpr Index kBatchBytes = Index{1} << 16;
-  static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
-
-  bool has_products() const { return correlation_.left_products != nullptr; }
-  Index buffer_size(bool direct) const { return direct ? 0 : tile_size<Scalar>(features_); }
-  // Transforms start on 64-byte boundaries.
-  Index padded_size() const {
-    constexpr auto line = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
-    return (size() + line - 1) / line * line;
   }
 
   template <class Body>

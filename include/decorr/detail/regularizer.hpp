@@ -9,6 +9,7 @@
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/exact.hpp"
 #include "decorr/detail/grouped.hpp"
+#include "decorr/detail/grouped_gram.hpp"
 #include "decorr/detail/packing.hpp"
 #include "decorr/detail/relaxed.hpp"
 #include "decorr/options.hpp"
@@ -27,8 +28,8 @@ class RelaxedRegularizer {
   using Sum = Accumulator<Scalar>;
 
   RelaxedRegularizer(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                     CovarianceScaling scaling, const Execution& execution)
-      : form_(make_form(correlation, relaxed, scaling, execution)) {}
+                     CovarianceScaling scaling, GroupedRoute route, const Execution& execution)
+      : form_(make_form(correlation, relaxed, scaling, route, execution)) {}
 
   void accumulate(Index first, Index last) {
     std::visit([=](auto& form) { form.accumulate(first, last); }, form_);
@@ -42,13 +43,16 @@ class RelaxedRegularizer {
 
  private:
   using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar, kLanes<Scalar>>,
-                            GroupedRelaxed<Scalar, 1>>;
+                            GroupedRelaxed<Scalar, 1>, GroupedGram<Scalar>>;
 
   static Form make_form(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                        CovarianceScaling scaling, const Execution& execution) {
+                        CovarianceScaling scaling, GroupedRoute route, const Execution& execution) {
     const Index width = relaxed.block_size;
     if (width == 0 || width == correlation.cols()) {
       return Form(std::in_place_index<0>, correlation, relaxed, scaling, execution);
+    }
+    if (goes_through_gram(route, correlation, relaxed, scaling)) {
+      return Form(std::in_place_index<3>, correlation, relaxed, scaling, execution);
     }
     if (4 * (width / 2 + 1) > kLanes<Scalar>) {
       return Form(std::in_place_index<1>, correlation, relaxed, scaling, execution);
@@ -59,13 +63,25 @@ class RelaxedRegularizer {
   Form form_;
 };
 
-// The form for a public options type. ExactRoute stands for Exact with its route chosen by the
-// caller, for tests and benchmarks.
+// Relaxed with its route chosen by the caller.
+struct RoutedRelaxed {
+  Relaxed relaxed;
+  GroupedRoute route = GroupedRoute::automatic;
+};
+
+// The form for a public options type. RoutedRelaxed and ExactRoute stand for Relaxed and Exact, for
+// tests and benchmarks.
+template <class Scalar>
+RelaxedRegularizer<Scalar> make_regularizer(const RoutedRelaxed& routed,
+                                            const Correlation<Scalar>& correlation,
+                                            CovarianceScaling scaling, const Execution& execution) {
+  return {correlation, routed.relaxed, scaling, routed.route, execution};
+}
 template <class Scalar>
 RelaxedRegularizer<Scalar> make_regularizer(const Relaxed& relaxed,
                                             const Correlation<Scalar>& correlation,
                                             CovarianceScaling scaling, const Execution& execution) {
-  return {correlation, relaxed, scaling, execution};
+  return {correlation, relaxed, scaling, GroupedRoute::automatic, execution};
 }
 template <class Scalar>
 ExactRegularizer<Scalar> make_regularizer(ExactRoute route, const Correlation<Scalar>& correlation,
@@ -86,6 +102,12 @@ PreparedView<Scalar> make_view(const Relaxed& relaxed, ViewName name,
                                const InputRows<Scalar>& input,
                                const Standardization<Scalar>& standardization) {
   return {input, standardization, name == ViewName::a ? relaxed.signs_a : relaxed.signs_b};
+}
+template <class Scalar>
+PreparedView<Scalar> make_view(const RoutedRelaxed& routed, ViewName name,
+                               const InputRows<Scalar>& input,
+                               const Standardization<Scalar>& standardization) {
+  return make_view(routed.relaxed, name, input, standardization);
 }
 template <class Scalar, class ExactLike>
 PreparedView<Scalar> make_view(const ExactLike&, ViewName, const InputRows<Scalar>& input,

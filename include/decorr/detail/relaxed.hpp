@@ -97,17 +97,11 @@ class UngroupedRelaxed {
 
   // Writes the gradient with respect to the prepared rows.
   void gradient(Index first, Index last) {
-    parallel_chunks(
-        transforms_.workers(), first, last, kChunkRows,
-        [&](int worker, Index chunk_first, Index chunk_last) {
-          transforms_.clear_products(worker);
-          transforms_.backward(worker, chunk_first, chunk_last, [&](const auto& batch) {
-            transforms_.recall(batch);
-            for_each_chunk(length_, kBlock / 2,
-                           [&](Index begin, Index end) { filter(batch, begin, end); });
-          });
-        },
-        [&](int worker) { transforms_.merge_products(worker); });
+    transforms_.backward(first, last, kChunkRows, [&](const auto& batch) {
+      transforms_.recall(batch);
+      for_each_chunk(length_, kBlock / 2,
+                     [&](Index begin, Index end) { filter(batch, begin, end); });
+    });
   }
 
  private:

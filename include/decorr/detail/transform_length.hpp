@@ -37,15 +37,18 @@ inline Index smooth_length(Index number) {
   return length;
 }
 
+// Whether transforms may be longer than what they transform.
+enum class Padding { allowed, none };
+
 // The length of the transforms that correlate signals of `width` numbers. A width with a large
 // prime factor is slow to transform directly. There the signals are padded with zeros, to a length
 // where no two lags of their correlation meet, 2 width - 1 or more; lags are folded afterwards, so
 // the result is the same. The limit is where three transforms of the padded length (the spectra
 // find no room in the gradients, so the forward one runs twice) cost less than two of the width;
 // measured with FFTW 3.3.10.
-inline Index transform_length(Index width) {
+inline Index transform_length(Index width, Padding padding = Padding::allowed) {
   constexpr Index kLargestFactor = 23;
-  if (largest_prime_factor(width) <= kLargestFactor) {
+  if (padding == Padding::none || largest_prime_factor(width) <= kLargestFactor) {
     return width;
   }
   const Index padded = smooth_length(2 * width - 1);
