@@ -95,11 +95,18 @@ void copy_strided(const From* from, Index from_row, Index from_col, To* to, Inde
       return transpose(from, from_row, to, to_col, cols, rows);
     }
   }
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < cols; ++j) {
-      to[i * to_row + j * to_col] = static_cast<To>(from[i * from_row + j * from_col]);
+  const auto copy_rows = [&](auto from_step, auto to_step) {
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < cols; ++j) {
+        to[i * to_row + j * to_step] = static_cast<To>(from[i * from_row + j * from_step]);
+      }
     }
+  };
+  if (from_col == 1 && to_col == 1) {  // constants, for what the compiler makes of 16-bit types
+    using One = std::integral_constant<Index, 1>;
+    return copy_rows(One{}, One{});
   }
+  copy_rows(from_col, to_col);
 }
 
 // Rows of a tile's buffer are this far apart. Not a multiple of a page, or the same column of all
