@@ -87,7 +87,8 @@ run_tidy() {
   has_tool clang-tidy tidy || return 0
   say "clang-tidy"
   cmake --preset asan >/dev/null
-  clang-tidy --quiet -p build/asan tests/link/first.cpp build/asan/cmake/c/c_api.cpp
+  printf '%s\0' tests/link/first.cpp build/asan/cmake/c/c_api.cpp |
+    xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/asan
 }
 
 run_preset() {

@@ -26,8 +26,12 @@ constexpr double kTolerance = 1e-7;
 // Data are of order one. Small enough for the truncation, and that few steps cross a kink; large
 // enough for long double's rounding.
 constexpr Real kStep = 0x1p-18L;
-// Of each view; more would take long.
+// Of each view; more would take long, under a sanitizer above all.
+#if defined(DECORR_TESTS_FEW_DIRECTIONS)
+constexpr Index kMostEntries = 2;
+#else
 constexpr Index kMostEntries = 24;
+#endif
 
 // n = 2, odd n, rows beyond a tile (16) and a chunk (64) of the library's, large prime factors.
 const std::vector<Shape> kShapes{{2, 1},  {5, 1},  {2, 2},  {3, 2},  {2, 3},
