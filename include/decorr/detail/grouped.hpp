@@ -38,10 +38,10 @@ class GroupedRelaxed {
         covariance_(correlation.is_covariance()),
         exponent_(relaxed.exponent),
         scaling_(scaling),
-        width_(transforms_.width()),
         groups_(transforms_.groups()),
         length_(transforms_.length()),
-        penalty_(transforms_.forward_plan(), width_, relaxed.exponent, execution.planning),
+        penalty_(transforms_.forward_plan(), transforms_.width(), relaxed.exponent,
+                 execution.planning),
         frequencies_(penalty_.half()),
         lane_chunks_((frequencies_ + kLaneCount - 1) / kLaneCount),
         parts_(transforms_.workers(), 2 * part_size()),
@@ -334,7 +334,7 @@ class GroupedRelaxed {
   bool covariance_;
   int exponent_;
   CovarianceScaling scaling_;
-  Index width_, groups_, length_;
+  Index groups_, length_;
   LagPenalty<Scalar> penalty_;
   Index frequencies_, lane_chunks_;
   PerWorker<Scalar> parts_, products_;

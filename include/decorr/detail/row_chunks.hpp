@@ -22,13 +22,35 @@ inline namespace DECORR_ABI {
 // what is still in the cache.
 enum class Sweep { ascending, descending };
 
+// first .. last - 1 in chunks, the last of which may be short.
+class Chunks {
+ public:
+  Chunks(Index first, Index last, Index chunk, Sweep sweep = Sweep::ascending)
+      : first_(first),
+        last_(last),
+        chunk_(chunk),
+        count_((last - first + chunk - 1) / chunk),
+        sweep_(sweep) {}
+
+  Index count() const { return count_; }
+  // Calls body(begin, end) for the i-th chunk on the way.
+  template <class Body>
+  void visit(Index i, Body&& body) const {
+    const Index begin = first_ + (sweep_ == Sweep::ascending ? i : count_ - 1 - i) * chunk_;
+    body(begin, std::min(last_, begin + chunk_));
+  }
+
+ private:
+  Index first_, last_, chunk_, count_;
+  Sweep sweep_;
+};
+
 // Calls body(first, last) for consecutive chunks of 0 .. size - 1.
 template <class Body>
 void for_each_chunk(Index size, Index chunk, Body&& body, Sweep sweep = Sweep::ascending) {
-  const Index chunks = (size + chunk - 1) / chunk;
-  for (Index i = 0; i < chunks; ++i) {
-    const Index first = (sweep == Sweep::ascending ? i : chunks - 1 - i) * chunk;
-    body(first, std::min(size, first + chunk));
+  const Chunks chunks(0, size, chunk, sweep);
+  for (Index i = 0; i < chunks.count(); ++i) {
+    chunks.visit(i, body);
   }
 }
 
@@ -36,7 +58,7 @@ void for_each_chunk(Index size, Index chunk, Body&& body, Sweep sweep = Sweep::a
 inline int worker_count([[maybe_unused]] int threads, [[maybe_unused]] Index size,
                         [[maybe_unused]] Index chunk) {
 #if defined(_OPENMP)
-  const Index chunks = (size + chunk - 1) / chunk;
+  const Index chunks = Chunks(0, size, chunk).count();
   return static_cast<int>(std::max(Index{1}, std::min(Index{threads}, chunks)));
 #else
   return 1;
@@ -49,15 +71,14 @@ inline int worker_count([[maybe_unused]] int threads, [[maybe_unused]] Index siz
 template <class Body, class Merge>
 void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
                      const Body& body, const Merge& merge, Sweep sweep = Sweep::ascending) {
-  const Index chunks = (last - first + chunk - 1) / chunk;
+  const Chunks chunks(first, last, chunk, sweep);
   const auto run = [&](int worker, Index i) {
-    const Index begin = first + (sweep == Sweep::ascending ? i : chunks - 1 - i) * chunk;
-    body(worker, begin, std::min(last, begin + chunk));
+    chunks.visit(i, [&](Index begin, Index end) { body(worker, begin, end); });
   };
 #if defined(_OPENMP)
   if (workers > 1) {
 #pragma omp parallel for ordered schedule(static, 1) num_threads(workers)
-    for (Index i = 0; i < chunks; ++i) {
+    for (Index i = 0; i < chunks.count(); ++i) {
       const int worker = omp_get_thread_num();
       run(worker, i);
 #pragma omp ordered
@@ -66,7 +87,7 @@ void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Inde
     return;
   }
 #endif
-  for (Index i = 0; i < chunks; ++i) {
+  for (Index i = 0; i < chunks.count(); ++i) {
     run(0, i);
     merge(0);
   }
@@ -76,21 +97,20 @@ void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Inde
 template <class Body>
 void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
                      const Body& body, Sweep sweep = Sweep::ascending) {
-  const Index chunks = (last - first + chunk - 1) / chunk;
+  const Chunks chunks(first, last, chunk, sweep);
   const auto run = [&](int worker, Index i) {
-    const Index begin = first + (sweep == Sweep::ascending ? i : chunks - 1 - i) * chunk;
-    body(worker, begin, std::min(last, begin + chunk));
+    chunks.visit(i, [&](Index begin, Index end) { body(worker, begin, end); });
   };
 #if defined(_OPENMP)
   if (workers > 1) {
 #pragma omp parallel for schedule(static, 1) num_threads(workers)
-    for (Index i = 0; i < chunks; ++i) {
+    for (Index i = 0; i < chunks.count(); ++i) {
       run(omp_get_thread_num(), i);
     }
     return;
   }
 #endif
-  for (Index i = 0; i < chunks; ++i) {
+  for (Index i = 0; i < chunks.count(); ++i) {
     run(0, i);
   }
 }

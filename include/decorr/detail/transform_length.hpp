@@ -8,15 +8,15 @@
 namespace decorr {
 namespace detail {
 
-inline Index largest_prime_factor(Index number) {
-  Index largest = 1;
-  for (Index factor = 2; factor * factor <= number; ++factor) {
+// Whether a number has no prime factor above `largest`. Calls ask each time, so it takes few steps
+// for any number.
+inline bool is_smooth(Index number, Index largest) {
+  for (Index factor = 2; factor <= largest; ++factor) {
     while (number % factor == 0) {
-      largest = factor;
       number /= factor;
     }
   }
-  return number > 1 ? number : largest;
+  return number == 1;
 }
 
 // The least 2^i 3^j 5^k >= number that is a multiple of 8: the lengths that FFT libraries are
@@ -29,7 +29,7 @@ inline Index smooth_length(Index number) {
   }
   if (length <= kLong) {
     for (Index shorter = (number + 7) / 8 * 8; shorter < length; shorter += 8) {
-      if (largest_prime_factor(shorter) <= 5) {
+      if (is_smooth(shorter, 5)) {
         return shorter;
       }
     }
@@ -48,7 +48,7 @@ enum class Padding { allowed, none };
 // measured with FFTW 3.3.10.
 inline Index transform_length(Index width, Padding padding = Padding::allowed) {
   constexpr Index kLargestFactor = 23;
-  if (padding == Padding::none || largest_prime_factor(width) <= kLargestFactor) {
+  if (padding == Padding::none || is_smooth(width, kLargestFactor)) {
     return width;
   }
   const Index padded = smooth_length(2 * width - 1);
