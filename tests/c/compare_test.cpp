@@ -90,26 +90,8 @@ class Stored {
       for (Index j = 0; j < kCols; ++j) at(i, j) = values(i, j);
     }
   }
-  decorr_input input() const {
-    return {sizeof(decorr_input),
-            memory_.data() + order_.offset(),
-            kType<Storage>,
-            0,
-            kRows,
-            kCols,
-            order_.row_stride,
-            order_.col_stride};
-  }
-  decorr_output output() {
-    return {sizeof(decorr_output),
-            memory_.data() + order_.offset(),
-            kType<Storage>,
-            0,
-            kRows,
-            kCols,
-            order_.row_stride,
-            order_.col_stride};
-  }
+  decorr_input input() const { return described<decorr_input>(memory_.data()); }
+  decorr_output output() { return described<decorr_output>(memory_.data()); }
   RowMajor<double> values() {
     RowMajor<double> result(kRows, kCols);
     for (Index i = 0; i < kRows; ++i) {
@@ -128,6 +110,11 @@ class Stored {
   }
 
  private:
+  template <class Matrix, class Data>
+  Matrix described(Data* memory) const {
+    return {sizeof(Matrix), memory + order_.offset(), kType<Storage>,   0, kRows,
+            kCols,          order_.row_stride,        order_.col_stride};
+  }
   Storage& at(Index i, Index j) {
     return memory_[static_cast<std::size_t>(order_.offset() + i * order_.row_stride +
                                             j * order_.col_stride)];

@@ -329,21 +329,19 @@ inline Reach reach(const Call& call, const char* name, std::int64_t rows, std::i
                    std::int64_t row_stride, std::int64_t col_stride, Index element_size) {
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
   const auto element = static_cast<std::uint64_t>(element_size);
+  const auto fail = [&] {
+    call.fail(name, " is ", rows, " x ", cols, " with strides ", row_stride, " and ", col_stride,
+              ", which no memory holds");
+  };
   Reach reach;
   reach.above = element;
   for (const auto& [extent, stride] : {std::pair(rows, row_stride), std::pair(cols, col_stride)}) {
     const std::uint64_t size = step(extent, stride);
     const auto count = static_cast<std::uint64_t>(extent - 1);
-    if (size != 0 && count > most / element / size) {
-      call.fail(name, " is ", rows, " x ", cols, " with strides ", row_stride, " and ", col_stride,
-                ", which no memory holds");
-    }
+    if (size != 0 && count > most / element / size) fail();
     (stride < 0 ? reach.below : reach.above) += size * count * element;
   }
-  if (reach.below + reach.above > most) {
-    call.fail(name, " is ", rows, " x ", cols, " with strides ", row_stride, " and ", col_stride,
-              ", which no memory holds");
-  }
+  if (reach.below + reach.above > most) fail();
   return reach;
 }
 
@@ -383,15 +381,20 @@ inline CMatrix to_input(const Call& call, const char* name, const decorr_input* 
   return to_matrix(call, name, from);
 }
 
+inline void check_one_scalar(const Call& call, const char* name, const CMatrix& matrix,
+                             const char* other_name, const CMatrix& other) {
+  if (computes_in_double(matrix.type()) != computes_in_double(other.type())) {
+    call.fail(name, " and ", other_name,
+              " differ in type, expected DECORR_FLOAT64 for both or for neither");
+  }
+}
+
 // Empty where there is none.
 inline CMatrix to_output(const Call& call, const char* name, const decorr_output* from,
                          const char* model_name, const CMatrix& model) {
   if (from == nullptr) return {};
   const CMatrix matrix = to_matrix(call, name, from);
-  if (computes_in_double(matrix.type()) != computes_in_double(model.type())) {
-    call.fail(name, " and ", model_name,
-              " differ in type, expected DECORR_FLOAT64 for both or for neither");
-  }
+  check_one_scalar(call, name, matrix, model_name, model);
   // Elements (i, j) and (k, l) are one if (i-k) row_stride = (l-j) col_stride, of which the
   // smallest solution is that of the strides without their common divisor.
   const Index row = std::abs(matrix.row_stride()), col = std::abs(matrix.col_stride());
@@ -427,10 +430,7 @@ inline CViews to_two_views(const Call& call, const ViewNames& names, const decor
   CViews views;
   views.a = to_input(call, names.a, a);
   views.b = to_input(call, names.b, b);
-  if (computes_in_double(views.a.type()) != computes_in_double(views.b.type())) {
-    call.fail(names.a, " and ", names.b,
-              " differ in type, expected DECORR_FLOAT64 for both or for neither");
-  }
+  check_one_scalar(call, names.a, views.a, names.b, views.b);
   if ((grad_a == nullptr) != (grad_b == nullptr)) {
     call.fail(grad_a == nullptr ? names.grad_a : names.grad_b, " is null and ",
               grad_a == nullptr ? names.grad_b : names.grad_a, " is not, expected both or neither");
