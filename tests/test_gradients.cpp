@@ -27,7 +27,7 @@ constexpr double kTolerance = 1e-7;
 // enough for long double's rounding.
 constexpr Real kStep = 0x1p-18L;
 // Of each view; more would take long, under a sanitizer above all.
-#if defined(DECORR_TESTS_FEW_DIRECTIONS)
+#if defined(DECORR_TESTS_SANITIZED)
 constexpr Index kMostEntries = 2;
 #else
 constexpr Index kMostEntries = 24;
