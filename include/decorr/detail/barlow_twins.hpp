@@ -2,7 +2,6 @@
 #define DECORR_DETAIL_BARLOW_TWINS_HPP_
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "decorr/detail/abi.hpp"
@@ -43,8 +42,8 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
   auto& diagonal = moments.products;  // of C
   if (options.standardize) {
     const auto deviations = [&](Buffer<Sum>& squares, Buffer<Sum>& inverse) {
+      take_deviations(squares, n, static_cast<Sum>(options.epsilon));
       for (Index j = 0; j < features; ++j) {
-        squares[j] = std::sqrt(squares[j] / n + static_cast<Sum>(options.epsilon));
         inverse[j] = Standardization<Scalar>::inverse_deviation(squares[j]);
       }
     };

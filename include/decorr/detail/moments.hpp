@@ -91,9 +91,11 @@ class Moments {
   struct Merge {
     Merge(Index rows, Index count)
         : size(static_cast<Sum>(rows)),
+          inverse_size(1 / size),
           share(size / (static_cast<Sum>(count) + size)),
           joint(static_cast<Sum>(count) * share) {}
-    Sum size, share, joint;  // of the tile; its part of all rows; n_1 n_2 / (n_1 + n_2)
+    Sum size, inverse_size;  // of the tile
+    Sum share, joint;        // its part of all rows; n_1 n_2 / (n_1 + n_2)
   };
 
   // One tile's sums, from `column` on, in a worker's memory.
@@ -175,7 +177,7 @@ class Moments {
           merge_mean(merge, a.shift[j], a.sum[j], a.square[j], mean_a[j], squares_a[j]);
       const Sum delta_b =
           merge_mean(merge, b.shift[j], b.sum[j], b.square[j], mean_b[j], squares_b[j]);
-      products[j] += Sum(sums.product[j]) - Sum(a.sum[j]) * Sum(b.sum[j]) / merge.size +
+      products[j] += Sum(sums.product[j]) - Sum(a.sum[j]) * Sum(b.sum[j]) * merge.inverse_size +
                      delta_a * delta_b * merge.joint;
       differences[j] += Sum(sums.difference[j]);
     }
@@ -185,7 +187,7 @@ class Moments {
   // before.
   static Sum merge_mean(const Merge& merge, Scalar shift, Scalar sum, Scalar square, Sum& mean,
                         Sum& squares) {
-    const Sum offset = Sum(sum) / merge.size;
+    const Sum offset = Sum(sum) * merge.inverse_size;
     const Sum delta = (Sum(shift) + offset) - mean;
     squares += Sum(square) - offset * Sum(sum) + delta * delta * merge.joint;
     mean += delta * merge.share;

@@ -210,7 +210,7 @@ class PackedTransforms {
 
  private:
   // So many bytes of signals, and as many of spectra, stay in the second-level cache.
-  static constexpr Index kBatchBytes = Index{1} << 16;
+  static constexpr Index kBatchBytes = Index{1} << 17;
   static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
 
   bool has_products() const { return correlation_.left_products != nullptr; }

@@ -36,6 +36,18 @@ struct AtFeature {
   Scalar operator()(const Buffer<Scalar>& x) const { return x[feature]; }
 };
 
+// Sums of squares to deviations sqrt(squares_j / degrees + epsilon), in place. In two loops, as a
+// compiler that keeps errno has no vectors for the second.
+template <class Sum>
+void take_deviations(Buffer<Sum>& squares, Sum degrees, Sum epsilon) {
+  for (Index j = 0; j < squares.size(); ++j) {
+    squares[j] = squares[j] / degrees + epsilon;
+  }
+  for (Index j = 0; j < squares.size(); ++j) {
+    squares[j] = std::sqrt(squares[j]);
+  }
+}
+
 // x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
 // difference is nearly exact whatever the mean, the second restores what the rounded centre left
 // out. It is dropped where it is small beside the rounding of x^ in every feature.
@@ -50,16 +62,16 @@ class Standardization {
   // constant feature) gives factor zero.
   Standardization(const Buffer<Sum>& means, const Buffer<Sum>& deviations, bool scales)
       : center_(means.size()), factor_(means.size()), residual_(means.size()) {
-    bool negligible = true;
+    Index significant = 0;
     for (Index j = 0; j < means.size(); ++j) {
       center_[j] = static_cast<Scalar>(means[j]);
       factor_[j] = scales ? static_cast<Scalar>(inverse_deviation(deviations[j])) : Scalar(1);
       const Sum residual = means[j] - Sum(center_[j]);
       residual_[j] = static_cast<Scalar>(residual);
-      negligible = negligible && std::abs(residual) <=
-                                     Sum(std::numeric_limits<Scalar>::epsilon()) * deviations[j];
+      const Sum rounding = Sum(std::numeric_limits<Scalar>::epsilon()) * deviations[j];
+      significant += std::abs(residual) <= rounding ? 0 : 1;
     }
-    if (negligible) {
+    if (significant == 0) {
       residual_ = Buffer<Scalar>();
     }
   }

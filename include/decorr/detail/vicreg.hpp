@@ -1,7 +1,6 @@
 #ifndef DECORR_DETAIL_VICREG_HPP_
 #define DECORR_DETAIL_VICREG_HPP_
 
-#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -37,7 +36,7 @@ class VarianceCovariance {
         name_(name),
         rows_(input.rows()),
         features_(input.cols()),
-        deviations_(&take_roots(squares)),
+        deviations_(&unbiased_deviations(squares)),
         standardization_(means, squares, false),
         prepared_(make_view(regularizer, name, input, standardization_)),
         form_(make_regularizer(regularizer, correlation(gradient), options.covariance_scaling,
@@ -92,12 +91,9 @@ class VarianceCovariance {
       std::declval<const Regularizer&>(), std::declval<Correlation<Scalar>>(),
       CovarianceScaling::per_dimension, std::declval<Execution>()));
 
-  // sqrt(var + epsilon), unbiased, in place.
-  Buffer<Sum>& take_roots(Buffer<Sum>& squares) const {
-    for (Index j = 0; j < features_; ++j) {
-      squares[j] =
-          std::sqrt(squares[j] / static_cast<Sum>(rows_ - 1) + static_cast<Sum>(options_.epsilon));
-    }
+  // In place.
+  Buffer<Sum>& unbiased_deviations(Buffer<Sum>& squares) const {
+    take_deviations(squares, static_cast<Sum>(rows_ - 1), static_cast<Sum>(options_.epsilon));
     return squares;
   }
 
