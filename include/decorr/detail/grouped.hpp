@@ -61,7 +61,7 @@ class GroupedRelaxed {
     }
   }
 
-  // S_gh(f) += sum over these rows of conj(A_g(f)) B_h(f).
+  // S_gh(f) += sum over these rows of conj(A_g(f)) B_h(f); of a covariance where h >= g.
   void accumulate(Index begin, Index end) {
     for_each_chunk(
         end - begin, kChunkRows,
@@ -80,9 +80,11 @@ class GroupedRelaxed {
     std::fill_n(filters_.data(), filters_.size(), Scalar(0));
     for (Index g = 0; g < groups_; ++g) {
       for (Index h = 0; h < groups_; ++h) {
-        const ComplexSum* correlation = correlations_.data() + (g * groups_ + h) * frequencies_;
+        const bool below = covariance_ && h < g;
+        const ComplexSum* correlation =
+            correlations_.data() + (below ? h * groups_ + g : g * groups_ + h) * frequencies_;
         for (Index f = 0; f < frequencies_; ++f) {
-          block_[f] = correlation[f] / m;
+          block_[f] = (below ? std::conj(correlation[f]) : correlation[f]) / m;
         }
         value +=
             penalty_.apply(block_.data(), block_weights(transforms_, scaling_, exponent_, g, h));
@@ -115,6 +117,8 @@ class GroupedRelaxed {
   static constexpr Index kChunkRows = 64;
   // As many rows of a product are computed before they are added up, or put in place.
   static constexpr Index kProductRows = 64, kDerivativeRows = 8;
+  // A covariance's S_hg is conj(S_gh): of so many rows, only the blocks from their first on.
+  static constexpr Index kHermitianRows = 4;
   using Packet = LanePacket<Scalar, kLaneCount>;
   static constexpr Index kElement = LaneMatrix<Scalar, kLaneCount>::kElement;
 
@@ -139,12 +143,12 @@ class GroupedRelaxed {
     return ((f / kLaneCount) * size + element) * kElement + f % kLaneCount;
   }
 
-  // For blocks first .. last - 1, g and h counted as one.
-  void add_product(const Scalar* product, Index c, Index first, Index last) {
+  // For blocks first .. first + blocks - 1, g and h counted as one.
+  void add_product(const Scalar* product, Index c, Index first, Index blocks) {
     const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
-    for (Index block = first; block < last; ++block) {
-      const Scalar* from = product + (block - first) * kElement;
-      auto* to = reinterpret_cast<Sum*>(correlations_.data() + block * frequencies_ + f);
+    for (Index block = 0; block < blocks; ++block) {
+      const Scalar* from = product + block * kElement;
+      auto* to = reinterpret_cast<Sum*>(correlations_.data() + (first + block) * frequencies_ + f);
       for (Index i = 0; i < count; ++i) {
         to[2 * i] += Sum(from[i]);
         to[2 * i + 1] += Sum(from[kLaneCount + i]);
@@ -249,14 +253,20 @@ class GroupedRelaxed {
   // Adds what a chunk's rows contribute to the correlations.
   void correlate(Index rows) {
     parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
-      for_each_chunk(groups_, kProductRows, [&](Index g, Index g_end) {
-        const LaneMatrix<Scalar, kLaneCount> product{products_.of(worker), groups_, 1};
-        auto left_columns = transposed(spectra(left(), c));
-        left_columns.data = left_columns.element(g, 0);
-        multiply_lanes<Conjugate::left, Scalar, kLaneCount>(left_columns, spectra(right_, c),
-                                                            g_end - g, groups_, rows, product);
-        add_product(product.data, c, g * groups_, g_end * groups_);
-      });
+      for_each_chunk(groups_, covariance_ ? kHermitianRows : kProductRows,
+                     [&](Index g, Index g_end) {
+                       const Index h = covariance_ ? g : 0, cols = groups_ - h;
+                       const LaneMatrix<Scalar, kLaneCount> product{products_.of(worker), cols, 1};
+                       auto left_columns = transposed(spectra(left(), c));
+                       left_columns.data = left_columns.element(g, 0);
+                       auto right_columns = spectra(right_, c);
+                       right_columns.data = right_columns.element(0, h);
+                       multiply_lanes<Conjugate::left, Scalar, kLaneCount>(
+                           left_columns, right_columns, g_end - g, cols, rows, product);
+                       for (Index row = g; row < g_end; ++row) {
+                         add_product(product.element(row - g, 0), c, row * groups_ + h, cols);
+                       }
+                     });
     });
   }
 
