@@ -3,6 +3,7 @@
 import ctypes
 import ctypes.util
 import json
+import math
 import pathlib
 import platform
 import subprocess
@@ -99,6 +100,14 @@ def forms_table(times, loss, scalar, sizes):
     return table(["form"] + [f"n = {n}, d = {d}" for n, d in sizes], rows)
 
 
+def slope(points):
+    """Of a line through the logarithms, from d = 1024 on."""
+    logs = [(math.log(d), math.log(time)) for d, time in points if d >= 1024]
+    mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs))
+    return (sum((x - mean_x) * (y - mean_y) for x, y in logs) /
+            sum((x - mean_x) ** 2 for x, _ in logs))
+
+
 def plot(times, target):
     """Time against d for one value and gradient, log-log."""
     curves = [  # title, first and last part of the case's name, colour, width
@@ -115,16 +124,14 @@ def plot(times, target):
         f"set output '{target}'",
         "set logscale xy 2", "set logscale y 10", "set grid", "set key outside below maxrows 3",
         "set xlabel 'features d'", "set ylabel 'milliseconds, value and gradient'",
-        "set title 'Barlow Twins loss, n = 256, float, one core'",
+        "set title 'Barlow Twins loss, n = 256, float, one core; slopes from d = 1024 on'",
     ]
     blocks, plots = [], []
     for i, (title, family, form, color, width) in enumerate(curves):
-        points = []
-        for d in SIZES:
-            name = f"{family}/float/n:256/d:{d}{form}"
-            if name in times:
-                points.append(f"{d} {times[name]}")
-        blocks.append(f"$curve{i} << EOD\n" + "\n".join(points) + "\nEOD")
+        names = {d: f"{family}/float/n:256/d:{d}{form}" for d in SIZES}
+        points = [(d, times[name]) for d, name in names.items() if name in times]
+        blocks.append(f"$curve{i} << EOD\n" + "\n".join(f"{d} {time}" for d, time in points) + "\nEOD")
+        title = f"{title}: d^{{{slope(points):.2f}}}"
         plots.append(f"$curve{i} using 1:2 with lines lw {width} lc rgb '{color}' title '{title}'")
     text = "\n".join(blocks + script + ["plot " + ", ".join(plots)]) + "\n"
     subprocess.run(["gnuplot"], input=text, text=True, check=True)
@@ -187,12 +194,10 @@ def processor():
 
 def caches(context):
     told = ", ".join(f"L{c['level']} {c['type'].lower()} {c['size'] // 1024} KiB" for c in context["caches"])
-    if not told:  # on some virtual machines only the C library knows
-        sizes = [subprocess.run(["getconf", f"LEVEL{level}_CACHE_SIZE"], capture_output=True, text=True).stdout.strip()
-                 for level in ("1_D", "1D", "2")]
-        sizes = [int(size) // 1024 for size in sizes if size.isdigit() and int(size) > 0]
-        told = "L1 and L2 caches of " + " and ".join(f"{size} KiB" for size in sizes) if sizes else "caches not told"
-    return told
+    if not told:  # on some virtual machines only lscpu knows
+        lines = subprocess.run(["lscpu"], capture_output=True, text=True).stdout.splitlines()
+        told = ", ".join(" ".join(line.replace(" cache:", "").split()) for line in lines if " cache:" in line)
+    return told or "caches not told"
 
 
 def main():
