@@ -31,8 +31,8 @@ using namespace example;  // NOLINT(google-build-using-namespace): the headers b
 
 namespace fs = std::filesystem;
 
-// What may be left out is, beyond so many multiplications: half a minute to minutes of one core.
-constexpr double kMostWork = 4e11;
+// What may be left out is, beyond so many multiplications: about a minute of one core.
+constexpr double kMostWork = 1e12;
 constexpr double kBytesPerGiB = 1024.0 * 1024 * 1024;
 
 struct Settings {
@@ -97,7 +97,7 @@ Cost rank_cost(Index samples, Index features) {
   const auto n = static_cast<double>(samples), d = static_cast<double>(features);
   const double m = std::min(n, d);
   // The eigenvalues' solver is bound by memory.
-  return {n * d * m + 20 * m * m * m, 24 * m * m};
+  return {n * d * m + 8 * m * m * m, 24 * m * m};
 }
 
 Cost correlation_cost(Index samples, Index features) {
@@ -192,17 +192,17 @@ std::string gradient_name(const View& view) {
 }
 
 /// Before anything is computed: the folder is there, and holds no input under an output's name.
-void prepare_output(const Settings& settings, const std::vector<View>& views) {
+void prepare_output(const Settings& settings) {
   std::error_code error;
   fs::create_directories(settings.output, error);
   if (!fs::is_directory(settings.output)) {
     throw error_in(settings.output,
                    "cannot be made a folder: " + (error ? error.message() : "it is a file"));
   }
-  for (const View& view : views) output_path(settings, gradient_name(view));
-  for (const char* name : {"correlation_a", "correlation_b", "correlation_a_b"}) {
-    output_path(settings, name + std::string(".png"));
-    output_path(settings, name + std::string(".gnuplot"));
+  for (const char* name : {"gradient_a.npy", "gradient_b.npy", "correlation_a.png",
+                           "correlation_a.gnuplot", "correlation_b.png", "correlation_b.gnuplot",
+                           "correlation_a_b.png", "correlation_a_b.gnuplot"}) {
+    output_path(settings, name);
   }
 }
 
@@ -260,17 +260,16 @@ void print_header(const View& view) {
                           "), " + (layout.fortran_order ? "Fortran" : "C") + " order");
 }
 
-/// False if the view has NaN or infinities, which leave nothing else to compute.
-bool print_finiteness(const View& view) {
+/// What is not finite, which leaves nothing else to compute; empty if all is.
+std::string print_finiteness(const View& view) {
   const NonFinite found = count_nonfinite(view.z);
-  if (found.row < 0) {
-    print_line("values", "all finite");
-    return true;
+  std::string text = "all finite";
+  if (found.row >= 0) {
+    text = format("%lld NaN, %lld infinite, the first in row %lld, column %lld", number(found.nan),
+                  number(found.infinite), number(found.row), number(found.column));
   }
-  print_line("values", format("%lld NaN, %lld infinite, the first in row %lld, column %lld",
-                              number(found.nan), number(found.infinite), number(found.row),
-                              number(found.column)));
-  return false;
+  print_line("values", text);
+  return found.row >= 0 ? text : "";
 }
 
 void print_collapsed(const Settings& settings, const Eigen::VectorXd& deviations, double scale) {
@@ -321,7 +320,7 @@ void print_correlation(const Settings& settings, const View& left, const View& r
   print_line(label, off_diagonal_text(summary));
   const Index constant = left.header.cols - left.standardized.varying();
   if (one_view && constant > 0) {
-    print_line("", format("%lld features that do not vary are left out", number(constant)));
+    print_line("", format("without the features that do not vary: %lld", number(constant)));
   }
   if (picture) {
     const std::string suffix = one_view ? (left.name[0] == 'A' ? "_a" : "_b") : "_a_b";
@@ -358,7 +357,7 @@ struct Estimate {
   int draws = 0;
 
   std::string standard_error_text() const {
-    return draws > 1 ? format("%.3g", deviation / std::sqrt(draws)) : "unknown, of one draw";
+    return draws > 1 ? format("%.3g", deviation / std::sqrt(draws)) : "unknown";
   }
 };
 
@@ -410,9 +409,9 @@ void print_regularizer(const Settings& settings, const View& a, const View& b) {
     values.push_back(decorr::r_sum(x, y, relaxed, execution));
   }
   const Estimate result = estimate(values);
-  print_line("with random signs",
-             format("%.6g, the mean of %d draws; standard error ", result.mean, result.draws) +
-                 result.standard_error_text());
+  print_line("with random signs", format("%.6g, standard error ", result.mean) +
+                                      result.standard_error_text() +
+                                      format(", draws %d", result.draws));
   if (exact && *exact > 0 && result.draws > 1) {
     print_line("one draw", format("is off by %.2g %% of the exact value (standard deviation)",
                                   100 * result.deviation / *exact));
@@ -477,8 +476,7 @@ void print_losses(const Settings& settings, const std::vector<View>& views,
   std::printf("\nLoss %sunder published settings (decorr::presets)\n",
               views.size() == 2 ? "" : "terms of one view, variance and covariance, ");
   for (const PublishedLoss& published : losses) print_loss(settings, views, published);
-  std::printf("  of those with random signs or permutations: the mean of %d draws\n",
-              settings.draws);
+  std::printf("  with random signs or permutations: means of %d draws\n", settings.draws);
 }
 
 void write_gradients(const Settings& settings, const std::vector<View>& views,
@@ -520,18 +518,19 @@ void run(const Settings& settings) {
   const std::vector<PublishedLoss> losses =
       published_losses(views.front().header.cols, settings.two_views(), settings.block_size);
   const PublishedLoss& chosen = chosen_loss(settings, losses);
-  if (!settings.output.empty()) prepare_output(settings, views);
+  if (!settings.output.empty()) prepare_output(settings);
 
-  std::string not_finite;
+  std::optional<std::runtime_error> not_finite;
   for (View& view : views) {
     if (&view != &views.front()) std::printf("\n");
     print_header(view);
-    if (!print_finiteness(view)) not_finite = view.path;
-    if (not_finite.empty()) inspect(settings, view);
+    const std::string found = print_finiteness(view);
+    if (!found.empty() && !not_finite) {
+      not_finite = error_in(view.path, found + ": nothing more is computed");
+    }
+    if (!not_finite) inspect(settings, view);
   }
-  if (!not_finite.empty()) {
-    throw error_in(not_finite, "has NaN or infinite values: nothing more is computed");
-  }
+  if (not_finite) throw *not_finite;
   const View& a = views.front();
   const View& b = views.back();
   if (settings.two_views()) {
@@ -544,6 +543,15 @@ void run(const Settings& settings) {
   if (!settings.output.empty()) write_gradients(settings, views, chosen);
 }
 
+/// A number that is finite and not negative; NaN passes CLI11's own ranges.
+const CLI::Validator kFinite(
+    [](std::string& text) -> std::string {
+      double value = 0;
+      if (CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1e9) return "";
+      return "is " + text + ", expected 0 to 1e9";
+    },
+    "NUMBER");
+
 void add_options(CLI::App& app, Settings& settings) {
   app.option_defaults()->take_last()->always_capture_default();
   app.add_option("a.npy", settings.path_a, "Embeddings, a row a sample: float16, 32 or 64 of NumPy")
@@ -552,12 +560,12 @@ void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--collapsed-below", settings.collapsed_below,
                  "A feature counts as collapsed where its standard deviation is at most this times "
                  "the root mean square of all values")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kFinite);
   app.add_option("--draws", settings.draws, "Of random signs and permutations")
       ->check(CLI::Range(1, 1000000));
   app.add_option("--block-size", settings.block_size,
                  "Features a block with random signs, b; 0: a single block")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1000000000));
   app.add_option("--seed", settings.seed, "Of the draws");
   auto* output =
       app.add_option("--output", settings.output,
@@ -571,8 +579,7 @@ void add_options(CLI::App& app, Settings& settings) {
       ->needs(output);
   app.add_flag("!--no-pictures", settings.pictures, "Gradients alone")->needs(output);
   app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
-  app.add_option("--memory", settings.memory_gib, "GiB that the matrices may take")
-      ->check(CLI::PositiveNumber);
+  app.add_option("--memory", settings.memory_gib, "GiB that the matrices may take")->check(kFinite);
   app.add_flag("--force", settings.force, "Computes what would be left out as taking too long");
   app.footer(
       "Exit status: 0 if all is well; 1 for wrong arguments, a file that cannot be read or "
