@@ -115,6 +115,20 @@ def test_extremes():
     )
 
 
+def test_costly_parts_are_left_out():
+    """Here C has 2e11 elements; what goes without it is computed."""
+    z = np.random.default_rng(8).standard_normal((4, 520000))
+    np.save(FOLDER / "long.npy", z)
+    x = reference.standardized(z)
+    exact = ((x @ x.T / 4) ** 2).sum() - z.shape[1]
+    check_lines(
+        report(FOLDER / "long.npy", "--draws", 1),
+        ["correlation left out, as it takes 1.1e+12 multiplications: --force computes it",
+         f"exact {exact:.6g}"],
+    )
+    os.remove(FOLDER / "long.npy")
+
+
 def test_random_signs():
     """The estimates agree with the exact values, up to a few standard errors."""
     for arguments in ((), ("--block-size", 5)):
@@ -259,6 +273,13 @@ def test_refused_files():
     ):
         np.save(FOLDER / "refused.npy", array, allow_pickle=True)
         check_error(message, FOLDER / "refused.npy")
+    a_file = reference.DATA / "a.npy"
+    check_error("no such file", a_file, "")
+    check_error("--output: is empty", a_file, "--output", "")
+    check_error("was not expected", a_file, a_file, a_file)
+    check_error("not_finite.npy: 2 NaN", *2 * [reference.DATA / "not_finite.npy"])
+    for value in ("nan", "-1", "inf", "x"):
+        check_error("--memory", a_file, "--memory", value)
     path = FOLDER / "cut.npy"
     np.save(path, a)
     whole = path.read_bytes()

@@ -36,14 +36,15 @@ constexpr double kMostWork = 1e12;
 constexpr double kBytesPerGiB = 1024.0 * 1024 * 1024;
 
 struct Settings {
-  std::string path_a, path_b, output, loss;
+  std::string path_a, output, loss;
+  std::optional<std::string> path_b;
   double collapsed_below = 0.01, memory_gib = 8;
   Index block_size = 0;
   int draws = 16, threads = 1;
   std::uint64_t seed = 0;
   bool force = false, pictures = true;
 
-  bool two_views() const { return !path_b.empty(); }
+  bool two_views() const { return path_b.has_value(); }
 };
 
 /// A file's matrix and what is computed from it. The program calls them A and B.
@@ -124,7 +125,7 @@ std::optional<std::string> too_costly(const Settings& settings, const Cost& cost
 /// Opens both files before either is read, so that a mistake is told at once.
 std::vector<View> load(const Settings& settings) {
   std::vector<std::string> paths = {settings.path_a};
-  if (settings.two_views()) paths.push_back(settings.path_b);
+  if (settings.two_views()) paths.push_back(*settings.path_b);
   std::vector<View> views;
   std::vector<NpyFile> files;
   for (const std::string& path : paths) {
@@ -138,9 +139,9 @@ std::vector<View> load(const Settings& settings) {
   const NpyHeader& a = views.front().header;
   const NpyHeader& b = views.back().header;
   if (a.rows != b.rows || a.cols != b.cols) {
-    throw error_in(settings.path_b, format("is %lld x %lld, but ", number(b.rows), number(b.cols)) +
-                                        settings.path_a +
-                                        format(" is %lld x %lld", number(a.rows), number(a.cols)));
+    throw error_in(*settings.path_b,
+                   format("is %lld x %lld, but ", number(b.rows), number(b.cols)) +
+                       settings.path_a + format(" is %lld x %lld", number(a.rows), number(a.cols)));
   }
   if (a.rows < 2) {
     throw error_in(settings.path_a,
@@ -176,9 +177,9 @@ std::vector<View> load(const Settings& settings) {
 /// Where a file of --output goes; nothing that is read is overwritten, by whatever name.
 fs::path output_path(const Settings& settings, const std::string& name) {
   fs::path path = fs::path(settings.output) / name;
-  for (const std::string& input : {settings.path_a, settings.path_b}) {
+  for (const std::string& input : {settings.path_a, settings.path_b.value_or(settings.path_a)}) {
     std::error_code none;
-    if (!input.empty() && fs::equivalent(path, input, none)) {
+    if (fs::equivalent(path, input, none)) {
       throw std::runtime_error(path.string() +
                                " would be overwritten, but is an input file: choose "
                                "another folder for --output");
@@ -448,27 +449,22 @@ void print_loss(const Settings& settings, const std::vector<View>& views,
     return;
   }
   std::mt19937_64 generator(settings.seed);
-  LossTerms mean;
-  std::vector<double> values;
-  for (int draw = 0; draw < draws; ++draw) {
+  LossTerms mean = published.evaluate(generator, arguments_of(settings, views));
+  std::vector<double> values = {mean.value};
+  for (int draw = 1; draw < draws; ++draw) {
     const LossTerms loss = published.evaluate(generator, arguments_of(settings, views));
     values.push_back(loss.value);
-    if (draw == 0) {
-      mean = loss;
-      mean.value /= draws;
-      for (auto& term : mean.terms) term.second /= draws;
-      continue;
-    }
-    mean.value += loss.value / draws;
-    for (std::size_t i = 0; i < loss.terms.size(); ++i) {
-      mean.terms[i].second += loss.terms[i].second / draws;
-    }
+    mean.value += loss.value;
+    for (std::size_t i = 0; i < loss.terms.size(); ++i)
+      mean.terms[i].second += loss.terms[i].second;
   }
+  mean.value /= draws;
+  for (auto& term : mean.terms) term.second /= draws;
   std::printf("%s", terms_text(mean).c_str());
   if (!published.exact) {
     std::printf("; standard error %s", estimate(values).standard_error_text().c_str());
   }
-  std::printf("\n");
+  std::printf(std::isfinite(mean.value) ? "\n" : " (squares overflow)\n");
 }
 
 void print_losses(const Settings& settings, const std::vector<View>& views,
@@ -476,7 +472,7 @@ void print_losses(const Settings& settings, const std::vector<View>& views,
   std::printf("\nLoss %sunder published settings (decorr::presets)\n",
               views.size() == 2 ? "" : "terms of one view, variance and covariance, ");
   for (const PublishedLoss& published : losses) print_loss(settings, views, published);
-  std::printf("  with random signs or permutations: means of %d draws\n", settings.draws);
+  std::printf("  with random signs or permutations: means over the draws\n");
 }
 
 void write_gradients(const Settings& settings, const std::vector<View>& views,
@@ -552,6 +548,9 @@ const CLI::Validator kFinite(
     },
     "NUMBER");
 
+const CLI::Validator kNotEmpty(
+    [](std::string& text) -> std::string { return text.empty() ? "is empty" : ""; }, "");
+
 void add_options(CLI::App& app, Settings& settings) {
   app.option_defaults()->take_last()->always_capture_default();
   app.add_option("a.npy", settings.path_a, "Embeddings, a row a sample: float16, 32 or 64 of NumPy")
@@ -571,7 +570,8 @@ void add_options(CLI::App& app, Settings& settings) {
       app.add_option("--output", settings.output,
                      "Folder to write the gradients (gradient_a.npy, gradient_b.npy; of "
                      "the input's type, shape and order) and pictures of the correlation "
-                     "matrices to; files there of these names are overwritten");
+                     "matrices to; files there of these names are overwritten")
+          ->check(kNotEmpty);
   app.add_option(
          "--loss", settings.loss,
          "Whose gradients are written, of the first draw: a name as in the report; else the "
@@ -579,8 +579,11 @@ void add_options(CLI::App& app, Settings& settings) {
       ->needs(output);
   app.add_flag("!--no-pictures", settings.pictures, "Gradients alone")->needs(output);
   app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
-  app.add_option("--memory", settings.memory_gib, "GiB that the matrices may take")->check(kFinite);
+  app.add_option("--memory", settings.memory_gib,
+                 "GiB that the embeddings, and what is computed of them, may take")
+      ->check(kFinite);
   app.add_flag("--force", settings.force, "Computes what would be left out as taking too long");
+  app.set_version_flag("--version", "decorr-inspect " DECORR_VERSION_STRING);
   app.footer(
       "Exit status: 0 if all is well; 1 for wrong arguments, a file that cannot be read or "
       "written, "
