@@ -593,8 +593,8 @@ void add_options(CLI::App& app, Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss");
   try {
+    CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss");
     Settings settings;
     add_options(app, settings);
     try {

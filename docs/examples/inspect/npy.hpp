@@ -368,7 +368,7 @@ inline NpyHeader read_npy_header(std::istream& stream, std::uint64_t size) {
   if (size == 0) throw NpyError("is empty, expected a .npy file");
   std::array<unsigned char, 12> start = {};
   const std::size_t version_end = kMagic.size() + 2;
-  const std::size_t first = static_cast<std::size_t>(std::min<std::uint64_t>(size, version_end));
+  const auto first = static_cast<std::size_t>(std::min<std::uint64_t>(size, version_end));
   read_bytes(stream, start.data(), first);
   const std::string_view magic(reinterpret_cast<const char*>(start.data()),
                                std::min(first, kMagic.size()));
