@@ -45,6 +45,28 @@ inline void draw(const std::filesystem::path& folder, const std::string& name,
   }
 }
 
+/// Colours of correlations from -1 to 1, and one square pixel for each of size x size of them.
+inline std::string correlation_axes(Eigen::Index size) {
+  std::ostringstream commands;
+  commands << "set palette defined (-1 '#053061', -0.5 '#2166ac', -0.2 '#92c5de', 0 '#ffffff', "
+           << "0.2 '#f4a582', 0.5 '#b2182b', 1 '#67001f')\n"
+           << "set cbrange [-1:1]\nset cblabel 'correlation'\nunset key\n"
+           << "set size ratio -1\nset tics out nomirror\n"
+           << "set xrange [-0.5:" << size << "-0.5]\nset yrange [" << size << "-0.5:-0.5]\n";
+  return commands.str();
+}
+
+/// One correlation matrix, of at least 2 x 2.
+template <class Pixels>
+std::string correlation_commands(const std::string& title, const Pixels& pixels) {
+  std::ostringstream commands;
+  commands << std::fixed << std::setprecision(3) << "$pixels << EOD\n"
+           << pixels << "\nEOD\n"
+           << correlation_axes(pixels.rows()) << "set title '" << title << "'\n"
+           << "plot $pixels matrix with image\n";
+  return commands.str();
+}
+
 /// Two correlation matrices side by side; of large ones the first rows and columns.
 inline void draw_correlations(const std::filesystem::path& folder, const Matrix& before,
                               const Matrix& after) {
@@ -63,12 +85,7 @@ inline void draw_correlations(const std::filesystem::path& folder, const Matrix&
   commands
       << "set multiplot title \"Correlation between the projector's outputs on the test images "
       << "(first " << shown << " of " << before.rows() << ")\" font ',14'\n"
-      << "set palette defined (-1 '#053061', -0.5 '#2166ac', -0.2 '#92c5de', 0 '#ffffff', "
-      << "0.2 '#f4a582', 0.5 '#b2182b', 1 '#67001f')\n"
-      << "set cbrange [-1:1]\nset cblabel 'correlation'\nunset key\n"
-      << "set size ratio -1\nset tics out nomirror\n"
-      << "set xrange [-0.5:" << shown << "-0.5]\nset yrange [" << shown << "-0.5:-0.5]\n"
-      << "set xlabel 'output'\nset ylabel 'output'\n"
+      << correlation_axes(shown) << "set xlabel 'output'\nset ylabel 'output'\n"
       << "set tmargin at screen 0.82\nset bmargin at screen 0.12\nunset colorbox\n"
       << panel("before", before, 0.07) << "set colorbox\n"
       << panel("after", after, 0.52);
