@@ -170,6 +170,8 @@ class _Settings:
             signs = [None] * views
         elif views == 1:
             signs = [signs]
+        elif not hasattr(signs, "__len__"):
+            raise TypeError(f"signs is {signs!r}, expected True, False or a pair of arrays")
         elif len(signs) != views:
             raise ValueError(f"signs has {len(signs)} entries, expected True, False or the signs "
                              "of view a and of view b")

@@ -29,8 +29,8 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 missing=()
 for package in "${required[@]}"; do
-  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-    missing+=("$package")
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$status" = installed ] || missing+=("$package")
 done
 
 if [ ${#missing[@]} -gt 0 ]; then
