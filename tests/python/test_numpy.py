@@ -406,6 +406,21 @@ class Refusals(TestCase):
                       numpy.arange(12)[::2] // 2, numpy.arange(6, dtype=">i8")):
             self.assertEqual(relaxed(permutation=given), relaxed(permutation=numpy.arange(6)))
 
+    def test_lists_live_until_the_call(self):
+        """As arrays of this size, whose memory goes back to the system when they are freed."""
+        d = 500000
+        a = numpy.random.default_rng(0).standard_normal((1, d), dtype=numpy.float32)
+        permutation = numpy.random.default_rng(1).permutation(d)
+        execution = Execution(planning="estimate")
+        self.assertEqual(
+            decorr.r_sum(a, a, relaxed=Relaxed(permutation=permutation.tolist(),
+                                               signs_a=[1] * d, signs_b=[1] * d),
+                         execution=execution),
+            decorr.r_sum(a, a, relaxed=Relaxed(permutation=permutation,
+                                               signs_a=numpy.ones(d, numpy.int8),
+                                               signs_b=numpy.ones(d, numpy.int8)),
+                         execution=execution))
+
     def test_out_of_memory(self):
         code = ("import resource, numpy, decorr\n"
                 "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
@@ -456,17 +471,17 @@ class Randomization(TestCase):
             pickle.dumps(generator)
 
     def test_one_generator_in_several_threads(self):
-        generator = Generator(1)
-        drawn = []
+        """Together they draw what one thread draws."""
+        d, draws = 320000, 25
+        generator, alone, drawn = Generator(1), Generator(1), []
         threads = [threading.Thread(target=lambda: drawn.extend(
-            tuple(decorr.random_signs(640, generator)) for _ in range(200))) for _ in range(4)]
+            decorr.random_signs(d, generator).tobytes() for _ in range(draws))) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        alone = Generator(1)
-        self.assertEqual(sorted(drawn), sorted(tuple(decorr.random_signs(640, alone))
-                                               for _ in range(800)))
+        self.assertEqual(set(drawn), {decorr.random_signs(d, alone).tobytes()
+                                      for _ in range(4 * draws)})
 
     def test_presets(self):
         generator, same = Generator(7), Generator(7)
