@@ -1,0 +1,346 @@
+"""decorr's losses for PyTorch, with the names and defaults that its users know.
+
+    from decorr_torch import BarlowTwinsLoss
+
+    criterion = BarlowTwinsLoss()                        # lightly's, exact
+    criterion = BarlowTwinsLoss(regularizer="relaxed")   # in O(n d log d), on average the same
+    loss = criterion(z_a, z_b)                           # raw embeddings, n x d
+    loss.backward()
+
+BarlowTwinsLoss and VICRegLoss give the values and gradients of lightly's classes of these names,
+barlow_loss_func and vicreg_loss_func those of solo-learn's functions. VarianceCovarianceLoss has
+VICReg's terms for a single view, of any layer.
+
+Tensors are on the CPU, of two dimensions, a row a sample: float32, float64, float16 or bfloat16, of
+which the last two are computed in float32. They are read in place, whatever their strides. The loss
+has no dimension and the inputs' type; gradients go back in the inputs' types. A 16-bit loss holds
+three digits at best, and a gradient scaler's factor may be beyond it: `criterion(z_a.float(),
+z_b.float())` gives a float32 loss. There are first derivatives only.
+
+All losses take these keyword arguments, which do not change what is asked for unless
+`regularizer="relaxed"` does:
+
+  regularizer  "exact", the default, or "relaxed"
+  exponent     of the relaxed one: 2, the default, or 1
+  block_size   of the relaxed one: features in a block; 0, the default, is a single block
+  permutation  of the relaxed one: False, the default; True: drawn anew for each forward; or d
+               integers
+  signs        of the relaxed one: True, the default: drawn anew for each forward, with which and
+               exponent 2 the relaxed loss is on average the exact one, so that its weights carry
+               over; False; or a pair, the signs of view a and of view b (for a single view these
+               alone), d integers each
+  generator    the torch.Generator to draw from, the permutation first, then signs a, then signs b;
+               None, the default, is PyTorch's own, which torch.manual_seed seeds
+  threads      None, the default, is torch.get_num_threads(); results are the same for any number
+  planning     "measure", the default, "patient", or "estimate", with which alone results repeat bit
+               for bit from run to run
+
+Weights do not carry over from the exact regularizer to a relaxed one without signs, nor to exponent
+1: decorr.barlow_twins_preset and decorr.vicreg_preset have published ones.
+
+Errors are those of decorr.py: TypeError for what is no dense tensor of floating-point numbers,
+ValueError for what does not fit, RuntimeError for second derivatives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import torch
+
+import decorr
+
+__all__ = ["BarlowTwinsLoss", "VICRegLoss", "VarianceCovarianceLoss", "barlow_loss_func",
+           "vicreg_loss_func"]
+
+_ELEMENT_TYPES = {torch.float32: decorr._FLOAT32, torch.float64: decorr._FLOAT64,
+                  torch.float16: decorr._FLOAT16, torch.bfloat16: decorr._BFLOAT16}
+
+
+# ---- Tensors
+
+def _check_views(views: dict[str, Any]) -> None:
+    """Raises for what the library cannot be asked."""
+    for name, z in views.items():
+        if not isinstance(z, torch.Tensor):
+            raise TypeError(f"{name} is a {type(z).__name__}, expected a torch.Tensor")
+        if z.layout != torch.strided:
+            raise TypeError(f"{name} has the layout {z.layout}, expected a dense tensor")
+        if z.dtype not in _ELEMENT_TYPES:
+            raise TypeError(f"{name} is of type {z.dtype}, expected torch.float32, float64, "
+                            "float16 or bfloat16")
+        if z.device.type != "cpu":
+            raise ValueError(f"{name} is on the device {z.device}, and decorr computes on the CPU: "
+                             f"pass {name}.cpu()")
+        if z.dim() != 2:
+            raise ValueError(f"{name} has {z.dim()} dimensions, expected 2: samples and features")
+    (first_name, first), *others = views.items()
+    for name, z in others:
+        if z.shape != first.shape:
+            raise ValueError(f"{first_name} is {first.shape[0]} x {first.shape[1]}, {name} is "
+                             f"{z.shape[0]} x {z.shape[1]}, expected the same shape")
+        if (z.dtype == torch.float64) != (first.dtype == torch.float64):
+            raise TypeError(f"{first_name} is of type {first.dtype}, {name} is of type {z.dtype}, "
+                            "expected torch.float64 for both or for neither")
+
+
+def _matrix(struct: type, z: torch.Tensor) -> Any:
+    return struct(z.data_ptr(), _ELEMENT_TYPES[z.dtype], 0, *z.shape, *z.stride())
+
+
+class _Function(torch.autograd.Function):
+    """A loss whose gradients are computed with its value, since that is cheapest together."""
+
+    @staticmethod
+    def forward(ctx, compute, with_gradients: bool, *views: torch.Tensor) -> torch.Tensor:
+        # A lazy minus sign is not in memory.
+        inputs = [z.resolve_neg() for z in views]
+        # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
+        # gradients into the 16-bit range, comes before the rounding.
+        gradients = [torch.empty_like(z, dtype=z.dtype if z.dtype == torch.float64 else
+                                      torch.float32) for z in inputs] if with_gradients else []
+        matrices = [_matrix(decorr._Input, z) for z in inputs]
+        matrices += [_matrix(decorr._Output, z) for z in gradients] or [None] * len(inputs)
+        value = compute(matrices).value
+        ctx.dtypes = [z.dtype for z in inputs]
+        ctx.save_for_backward(*gradients)
+        dtype = inputs[0].dtype
+        for z in inputs[1:]:
+            dtype = torch.promote_types(dtype, z.dtype)
+        # By way of float64: a value beyond the 16-bit range is an infinity and no error.
+        return torch.tensor(value, dtype=torch.float64).to(dtype)
+
+    @staticmethod
+    def backward(ctx, grad_output: torch.Tensor):
+        if torch.is_grad_enabled():
+            raise RuntimeError("decorr's losses have no second derivatives: backward was called "
+                               "with create_graph=True")
+        gradients = zip(ctx.saved_tensors, ctx.dtypes, ctx.needs_input_grad[2:])
+        return (None, None, *((gradient * grad_output).to(dtype) if needed else None
+                              for gradient, dtype, needed in gradients))
+
+
+# ---- Settings
+
+@dataclass(frozen=True)
+class _Settings:
+    """The keyword arguments of all losses."""
+
+    regularizer: str = "exact"
+    exponent: int = 2
+    block_size: int = 0
+    permutation: Any = False
+    signs: Any = True
+    generator: Optional[torch.Generator] = None
+    threads: Optional[int] = None
+    planning: str = "measure"
+
+    def __post_init__(self):
+        if decorr._choice("regularizer", self.regularizer, {"exact": 0, "relaxed": 1}) == 0:
+            changed = [name for name in ("exponent", "block_size", "permutation", "signs")
+                       if getattr(self, name) is not getattr(_Settings, name)]
+            if changed:
+                raise ValueError(f"{changed[0]} is for the relaxed regularizer: set regularizer="
+                                 "'relaxed'")
+        if self.generator is not None and not isinstance(self.generator, torch.Generator):
+            raise TypeError(f"generator is a {type(self.generator).__name__}, expected a "
+                            "torch.Generator")
+        self.execution()._struct()
+        decorr.Relaxed(self.exponent, self.block_size)._struct()
+
+    def execution(self) -> decorr.Execution:
+        threads = torch.get_num_threads() if self.threads is None else self.threads
+        return decorr.Execution(threads, self.planning)
+
+    def regularizer_for(self, views: int, d: int) -> decorr.Regularizer:
+        """The regularizer for a batch of d features; draws what is to be drawn."""
+        if self.regularizer == "exact":
+            return decorr.Exact()
+        permutation = self.permutation
+        if permutation is True:
+            permutation = torch.randperm(d, generator=self.generator, device="cpu")
+        elif permutation is False:
+            permutation = None
+        signs = self.signs
+        if signs is True:
+            signs = [2 * torch.randint(0, 2, (d,), dtype=torch.int8, device="cpu",
+                                       generator=self.generator) - 1 for _ in range(views)]
+        elif signs is False or signs is None:
+            signs = [None] * views
+        elif views == 1:
+            signs = [signs]
+        elif not hasattr(signs, "__len__"):
+            raise TypeError(f"signs is {signs!r}, expected True, False or a pair of arrays")
+        elif len(signs) != views:
+            raise ValueError(f"signs has {len(signs)} entries, expected True, False or the signs "
+                             "of view a and of view b")
+        return decorr.Relaxed(self.exponent, self.block_size, permutation, *signs)
+
+    # A torch.Generator can neither be pickled nor copied, its state can.
+    def __getstate__(self):
+        state = dict(self.__dict__)
+        if self.generator is not None:
+            state["generator"] = self.generator.get_state()
+        return state
+
+    def __setstate__(self, state):
+        if state["generator"] is not None:
+            generator = torch.Generator()
+            generator.set_state(state["generator"])
+            state = {**state, "generator": generator}
+        self.__dict__.update(state)
+
+
+def _apply(name: str, options, settings: _Settings, views: dict[str, Any]):
+    """A loss of decorr.py's as a tensor, and its terms."""
+    _check_views(views)
+    tensors = list(views.values())
+    regularizer = settings.regularizer_for(len(tensors), tensors[0].shape[1])
+    terms = None
+
+    def compute(matrices):
+        nonlocal terms
+        terms = decorr._loss(name, matrices, options, regularizer, settings.execution())
+        return terms
+
+    with_gradients = torch.is_grad_enabled() and any(z.requires_grad for z in tensors)
+    return _Function.apply(compute, with_gradients, *tensors), terms
+
+
+# ---- Modules
+
+class _Loss(torch.nn.Module):
+    """What the modules share. `terms` are those of the last forward, None before the first."""
+
+    _function: str  # of decorr
+
+    def __init__(self, gather_distributed: bool, settings: dict[str, Any], **options):
+        super().__init__()
+        if gather_distributed:
+            raise NotImplementedError(
+                "gather_distributed is not supported: a call sees the rows that it is given. "
+                "Gather the embeddings before the call, see docs/porting.md, Several processes")
+        for name, value in options.items():
+            setattr(self, name, value)
+        self.settings = _Settings(**settings)
+        self.terms = None
+        self._options()._struct()  # raises for what is no number
+
+    def _options(self):
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        settings = [f"{name}={value!r}" for name, value in vars(self.settings).items()
+                    if value is not getattr(_Settings, name)]
+        return ", ".join([str(self._options()), *settings])
+
+    def _forward(self, **views: torch.Tensor) -> torch.Tensor:
+        loss, self.terms = _apply(self._function, self._options(), self.settings, views)
+        return loss
+
+
+class BarlowTwinsLoss(_Loss):
+    """Barlow Twins: scale * ( sum_i (1 - C_ii)^2 + lambda_param * R(C) ), C = A^T B / n of the
+    standardized views.
+
+    lightly's BarlowTwinsLoss(lambda_param=5e-3, gather_distributed=False), of its pull request 1806
+    and later, where each view has its own statistics. `eps` is added to the biased variance.
+    `terms` has value, diagonal and off_diagonal of the last forward. For the other keyword
+    arguments see the module.
+    """
+
+    _function = "barlow_twins_loss"
+
+    def __init__(self, lambda_param: float = 5e-3, gather_distributed: bool = False, *,
+                 scale: float = 1.0, eps: float = 1e-5, **settings):
+        super().__init__(gather_distributed, settings, lambda_param=lambda_param, scale=scale,
+                         eps=eps)
+
+    def _options(self) -> decorr.BarlowTwinsOptions:
+        return decorr.BarlowTwinsOptions(self.lambda_param, self.scale, self.eps)
+
+    def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
+        """The loss of two views, n x d raw embeddings each, n at least 2."""
+        return self._forward(z_a=z_a, z_b=z_b)
+
+
+class VICRegLoss(_Loss):
+    """VICReg: scale * ( lambda_param * mean((A - B)^2) + mu_param * V
+    + nu_param * (R(K_A) + R(K_B)) / d ).
+
+    lightly's VICRegLoss(lambda_param=25.0, mu_param=25.0, nu_param=1.0, gather_distributed=False,
+    eps=0.0001), for inputs of two dimensions. V is the average over the views, their sum with
+    `sum_variance`; `gamma` and `covariance_scaling` are those of decorr.VicregOptions. `terms` has
+    value, invariance, variance and covariance of the last forward. For the other keyword arguments
+    see the module.
+    """
+
+    _function = "vicreg_loss"
+
+    def __init__(self, lambda_param: float = 25.0, mu_param: float = 25.0, nu_param: float = 1.0,
+                 gather_distributed: bool = False, eps: float = 0.0001, *, scale: float = 1.0,
+                 gamma: float = 1.0, sum_variance: bool = False,
+                 covariance_scaling: str = "per_dimension", **settings):
+        super().__init__(gather_distributed, settings, lambda_param=lambda_param,
+                         mu_param=mu_param, nu_param=nu_param, eps=eps, scale=scale, gamma=gamma,
+                         sum_variance=sum_variance, covariance_scaling=covariance_scaling)
+
+    def _options(self) -> decorr.VicregOptions:
+        return decorr.VicregOptions(self.lambda_param, self.mu_param, self.nu_param, self.gamma,
+                                    self.eps, self.scale, self.sum_variance,
+                                    self.covariance_scaling)
+
+    def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
+        """The loss of two views, n x d raw embeddings each, n at least 2."""
+        return self._forward(z_a=z_a, z_b=z_b)
+
+
+class VarianceCovarianceLoss(_Loss):
+    """VICReg's terms for one view (VCReg): scale * ( mu_param * V + nu_param * R(K) / d ).
+
+    `terms` has value, variance and covariance of the last forward. For the other arguments see
+    VICRegLoss and the module.
+    """
+
+    _function = "variance_covariance_loss"
+
+    def __init__(self, mu_param: float = 25.0, nu_param: float = 1.0, eps: float = 0.0001, *,
+                 scale: float = 1.0, gamma: float = 1.0,
+                 covariance_scaling: str = "per_dimension", **settings):
+        super().__init__(False, settings, mu_param=mu_param, nu_param=nu_param, eps=eps,
+                         scale=scale, gamma=gamma, covariance_scaling=covariance_scaling)
+
+    def _options(self) -> decorr.VicregOptions:
+        return decorr.VicregOptions(variance=self.mu_param, covariance=self.nu_param,
+                                    gamma=self.gamma, epsilon=self.eps, scale=self.scale,
+                                    covariance_scaling=self.covariance_scaling)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """The loss of one view, n x d, n at least 2."""
+        return self._forward(z=z)
+
+
+# ---- Functions
+
+def barlow_loss_func(z1: torch.Tensor, z2: torch.Tensor, lamb: float = 5e-3,
+                     scale_loss: float = 0.025, **settings) -> torch.Tensor:
+    """solo-learn's Barlow Twins, scale_loss * ( sum_i (1 - C_ii)^2 + lamb * R(C) ).
+
+    The defaults are those of its function; its configurations set 0.0051 and 0.024. For the other
+    keyword arguments see the module.
+    """
+    options = decorr.BarlowTwinsOptions(lamb, scale_loss)
+    return _apply("barlow_twins_loss", options, _Settings(**settings), {"z1": z1, "z2": z2})[0]
+
+
+def vicreg_loss_func(z1: torch.Tensor, z2: torch.Tensor, sim_loss_weight: float = 25.0,
+                     var_loss_weight: float = 25.0, cov_loss_weight: float = 1.0,
+                     **settings) -> torch.Tensor:
+    """solo-learn's VICReg, with the variance terms summed over the views.
+
+    For the other keyword arguments see the module.
+    """
+    options = decorr.VicregOptions(sim_loss_weight, var_loss_weight, cov_loss_weight,
+                                   sum_variance=True)
+    return _apply("vicreg_loss", options, _Settings(**settings), {"z1": z1, "z2": z2})[0]

@@ -1,0 +1,464 @@
+"""decorr_torch.py against the losses in plain PyTorch, whose gradients are autograd's, on tensors
+of every kind, and what it refuses."""
+
+import copy
+import io
+import threading
+import unittest
+import warnings
+
+import numpy
+import torch
+
+import autograd_losses
+import decorr_torch
+import naive_losses
+from decorr_torch import (BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss, barlow_loss_func,
+                          vicreg_loss_func)
+
+
+def views(n=9, d=8, seed=0, dtype=torch.float64):
+    """Two correlated views, with offsets, and spreads on both sides of VICReg's hinge."""
+    generator = torch.Generator().manual_seed(seed)
+    common, *own = torch.randn(3, n, d, dtype=torch.float64, generator=generator)
+    spread = torch.linspace(0.3, 1.5, d, dtype=torch.float64)
+    return [(1 + spread * (common + 0.5 * each)).to(dtype).requires_grad_() for each in own]
+
+
+def draw(d, permutation, seed=5):
+    """What a loss with this generator draws, by its documentation."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = {"permutation": torch.randperm(d, generator=generator)} if permutation else {}
+    for name in ("signs_a", "signs_b"):
+        drawn[name] = 2 * torch.randint(0, 2, (d,), dtype=torch.int8, generator=generator) - 1
+    return drawn
+
+
+class TestCase(unittest.TestCase):
+    def assert_close(self, found, expected, tolerance=1e-12):
+        error = (found.double() - expected.double()).abs().max().item()
+        self.assertLessEqual(error, tolerance * max(expected.abs().max().item(), 1e-300))
+
+    def assert_same_loss(self, ours, theirs, z, tolerance=1e-12):
+        """Value and gradients, of a loss that is a part of a larger one."""
+        found, expected = ours(*z), theirs(*z)
+        self.assertEqual((found.shape, found.dtype), (expected.shape, expected.dtype))
+        self.assert_close(found, expected, tolerance)
+        needed = [each for each in z if each.requires_grad]
+        for mine, other in zip(torch.autograd.grad(3 * found**2, needed),
+                               torch.autograd.grad(3 * expected**2, needed)):
+            self.assertEqual((mine.shape, mine.dtype), (other.shape, other.dtype))
+            self.assert_close(mine, other, tolerance)
+
+
+class Values(TestCase):
+    def test_defaults_of_lightly_and_solo_learn(self):
+        for n, d in ((9, 8), (5, 13), (40, 7), (3, 2)):
+            z = views(n, d)
+            with self.subTest(n=n, d=d):
+                self.assert_same_loss(BarlowTwinsLoss(), autograd_losses.barlow_twins, z)
+                self.assert_same_loss(VICRegLoss(), autograd_losses.vicreg, z)
+                self.assert_same_loss(
+                    barlow_loss_func,
+                    lambda a, b: autograd_losses.barlow_twins(a, b, 0.005, 0.025), z)
+                self.assert_same_loss(
+                    vicreg_loss_func,
+                    lambda a, b: autograd_losses.vicreg(a, b, sum_variance=True), z)
+
+    def test_arguments_of_lightly_and_solo_learn(self):
+        z = views()
+        self.assert_same_loss(BarlowTwinsLoss(0.3, False),
+                              lambda a, b: autograd_losses.barlow_twins(a, b, 0.3), z)
+        self.assert_same_loss(VICRegLoss(2.0, 3.0, 4.0, False, 1e-2),
+                              lambda a, b: autograd_losses.vicreg(a, b, 2, 3, 4, 1e-2), z)
+        self.assert_same_loss(
+            lambda a, b: barlow_loss_func(a, b, lamb=0.0051, scale_loss=0.024),
+            lambda a, b: autograd_losses.barlow_twins(a, b, 0.0051, 0.024), z)
+        self.assert_same_loss(
+            lambda a, b: vicreg_loss_func(a, b, sim_loss_weight=2, var_loss_weight=3,
+                                          cov_loss_weight=4),
+            lambda a, b: autograd_losses.vicreg(a, b, 2, 3, 4, sum_variance=True), z)
+
+    def test_one_view(self):
+        def theirs(z):
+            variance, covariance = autograd_losses.variance_and_covariance(z)
+            return 25 * variance + covariance
+        self.assert_same_loss(VarianceCovarianceLoss(), theirs, views()[:1])
+        signs = draw(8, False)["signs_a"]
+
+        def relaxed(z):
+            variance, covariance = autograd_losses.variance_and_covariance(z, 1e-4, 2, None, signs)
+            return 25 * variance + covariance
+        self.assert_same_loss(VarianceCovarianceLoss(regularizer="relaxed", signs=signs), relaxed,
+                              views()[:1])
+
+    def test_relaxed(self):
+        for d in (8, 13):
+            for exponent in (1, 2):
+                for permutation in (False, True):
+                    drawn = draw(d, permutation)
+                    for ours, theirs in ((BarlowTwinsLoss, autograd_losses.barlow_twins),
+                                         (VICRegLoss, autograd_losses.vicreg)):
+                        with self.subTest(d=d, exponent=exponent, loss=ours.__name__):
+                            self.assert_same_loss(
+                                ours(regularizer="relaxed", exponent=exponent,
+                                     permutation=permutation,
+                                     generator=torch.Generator().manual_seed(5)),
+                                lambda a, b, theirs=theirs: theirs(a, b, exponent=exponent,
+                                                                   **drawn), views(d=d))
+
+    def test_relaxed_with_what_is_given(self):
+        z, drawn = views(), draw(8, True)
+        signs = drawn["signs_a"], drawn["signs_b"]
+        self.assert_same_loss(
+            BarlowTwinsLoss(regularizer="relaxed", permutation=drawn["permutation"], signs=signs),
+            lambda a, b: autograd_losses.barlow_twins(a, b, exponent=2, **drawn), z)
+        self.assert_same_loss(
+            BarlowTwinsLoss(regularizer="relaxed", permutation=drawn["permutation"].tolist(),
+                            signs=[each.numpy() for each in signs]),
+            lambda a, b: autograd_losses.barlow_twins(a, b, exponent=2, **drawn), z)
+        self.assert_same_loss(
+            VICRegLoss(regularizer="relaxed", signs=False),
+            lambda a, b: autograd_losses.vicreg(a, b, exponent=2), z)
+
+    def test_blocks(self):
+        z = views()
+        with torch.no_grad():
+            found = BarlowTwinsLoss(regularizer="relaxed", exponent=1, block_size=3,
+                                    signs=False)(*z)
+        expected = sum(naive_losses.barlow_twins(
+            *(each.detach().numpy() for each in z), lambda_=0.005,
+            relaxed={"exponent": 1, "block_size": 3}))
+        self.assertAlmostEqual(found.item(), expected, delta=1e-12 * expected)
+
+    def test_gradcheck(self):
+        signs = tuple(draw(8, False).values())
+        for loss in (BarlowTwinsLoss, VICRegLoss):
+            for settings in ({}, {"regularizer": "relaxed", "signs": signs},
+                             {"regularizer": "relaxed", "signs": False, "exponent": 1},
+                             {"regularizer": "relaxed", "signs": signs, "block_size": 3}):
+                with self.subTest(loss=loss.__name__, **settings):
+                    self.assertTrue(torch.autograd.gradcheck(loss(**settings), views()))
+        self.assertTrue(torch.autograd.gradcheck(VarianceCovarianceLoss(), views()[:1]))
+
+    def test_terms_by_name(self):
+        z = views()
+        for loss, names in ((BarlowTwinsLoss(), ["diagonal", "off_diagonal"]),
+                            (VICRegLoss(), ["invariance", "variance", "covariance"])):
+            self.assertIsNone(loss.terms)
+            value = loss(*z).item()
+            self.assertEqual(loss.terms.value, value)
+            self.assertAlmostEqual(sum(getattr(loss.terms, name) for name in names), value)
+        arrays = [each.detach().numpy() for each in z]
+        self.assertAlmostEqual(loss.terms.covariance, naive_losses.vicreg(*arrays)[2])
+
+    def test_weights_can_be_changed(self):
+        z, loss = views(), VICRegLoss()
+        loss.nu_param = 7.0
+        self.assertEqual(loss(*z), VICRegLoss(nu_param=7.0)(*z))
+
+
+class Drawing(TestCase):
+    def loss(self, **settings):
+        return BarlowTwinsLoss(regularizer="relaxed", **settings)
+
+    def test_anew_for_each_forward(self):
+        z = views()
+        for settings in ({}, {"permutation": True, "signs": False}):
+            generator = torch.Generator().manual_seed(1)
+            loss = self.loss(generator=generator, **settings)
+            first, second = loss(*z).item(), loss(*z).item()
+            self.assertNotEqual(first, second)
+            generator.manual_seed(1)
+            self.assertEqual([loss(*z).item(), loss(*z).item()], [first, second])
+        fixed = self.loss(signs=False)
+        self.assertEqual(fixed(*z), fixed(*z))
+
+    def test_pytorchs_own_generator(self):
+        z, loss = views(), self.loss()
+        torch.manual_seed(3)
+        first = loss(*z)
+        torch.manual_seed(3)
+        self.assertEqual(loss(*z), first)
+
+    def test_nothing_is_drawn_for_the_exact_loss_or_a_refused_call(self):
+        state = torch.get_rng_state()
+        BarlowTwinsLoss()(*views())
+        with self.assertRaises(ValueError):
+            self.loss()(*[each.T[0] for each in views()])
+        self.assertTrue(torch.equal(torch.get_rng_state(), state))
+
+    def test_with_signs_the_mean_is_the_exact_loss(self):
+        z, torch_state = views(30, 8), torch.get_rng_state()
+        torch.manual_seed(0)
+        for relaxed, exact in ((BarlowTwinsLoss(1.0, regularizer="relaxed"), BarlowTwinsLoss(1.0)),
+                               (VICRegLoss(regularizer="relaxed"), VICRegLoss())):
+            values = numpy.array([relaxed(*z).item() for _ in range(4000)])
+            error = values.std() / len(values)**0.5
+            self.assertGreater(error, 0)
+            self.assertLess(abs(values.mean() - exact(*z).item()), 4 * error)
+        torch.set_rng_state(torch_state)
+
+    def test_copies_and_pickles_draw_the_same(self):
+        z = views()
+        loss = self.loss(generator=torch.Generator().manual_seed(2))
+        loss(*z)
+        buffer = io.BytesIO()
+        torch.save(torch.nn.Sequential(loss), buffer)
+        buffer.seek(0)
+        copies = [copy.deepcopy(loss), torch.load(buffer, weights_only=False)[0]]
+        expected = [loss(*z), loss(*z)]
+        for each in copies:
+            self.assertEqual([each(*z), each(*z)], expected)
+        self.assertEqual(len(loss.state_dict()), 0)
+
+
+class Tensors(TestCase):
+    def test_layouts(self):
+        a, b = views()
+        layouts = {
+            "transposed": lambda z: z.T.contiguous().T,
+            "every second": lambda z: z.repeat_interleave(2, 0).repeat_interleave(3, 1)[::2, ::3],
+            "of a block": lambda z: torch.nn.functional.pad(z, (1, 2, 3, 4))[3:-4, 1:-2],
+            "expanded": lambda z: z[0].expand(9, 8),
+            "expanded column": lambda z: z[:, :1].expand(9, 8),
+            "offset in the storage": lambda z: torch.cat([z, z])[9:],
+            "minus to come": lambda z: torch.complex(z, -z).conj().imag,
+        }
+        self.assertTrue(layouts["minus to come"](a).is_neg())
+        for name, layout in layouts.items():
+            with self.subTest(name):
+                self.assert_same_loss(
+                    lambda a, b, layout=layout: VICRegLoss()(layout(a), layout(b)),
+                    lambda a, b, layout=layout: autograd_losses.vicreg(layout(a), layout(b)),
+                    (a, b))
+        self.assert_same_loss(lambda a: VICRegLoss()(a, a),
+                              lambda a: autograd_losses.vicreg(a, a), (a,))
+
+    def test_nothing_is_copied(self):
+        z = views(dtype=torch.float32)
+        pointers = []
+        original = decorr_torch._matrix
+
+        def matrix(struct, tensor):
+            pointers.append((tensor.data_ptr(), tensor.stride()))
+            return original(struct, tensor)
+        decorr_torch._matrix = matrix
+        try:
+            for each in ([z[0].T, z[1].T], [z[0][:, ::2], z[1][:, ::2]],
+                         [z[0][0].expand(9, 8), z[1]]):
+                pointers.clear()
+                BarlowTwinsLoss()(*each)
+                self.assertEqual(pointers[:2], [(t.data_ptr(), t.stride()) for t in each])
+        finally:
+            decorr_torch._matrix = original
+
+    def test_types(self):
+        for dtype, tolerance in ((torch.float32, 2e-6), (torch.float16, 1e-3),
+                                 (torch.bfloat16, 8e-3)):
+            z = views(20, dtype=dtype)
+            wide = [each.detach().double().requires_grad_() for each in z]
+            loss, expected = BarlowTwinsLoss()(*z), autograd_losses.barlow_twins(*wide)
+            self.assertEqual((loss.dtype, loss.shape), (dtype, ()))
+            self.assert_close(loss, expected, tolerance)
+            loss.backward()
+            expected.backward()
+            for mine, other in zip(z, wide):
+                self.assertEqual(mine.grad.dtype, dtype)
+                self.assert_close(mine.grad, other.grad, tolerance)
+        half, whole = views(dtype=torch.float16), views(dtype=torch.float32)
+        loss = VICRegLoss()(half[0], whole[1])
+        self.assertEqual(loss.dtype, torch.float32)
+        loss.backward()
+        self.assertEqual([half[0].grad.dtype, whole[1].grad.dtype], [torch.float16, torch.float32])
+
+    def test_16_bit_ranges(self):
+        # Beyond float16 the value is an infinity, as it is in PyTorch; the terms have it.
+        z = [(1000 * each.detach()).half().requires_grad_() for each in views()]
+        loss = VICRegLoss()
+        self.assertTrue(loss(*z).isinf().item())
+        self.assertGreater(loss.terms.value, 65504)
+        # A scaler's factor lifts gradients that float16 has no number for.
+        z = [each.detach().half().requires_grad_() for each in views(64, 256)]
+        loss = BarlowTwinsLoss(scale=1e-6)
+        gradients = torch.autograd.grad(loss(*z).float() * 2.0**14, z)
+        exact = torch.autograd.grad(BarlowTwinsLoss(scale=1e-6 * 2**14)(*z).float(), z)
+        self.assertGreater(gradients[0].count_nonzero(), 0.9 * gradients[0].numel())
+        self.assert_close(gradients[0], exact[0], 2e-3)
+
+    def test_nan(self):
+        a, b = views()
+        with torch.no_grad():
+            a[1, 2] = torch.nan
+        loss = BarlowTwinsLoss()(a, b)
+        loss.backward()
+        self.assertTrue(loss.isnan().item() and b.grad.isnan().any().item())
+
+    def test_who_requires_a_gradient(self):
+        a, b = views()
+        self.assert_same_loss(VICRegLoss(), autograd_losses.vicreg, (a, b.detach()))
+        self.assert_same_loss(VICRegLoss(), autograd_losses.vicreg, (a.detach(), b))
+        loss = VICRegLoss()
+        expected = loss(a, b).item()
+        self.assertFalse(loss(a.detach(), b.detach()).requires_grad)
+        for context in (torch.no_grad, torch.inference_mode):
+            with context():
+                value = loss(a, b)
+            self.assertFalse(value.requires_grad)
+            self.assertEqual(value.item(), expected)
+
+    def test_gradients_are_computed_only_where_required(self):
+        a, b = views()
+        outputs = []
+        original = decorr_torch._matrix
+
+        def matrix(struct, tensor):
+            outputs.append(struct is decorr_torch.decorr._Output)
+            return original(struct, tensor)
+        decorr_torch._matrix = matrix
+        try:
+            with torch.no_grad():
+                VICRegLoss()(a, b)
+            VICRegLoss()(a.detach(), b.detach())
+            self.assertFalse(any(outputs))
+            VICRegLoss()(a, b.detach())
+            self.assertTrue(any(outputs))
+        finally:
+            decorr_torch._matrix = original
+
+    def test_backward_twice_and_accumulation(self):
+        a, b = views()
+        loss = VICRegLoss()(a, b)
+        loss.backward(retain_graph=True)
+        once = a.grad.clone()
+        loss.backward()
+        self.assert_close(a.grad, 2 * once)
+        with self.assertRaisesRegex(RuntimeError, "second time"):
+            loss.backward()
+
+    def test_views_changed_after_the_forward(self):
+        a, b = views()
+        loss = VICRegLoss()(a, b)
+        expected = torch.autograd.grad(loss, a, retain_graph=True)[0]
+        with torch.no_grad():
+            a.mul_(2)
+        self.assert_close(torch.autograd.grad(loss, a)[0], expected)
+
+    def test_autocast(self):
+        network = torch.nn.Linear(5, 8)
+        with torch.autocast("cpu", torch.bfloat16):
+            z_a, z_b = network(torch.randn(2, 9, 5))
+            loss = BarlowTwinsLoss()(z_a, z_b)
+        self.assertEqual(loss.dtype, torch.bfloat16)
+        loss.backward()
+        self.assertTrue(network.weight.grad.isfinite().all())
+
+    def test_threads(self):
+        losses = [VICRegLoss(planning="estimate"),
+                  BarlowTwinsLoss(regularizer="relaxed", signs=False, planning="estimate")]
+        expected, found = {}, []
+
+        def run(seed):
+            results = []
+            for loss in losses:
+                z = views(32, 16, seed=seed)
+                value = loss(*z)
+                value.backward()
+                results.append((value.item(), z[0].grad.sum().item()))
+            return seed, tuple(results)
+        for seed in range(4):
+            expected.update([run(seed)])
+        threads = [threading.Thread(target=lambda seed=seed: found.extend(
+            run(seed) for _ in range(30))) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(found), 120)
+        for seed, results in found:
+            self.assertEqual(results, expected[seed])
+
+
+class Refusals(TestCase):
+    def refuse(self, exception, message, call, *arguments, **named):
+        with self.assertRaisesRegex(exception, message):
+            call(*arguments, **named)
+
+    def test_tensors(self):
+        a, b = (each.detach() for each in views())
+        for loss, names in ((BarlowTwinsLoss(), "z_a z_b"), (VICRegLoss(), "z_a z_b"),
+                            (barlow_loss_func, "z1 z2"), (vicreg_loss_func, "z1 z2")):
+            for position, name in enumerate(names.split()):
+                def refuse(exception, message, tensor, loss=loss, position=position, name=name):
+                    arguments = [a, b]
+                    arguments[position] = tensor
+                    self.refuse(exception, f"{name} {message}", loss, *arguments)
+                refuse(TypeError, "is a ndarray", a.numpy())
+                refuse(TypeError, "is a NoneType", None)
+                for dtype in (torch.int64, torch.bool, torch.complex64, torch.uint8):
+                    refuse(TypeError, f"is of type {dtype}", a.to(dtype))
+                refuse(TypeError, "has the layout torch.sparse_coo", a.to_sparse())
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # PyTorch's format is new
+                    refuse(TypeError, "has the layout torch.sparse_csr", a.to_sparse_csr())
+                refuse(TypeError, "has the layout torch._mkldnn", a.float().to_mkldnn())
+                refuse(TypeError, "is of type torch.quint8",
+                       torch.quantize_per_tensor(a.float(), 0.1, 0, torch.quint8))
+                refuse(ValueError, "is on the device meta", a.to("meta"))
+                refuse(ValueError, "has 1 dimensions", a[0])
+                refuse(ValueError, "has 3 dimensions", a[None])
+                refuse(ValueError, "has 0 dimensions", torch.tensor(1.0))
+            first, second = names.split()
+            self.refuse(ValueError, f"{first} is 9 x 8, {second} is 8 x 9", loss, a, b.T)
+            self.refuse(ValueError, f"{first} is 9 x 8, {second} is 1 x 8", loss, a, b[:1])
+            self.refuse(TypeError, f"{first} is of type torch.float64, {second}", loss, a,
+                        b.float())
+            self.refuse(ValueError, "1 row, expected at least 2", loss, a[:1], b[:1])
+            self.refuse(ValueError, "z_a is 0 x 8", loss, a[:0], b[:0])
+            self.refuse(ValueError, "z_a is 9 x 0", loss, a[:, :0], b[:, :0])
+
+    def test_second_derivatives(self):
+        a, b = views()
+        for loss in (BarlowTwinsLoss(), VICRegLoss()):
+            self.refuse(RuntimeError, "no second derivatives.*create_graph=True",
+                        torch.autograd.grad, loss(a, b), a, create_graph=True)
+            self.refuse(RuntimeError, "create_graph=True", torch.autograd.gradgradcheck, loss,
+                        (a, b))
+
+    def test_settings(self):
+        a, b = views()
+        for loss in (BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss,
+                     lambda **settings: barlow_loss_func(a, b, **settings),
+                     lambda **settings: vicreg_loss_func(a, b, **settings)):
+            self.refuse(ValueError, "regularizer is 'fft', expected 'exact' or 'relaxed'", loss,
+                        regularizer="fft")
+            for name, value in (("exponent", 1), ("block_size", 4), ("permutation", True),
+                                ("signs", False)):
+                self.refuse(ValueError, f"{name} is for the relaxed regularizer", loss,
+                            **{name: value})
+            self.refuse(TypeError, "exponent is 'x'", loss, regularizer="relaxed", exponent="x")
+            self.refuse(TypeError, "threads is 1.5", loss, threads=1.5)
+            self.refuse(ValueError, "planning is 'x'", loss, planning="x")
+            self.refuse(TypeError, "generator is a int", loss, generator=1)
+            self.refuse(TypeError, "unexpected keyword argument 'lambd'", loss, lambd=1)
+        self.refuse(TypeError, "lambda_ is 'x'", BarlowTwinsLoss, "x")
+        for loss in (BarlowTwinsLoss, VICRegLoss):
+            self.refuse(NotImplementedError, "gather_distributed is not supported", loss,
+                        gather_distributed=True)
+
+        def relaxed(**settings):
+            return BarlowTwinsLoss(regularizer="relaxed", **settings)(a, b)
+        self.refuse(ValueError, "exponent is 3, expected 1 or 2", relaxed, exponent=3)
+        self.refuse(ValueError, "block_size is 9, expected 0 to 8", relaxed, block_size=9)
+        self.refuse(ValueError, "threads is 0, expected at least 1", relaxed, threads=0)
+        self.refuse(ValueError, "permutation has 7 entries", relaxed,
+                    permutation=torch.arange(7))
+        self.refuse(TypeError, "permutation is of type float32", relaxed,
+                    permutation=torch.arange(8).float())
+        self.refuse(ValueError, "signs has 3 entries", relaxed, signs=[[1] * 8] * 3)
+        self.refuse(TypeError, "signs is 1, expected True, False or a pair", relaxed, signs=1)
+        self.refuse(ValueError, r"signs_a\[0\] is 0", relaxed, signs=[[0] * 8, [1] * 8])
+
+
+if __name__ == "__main__":
+    unittest.main()
