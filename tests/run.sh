@@ -11,22 +11,34 @@
 #   release  everything compiled with GCC; all tests, those of the installed package too
 # and one that runs only when named, as asan has most of it:
 #   clang    everything compiled with Clang; unit and link tests
-# --quick is release alone. --no-install leaves the system as it is.
+# --quick is release alone, without installing what only the tests for Python, Rust and Debian's
+# packages need: they are left out where it is missing. --no-install leaves the system as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly base_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
   libbenchmark-dev libcli11-dev)
+# Of tests that are left out, and say so, where these are not there.
+readonly binding_packages=(python3-numpy python3-torch cargo dpkg-dev file lintian)
 jobs=$(nproc)
 readonly jobs
 
 say() { printf '\n== %s\n' "$*"; }
+
+# Rust may have come from elsewhere.
+binding_packages() {
+  local package
+  for package in "${binding_packages[@]}"; do
+    if [[ $package != cargo ]] || ! command -v cargo >/dev/null; then echo "$package"; fi
+  done
+}
 
 # Everything that the stages need, as Debian's packages.
 needed_packages() {
   printf '%s\n' "${base_packages[@]}"
   for stage in "$@"; do
     case $stage in
+      release) if [[ $quick == no ]]; then binding_packages; fi ;;
       format) echo clang-format ;;
       tidy) printf '%s\n' clang clang-tidy ;;
       # Where a release has no such package, Clang brings its sanitizers with it.
@@ -53,8 +65,10 @@ install_missing() {
   if ((EUID != 0)); then root=(sudo -n); fi
   if [[ $install == no ]] || ! "${root[@]}" true 2>/dev/null; then
     say "Missing. Install with: sudo apt-get install ${missing[*]}"
-    # Without Clang's tools their stages are skipped; the others are needed.
-    if [[ " ${missing[*]/#*clang*/}" =~ [a-z] ]]; then exit 1; fi
+    # Without Clang's tools their stages are skipped, and without some others tests.
+    for package in "${missing[@]}"; do
+      if [[ " ${base_packages[*]} " == *" $package "* ]]; then exit 1; fi
+    done
     return
   fi
   "${root[@]}" apt-get update -qq
@@ -119,11 +133,15 @@ run_clang() {
 run_release() { run_preset release; }
 
 install=yes
+quick=no
 stages=()
 for argument in "$@"; do
   case $argument in
     --no-install) install=no ;;
-    --quick) stages=(release) ;;
+    --quick)
+      quick=yes
+      stages=(release)
+      ;;
     format | tidy | asan | tsan | clang | release) stages+=("$argument") ;;
     *)
       sed -n '2,/^set/{/^#/p}' "$0" >&2
