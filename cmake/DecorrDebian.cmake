@@ -141,6 +141,11 @@ interface. The header, decorr/c_api.h, is in decorr-dev.")
   elseif(flags MATCHES "-fsanitize" OR CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(decorr_debian_refusal "libdecorr is compiled for debugging (${flags}): no package")
   endif()
+  install(
+    CODE "if(NOT EXISTS \"$<TARGET_FILE:decorr_c>\")
+  message(FATAL_ERROR \"libdecorr has not been built: build it first\")
+endif()"
+    COMPONENT libdecorr0 EXCLUDE_FROM_ALL)
   if(decorr_debian_refusal)
     install(CODE "message(FATAL_ERROR \"${decorr_debian_refusal}\")" COMPONENT libdecorr0 EXCLUDE_FROM_ALL)
   endif()
