@@ -3,6 +3,7 @@ set(consumer_source "${CMAKE_CURRENT_SOURCE_DIR}/consumer")
 set(consumer_project "${consumer_source}")
 set(consumer_binary "${CMAKE_CURRENT_BINARY_DIR}/consumer")
 set(consumer_prefix "${consumer_binary}/prefix")
+set(consumer_fixture installed)
 
 # decorr_consumer_test(<name> <cache entry>...): configures, builds and tests the consumer.
 function(decorr_consumer_test name)
@@ -17,10 +18,35 @@ function(decorr_consumer_test name)
   set_tests_properties(consumer.${name} PROPERTIES LABELS package FIXTURES_REQUIRED emptied)
 endfunction()
 
-# decorr_installed_test(<name> <cache entry>...): the same with the installed package.
+# decorr_installed_test(<name> <cache entry>...): the same with the package in consumer_prefix, which
+# consumer_fixture puts there.
 function(decorr_installed_test name)
   decorr_consumer_test(${name} "CMAKE_PREFIX_PATH=${consumer_prefix}" ${ARGN})
-  set_tests_properties(consumer.${name} PROPERTIES FIXTURES_REQUIRED "emptied;installed")
+  set_tests_properties(consumer.${name} PROPERTIES FIXTURES_REQUIRED "emptied;${consumer_fixture}")
+endfunction()
+
+# decorr_pkg_config_test(<name>) and decorr_c_pkg_config_test(<name> <library directory>): without
+# CMake.
+function(decorr_pkg_config_test name)
+  add_test(NAME consumer.${name}
+           COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_CXX_COMPILER}"
+                   "${CMAKE_CURRENT_BINARY_DIR}/consumer_${name}" decorr fftw3f)
+  set_tests_properties(
+    consumer.${name}
+    PROPERTIES LABELS package FIXTURES_REQUIRED ${consumer_fixture} ENVIRONMENT
+               "PKG_CONFIG_PATH=${consumer_prefix}/${decorr_pkgconfig_directory}")
+endfunction()
+
+function(decorr_c_pkg_config_test name library_directory)
+  add_test(NAME consumer.${name}
+           COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_C_COMPILER}"
+                   "${CMAKE_CURRENT_BINARY_DIR}/consumer_${name}" decorr-c)
+  set(directory "${consumer_prefix}/${library_directory}")
+  set_tests_properties(
+    consumer.${name}
+    PROPERTIES LABELS package FIXTURES_REQUIRED ${consumer_fixture} ENVIRONMENT
+               "SOURCE=c_interface/consumer.c;STANDARD=c99;\
+PKG_CONFIG_PATH=${directory}/pkgconfig;LD_LIBRARY_PATH=${directory}")
 endfunction()
 
 # A cache from an earlier run would hide what a user meets first.
@@ -63,23 +89,9 @@ if(PKG_CONFIG_EXECUTABLE AND UNIX)
     consumer.include_directory
     PROPERTIES LABELS package ENVIRONMENT "INCLUDE_DIRECTORY=${PROJECT_SOURCE_DIR}/include")
   if(DECORR_INSTALL)
-    add_test(NAME consumer.pkg_config
-             COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_CXX_COMPILER}"
-                     "${CMAKE_CURRENT_BINARY_DIR}/consumer_pkg_config" decorr fftw3f)
-    set_tests_properties(
-      consumer.pkg_config
-      PROPERTIES LABELS package FIXTURES_REQUIRED installed ENVIRONMENT
-                 "PKG_CONFIG_PATH=${consumer_prefix}/${decorr_pkgconfig_directory}")
-  endif()
-  if(DECORR_INSTALL AND TARGET decorr::c)
-    set(library_directory "${consumer_prefix}/${CMAKE_INSTALL_LIBDIR}")
-    add_test(NAME consumer.c_pkg_config
-             COMMAND "${consumer_source}/pkg_config.sh" "${CMAKE_C_COMPILER}"
-                     "${CMAKE_CURRENT_BINARY_DIR}/consumer_c_pkg_config" decorr-c)
-    set_tests_properties(
-      consumer.c_pkg_config
-      PROPERTIES LABELS package FIXTURES_REQUIRED installed ENVIRONMENT
-                 "SOURCE=c_interface/consumer.c;STANDARD=c99;\
-PKG_CONFIG_PATH=${library_directory}/pkgconfig;LD_LIBRARY_PATH=${library_directory}")
+    decorr_pkg_config_test(pkg_config)
+    if(TARGET decorr::c)
+      decorr_c_pkg_config_test(c_pkg_config "${CMAKE_INSTALL_LIBDIR}")
+    endif()
   endif()
 endif()

@@ -1,0 +1,20 @@
+# Fails unless each file of `source` that has decorr's version has this `version`.
+cmake_minimum_required(VERSION 3.19)
+
+function(expect_version file actual)
+  if(NOT actual STREQUAL version)
+    message(SEND_ERROR "${file} has the version \"${actual}\", expected \"${version}\"")
+  endif()
+endfunction()
+
+file(READ "${source}/cmake/packaging/vcpkg/vcpkg.json" manifest)
+string(JSON found GET "${manifest}" version)
+expect_version(vcpkg.json "${found}")
+foreach(file IN ITEMS docs/examples/rust/Cargo.toml docs/examples/rust/Cargo.lock)
+  file(READ "${source}/${file}" text)
+  string(REGEX MATCH "name = \"decorr\"\nversion = \"([^\"]*)\"" found "${text}")
+  expect_version(${file} "${CMAKE_MATCH_1}")
+endforeach()
+file(READ "${source}/cmake/packaging/debian/changelog" text)
+string(REGEX MATCH "^decorr \\(([^-]*)-" found "${text}")
+expect_version(cmake/packaging/debian/changelog "${CMAKE_MATCH_1}")
