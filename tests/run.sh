@@ -8,7 +8,8 @@
 #   tidy     clang-tidy has no complaint
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan     the tests with threads under ThreadSanitizer
-#   release  everything compiled with GCC; all tests, those of the installed package too
+#   release  everything compiled with GCC, the unit tests against the single header; all tests,
+#            those of Python, Rust, the installed package and Debian's packages too
 # and one that runs only when named, as asan has most of it:
 #   clang    everything compiled with Clang; unit and link tests
 # --quick is release alone, without installing what only the tests for Python, Rust and Debian's
@@ -19,7 +20,8 @@ cd "$(dirname "$0")/.."
 readonly base_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
   libbenchmark-dev libcli11-dev)
 # Of tests that are left out, and say so, where these are not there.
-readonly binding_packages=(python3-numpy python3-torch cargo dpkg-dev file lintian)
+readonly binding_packages=(python3-numpy python3-torch gnuplot-nox cargo dpkg-dev file
+  lintian)
 jobs=$(nproc)
 readonly jobs
 
