@@ -9,46 +9,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 # The first Python that has PyTorch and NumPy: that of the user's choice, then the system's, for
 # which apt installs them.
 find_python() {
-  local candidate
-  for candidate in python3 /usr/bin/python3; do
-    if "$candidate" -c 'import numpy, torch' 2>/dev/null; then
-      python=$candidate
-      return
-    fi
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import numpy, torch' 2>/dev/null; then return; fi
   done
   return 1
 }
 
 required=(g++ cmake make libeigen3-dev libfftw3-dev)
 find_python || required+=(python3-numpy python3-torch)
-
-if ! command -v dpkg-query >/dev/null; then
-  echo "quickstart: not a Debian or Ubuntu. Install a C++17 compiler, CMake, make, Eigen 3.4," \
-    "FFTW 3, NumPy and PyTorch, and do what README.md beside this script says." >&2
-  exit 1
-fi
-missing=()
-for package in "${required[@]}"; do
-  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$status" = installed ] || missing+=("$package")
-done
-
-if [ ${#missing[@]} -gt 0 ]; then
-  if [ "$(id -u)" = 0 ]; then
-    as_root=(env)
-  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    as_root=(sudo env)
-  else
-    echo "quickstart: missing packages. Install them, then run this again:" >&2
-    echo "  sudo apt-get update && sudo apt-get install ${missing[*]}" >&2
-    exit 1
-  fi
-  echo "Installing ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
-fi
-if [ -z "${python:-}" ] && ! find_python; then
+. docs/install_missing.sh
+install_missing "a C++17 compiler, CMake, make, Eigen 3.4, FFTW 3, NumPy and PyTorch, and do what \
+README.md beside this script says." "${required[@]}"
+if ! find_python; then
   echo "quickstart: neither python3 nor /usr/bin/python3 can import both numpy and torch" >&2
   exit 1
 fi
