@@ -13,6 +13,8 @@
 
 #include "support/random_matrices.hpp"
 
+namespace test_arguments {
+
 namespace {
 
 using decorr_tests::random_matrix;
@@ -461,3 +463,5 @@ TEST_CASE("a transform longer than the FFT library can count is rejected") {
   CHECK_THROWS_WITH_AS(plan(0, 1), "transform_plan: length is 0, expected 1 to 2147483647",
                        std::invalid_argument);
 }
+
+}  // namespace test_arguments

@@ -16,6 +16,8 @@
 #include "support/naive.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_gradients {
+
 namespace {
 
 using namespace decorr_tests;
@@ -358,3 +360,5 @@ TEST_CASE_TEMPLATE("gradients in float and long double are those in double", Sca
         with_variance_covariance_loss(vicreg, regularizer, check);
       });
 }
+
+}  // namespace test_gradients

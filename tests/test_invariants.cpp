@@ -18,6 +18,8 @@
 #include "support/cases.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_invariants {
+
 namespace {
 
 using namespace decorr_tests;
@@ -483,3 +485,5 @@ TEST_CASE("r_sum is the sum over the lags of sumvec, and these add up to all of 
     CHECK(relative_error(lags.sum(), all) < kTolerance);
   }
 }
+
+}  // namespace test_invariants

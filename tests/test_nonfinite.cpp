@@ -12,6 +12,8 @@
 #include "support/loss_cases.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_nonfinite {
+
 namespace {
 
 using decorr_tests::Family;
@@ -264,3 +266,5 @@ TEST_CASE("very small data give finite results") {
     check_finite(loss_case, a, b / scale);
   }
 }
+
+}  // namespace test_nonfinite

@@ -11,6 +11,8 @@
 
 #include "../docs/examples/inspect/npy.hpp"
 
+namespace test_npy {
+
 namespace {
 
 using example::DoubleMatrix;
@@ -329,3 +331,5 @@ TEST_CASE("npy: files with random changes") {
   CHECK(read_count > 100);
   CHECK(error_count > 10000);
 }
+
+}  // namespace test_npy

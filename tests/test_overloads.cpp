@@ -7,6 +7,8 @@
 
 #include "support/random_matrices.hpp"
 
+namespace test_overloads {
+
 namespace {
 
 using decorr::BarlowTwinsOptions;
@@ -181,3 +183,5 @@ TEST_CASE("a result's terms sum to its value") {
   const auto single = decorr::variance_covariance_loss(x.a);
   CHECK(single.value == single.variance + single.covariance);
 }
+
+}  // namespace test_overloads

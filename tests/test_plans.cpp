@@ -16,6 +16,8 @@
 
 #include "support/random_matrices.hpp"
 
+namespace test_plans {
+
 namespace {
 
 using decorr::Planning;
@@ -231,3 +233,5 @@ TEST_CASE("other users of FFTW share the planner through its lock") {
   CHECK(decorr::planner_mutex().try_lock());
   decorr::planner_mutex().unlock();
 }
+
+}  // namespace test_plans

@@ -13,6 +13,8 @@
 #include "support/loss_cases.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_precision {
+
 namespace {
 
 using decorr_tests::Family;
@@ -173,3 +175,5 @@ TEST_CASE("a mean of 1e4 deviations costs the loss at most 1e-3") {
     }
   }
 }
+
+}  // namespace test_precision

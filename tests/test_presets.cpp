@@ -10,6 +10,8 @@
 #include "support/calls.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_presets {
+
 namespace {
 
 namespace presets = decorr::presets;
@@ -173,3 +175,5 @@ TEST_CASE("what does not fit is reported") {
       "vicreg_loss: block_size is 4096, expected 0 to 2048, the number of features",
       std::invalid_argument);
 }
+
+}  // namespace test_presets

@@ -14,6 +14,8 @@
 #include "support/naive.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_random_signs {
+
 namespace {
 
 using namespace decorr_tests;
@@ -255,3 +257,5 @@ TEST_CASE("the noise of random signs is sqrt(2 / (d G)), for a covariance sqrt(4
           std::sqrt(4 / numbers));
   }
 }
+
+}  // namespace test_random_signs

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+namespace test_randomization {
+
 namespace {
 
 using decorr::random_permutation;
@@ -156,3 +158,5 @@ TEST_CASE("fewer than one feature is rejected, with the generator untouched") {
   }
   CHECK(generator == before);
 }
+
+}  // namespace test_randomization

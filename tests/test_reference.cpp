@@ -10,6 +10,8 @@
 
 #include "support/random_matrices.hpp"
 
+namespace test_reference {
+
 namespace {
 
 using decorr_tests::relative_error;
@@ -118,3 +120,5 @@ TEST_CASE("results of the published implementations are reproduced") {
     SUBCASE(name) { check_reference(name); }
   }
 }
+
+}  // namespace test_reference

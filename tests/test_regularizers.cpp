@@ -12,6 +12,8 @@
 #include "support/naive.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_regularizers {
+
 namespace {
 
 using namespace decorr_tests;
@@ -247,3 +249,5 @@ TEST_CASE_TEMPLATE("the terms of variance_covariance_loss are the definitions", 
     });
   }
 }
+
+}  // namespace test_regularizers

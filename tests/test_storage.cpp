@@ -11,6 +11,8 @@
 #include "support/loss_cases.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_storage {
+
 namespace {
 
 using decorr_tests::loss_cases;
@@ -286,3 +288,5 @@ TEST_CASE("half beside bfloat16") {
   check_storage("half and bfloat16", RowMajor<float>(a.cast<float>()),
                 RowMajor<float>(b.cast<float>()), a, b, grad_a, grad_b);
 }
+
+}  // namespace test_storage

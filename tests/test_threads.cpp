@@ -14,6 +14,8 @@
 #include "support/loss_cases.hpp"
 #include "support/random_matrices.hpp"
 
+namespace test_threads {
+
 namespace {
 
 using decorr_tests::loss_cases;
@@ -153,3 +155,5 @@ TEST_CASE("results do not depend on the number of threads, bit for bit") {
     }
   }
 }
+
+}  // namespace test_threads
