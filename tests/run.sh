@@ -20,8 +20,8 @@ cd "$(dirname "$0")/.."
 readonly base_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
   libbenchmark-dev libcli11-dev)
 # Of tests that are left out, and say so, where these are not there.
-readonly binding_packages=(python3-numpy python3-torch gnuplot-nox cargo dpkg-dev file
-  lintian)
+readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
+  dpkg-dev file lintian)
 jobs=$(nproc)
 readonly jobs
 

@@ -16,7 +16,8 @@ find_python() {
 }
 
 required=(g++ cmake make libeigen3-dev libfftw3-dev)
-find_python || required+=(python3-numpy python3-torch)
+# Without OpenBLAS, PyTorch's products would be those of the reference library, fifty times slower.
+find_python || required+=(python3-numpy python3-torch libopenblas0-pthread)
 . docs/install_missing.sh
 install_missing "a C++17 compiler, CMake, make, Eigen 3.4, FFTW 3, NumPy and PyTorch, and do what \
 README.md beside this script says." "${required[@]}"
