@@ -93,15 +93,16 @@ void add_call(Loss loss, Index n, Index d, const std::string& form, const Regula
 // What no implementation on these transforms can beat: n forward and n backward ones, on data that
 // stay in the cache.
 template <class Scalar>
-void add_transforms(Index n, Index d) {
-  add(std::string("transforms/") + scalar_name<Scalar>() + "/" + size_name(n, d),
+void add_transforms(Index n, Index d, decorr::Planning planning = decorr::Planning::measure,
+                    const std::string& variant = {}) {
+  add(std::string("transforms/") + scalar_name<Scalar>() + "/" + size_name(n, d) + variant,
       [=](benchmark::State& state) {
         using decorr::detail::Buffer;
         using Complex = std::complex<Scalar>;
         const auto forward = decorr::detail::transform_plan<Scalar>(
-            d, 1, decorr::detail::Direction::forward, decorr::Planning::measure);
+            d, 1, decorr::detail::Direction::forward, planning);
         const auto backward = decorr::detail::transform_plan<Scalar>(
-            d, 1, decorr::detail::Direction::backward, decorr::Planning::measure);
+            d, 1, decorr::detail::Direction::backward, planning);
         auto signal = Buffer<Complex>::filled(d, Complex(1, 1));
         auto spectrum = Buffer<Complex>::filled(d, Complex(1, 1));
         for (auto _ : state) {
@@ -245,6 +246,14 @@ int main(int argc, char** argv) {
   for (const Index d : {8191, 8190, 10007}) {  // prime, smooth, prime
     add_transforms<float>(256, d);
     add_call<float>(Loss::barlow_twins, 256, d, "relaxed", relaxed());
+  }
+  // In a process of their own: FFTW keeps what it has learnt, and plans with it from then on.
+  for (const Index d : {4096, 8192, 16384}) {
+    Execution execution;
+    execution.planning = decorr::Planning::patient;
+    add_transforms<float>(256, d, execution.planning, "/patient");
+    add_call<float>(Loss::barlow_twins, 256, d, "patient_relaxed", relaxed(), Output::gradient,
+                    execution);
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {

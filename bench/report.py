@@ -122,7 +122,7 @@ def plot(times, target):
     script = [
         "set terminal svg size 760,540 font 'sans,13' background 'white'",
         f"set output '{target}'",
-        "set logscale xy 2", "set logscale y 10", "set grid", "set key outside below maxrows 3",
+        "set logscale xy 2", "set logscale y 10", "set grid", "set key outside below maxrows 4",
         "set xlabel 'features d'", "set ylabel 'milliseconds, value and gradient'",
         "set title 'Barlow Twins loss, n = 256, float, one core; slopes from d = 1024 on'",
     ]
@@ -131,7 +131,7 @@ def plot(times, target):
         names = {d: f"{family}/float/n:256/d:{d}{form}" for d in SIZES}
         points = [(d, times[name]) for d, name in names.items() if name in times]
         blocks.append(f"$curve{i} << EOD\n" + "\n".join(f"{d} {time}" for d, time in points) + "\nEOD")
-        title = f"{title}: d^{{{slope(points):.2f}}}"
+        title = f"{title}, slope {slope(points):.2f}"
         plots.append(f"$curve{i} using 1:2 with lines lw {width} lc rgb '{color}' title '{title}'")
     text = "\n".join(blocks + script + ["plot " + ", ".join(plots)]) + "\n"
     subprocess.run(["gnuplot"], input=text, text=True, check=True)
@@ -147,7 +147,7 @@ def plot_ratios(times, peers, target):
 
     permuted = [row for row in peers["timed"] if row["name"] == "Barlow Twins relaxed, permuted"] if peers else []
     panels = [
-        ("times faster", "than the alternatives", "set logscale y 10", [
+        ("ratio of times", "alternatives / relaxed", "set logscale y 10", [
             ("exact, C", "#b2182b", ratios("barlow_twins/float/n:256/d:{}/exact_correlation")),
             ("exact, Gram", "#ef8a62", ratios("barlow_twins/float/n:256/d:{}/exact_gram")),
             ("PyTorch, permuted", "#762a83", [f"{row['d']} {row['ratio']}" for row in permuted]),
@@ -162,7 +162,7 @@ def plot_ratios(times, peers, target):
     ]
     script = ["set terminal svg size 1080,420 font 'sans,12' background 'white'", f"set output '{target}'",
               "set logscale x 2", "set grid", "set key outside below", "set xlabel 'features d'",
-              "set format x '%.0f'", "set xtics 4", "set multiplot layout 1,3"]
+              "set xtics (" + ", ".join(str(d) for d in SIZES[::2]) + ")", "set multiplot layout 1,3"]
     for number, (label, title, scale, curves) in enumerate(panels):
         plots = []
         for i, (name, color, points) in enumerate(curves):
@@ -175,6 +175,22 @@ def plot_ratios(times, peers, target):
     subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
 
 
+def bound(forms):
+    """What the relaxed form could come to, by the bytes that it has to move and the transforms that it calls."""
+    n, d = 256, 8192
+    transforms, relaxed = forms[f"transforms/float/n:{n}/d:{d}"], forms[f"barlow_twins/float/n:{n}/d:{d}/relaxed"]
+    moved = 18 * n * d * 4
+    copying = moved / (4 * n * d * 4) * forms[f"copy/float/n:{n}/d:{d}"]
+    return (f"At d = {d} the transforms take {milliseconds(transforms)} of the {milliseconds(relaxed)} ms. Beside them each "
+            "pair of rows crosses the caches nine times: once read for the moments; read, and its spectrum written, which "
+            "begins with a read, in the forward pass; spectrum and rows read, and gradients written, in the backward pass; "
+            f"rows and gradients read, and gradients written, in the final one. These {moved / 2**20:.0f} MiB take "
+            f"{milliseconds(copying)} ms at the speed of the copy. So no implementation on these transforms can be below "
+            f"{(transforms + copying) / transforms:.2f} times their time; this one is at {relaxed / transforms:.2f}. What is "
+            "left is traffic with the second-level cache: signals, spectra, standardization and sums, about ten passes "
+            "over a signal's bytes for each pair of rows.")
+
+
 def transform_library():
     """FFTW's version and the instructions that its kernels were compiled for, as it tells."""
     name = ctypes.util.find_library("fftw3f")
@@ -182,7 +198,8 @@ def transform_library():
         version = (ctypes.c_char * 80).in_dll(ctypes.CDLL(name), "fftwf_version").value.decode()
     except (OSError, ValueError, TypeError):
         return "an FFT library that does not tell its version"
-    return version
+    missing = [name for name, kernel in (("AVX2", "avx2"), ("AVX-512", "avx512")) if kernel not in version]
+    return version + (f" (without kernels for {' and '.join(missing)})" if missing else "")
 
 
 def processor():
@@ -206,6 +223,7 @@ def main():
     forms, _ = medians(build / "forms.json")
     batches, _ = medians(build / "batches.json")
     lengths, _ = medians(build / "lengths.json")
+    patience, _ = medians(build / "patience.json")
     peers_file = build / "peers.json"
     peers = json.loads(peers_file.read_text()) if peers_file.exists() else None
     compiler = (build / "CMakeCache.txt").read_text()
@@ -217,10 +235,10 @@ def main():
     parts = [
         BEGIN, "",
         f"Measured on {context['date'][:10]}: {processor()}, {caches(context)}; {version}, `-O3 -march=native`; "
-        f"{transform_library()}; medians of 3 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
+        f"{transform_library()}; medians of 5 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
         f"{milliseconds(copy)}, {4 * 256 * 8192 * 4 / copy / 1e6:.0f} GB/s read and written.", "",
         "### Barlow Twins, value and gradient, n = 256, float, one thread", "",
-        growth_table(times), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",
+        growth_table(times), "", bound(forms), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",
         "### Batch sizes, float", "", batch_table({**times, **batches}), "",
     ]
     for scalar in ("float", "double"):
@@ -233,8 +251,17 @@ def main():
         relaxed = lengths[f"barlow_twins/float/n:256/d:{d}/relaxed"]
         rows.append([str(d), milliseconds(relaxed), milliseconds(lengths[f"transforms/float/n:256/d:{d}"]),
                      f"{relaxed / lengths['barlow_twins/float/n:256/d:8192/relaxed']:.2f}"])
+    patient_rows = []
+    for d in (4096, 8192, 16384):
+        row = [str(d)]
+        for case, form in (f"transforms/float/n:256/d:{d}", ""), (f"barlow_twins/float/n:256/d:{d}", "relaxed"):
+            row += [milliseconds(times[f"{case}/{form}".rstrip("/")]),
+                    milliseconds(patience[f"{case}/patient_{form}".rstrip("_")])]
+        patient_rows.append(row)
     parts += ["### Lengths with large prime factors, n = 256, float", "",
-              table(["d", "relaxed", "bare transforms of this length", "relaxed / relaxed at d = 8192"], rows), ""]
+              table(["d", "relaxed", "bare transforms of this length", "relaxed / relaxed at d = 8192"], rows), "",
+              "### Planning::patient, n = 256, float", "",
+              table(["d", "bare transforms, measure", "patient", "relaxed, measure", "patient"], patient_rows), ""]
     if peers:
         parts += ["### PyTorch, one thread each, float", "",
                   f"{peers['libraries']}. Value and gradient by autograd; memory is what a call takes beyond inputs and "

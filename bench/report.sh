@@ -15,16 +15,18 @@ cmake --build "$build" --target decorr_benchmarks decorr_single_call
 measure() {  # name, filter of case names
   echo "== $1"
   "$build/bench/decorr_benchmarks" --benchmark_filter="$2" \
-    --benchmark_min_time=0.05 --benchmark_repetitions=3 \
+    --benchmark_min_time=0.05 --benchmark_repetitions=5 \
     --benchmark_out="$build/$1.json" --benchmark_out_format=json |
     grep -E '_median' || true
 }
 
 forms='(relaxed|relaxed/signs|relaxed/block_size:512/signs|exact_correlation|exact_gram)'
 measure growth "^((transforms|products_gram|products_correlation)/float/n:256/d:[0-9]+|barlow_twins/float/n:256/d:[0-9]+/$forms)/real_time$"
-measure forms '^((transforms|copy|products_gram|products_correlation)/(float|double)/n:256/d:8192|(barlow_twins|vicreg)/float/n:256/d:8192/.*|(barlow_twins|vicreg)/double/n:256/d:8192/(relaxed.*|exact_gram))/real_time$'
+measure forms '^((transforms|copy|products_gram|products_correlation)/(float|double)/n:256/d:8192|(barlow_twins|vicreg)/float/n:256/d:8192/(relaxed|exact_).*|(barlow_twins|vicreg)/double/n:256/d:8192/(relaxed.*|exact_gram))/real_time$'
 measure batches "^((transforms|products_gram)/float/n:(64|1024|4096)/d:2048|transforms/float/n:1024/d:8192|products_gram/float/n:1024/d:8192|barlow_twins/float/n:(64|1024|4096)/d:2048/$forms|barlow_twins/float/n:1024/d:8192/(relaxed|relaxed/signs|relaxed/block_size:512/signs|exact_gram))/real_time$"
 measure lengths '^(transforms|barlow_twins)/float/n:256/d:(8190|8191|8192|10007)(/relaxed)?/real_time$'
+
+measure patience '^(transforms|barlow_twins)/float/n:256/d:[0-9]+/(patient|patient_relaxed)/real_time$'
 
 rm -f "$build/peers.json"
 for python in python3 /usr/bin/python3; do
