@@ -212,6 +212,17 @@ TEST_CASE("a constant feature has the terms that its zero variance implies") {
   CHECK((grad_a.col(1).array() == 0).all());
 }
 
+TEST_CASE("a constant feature has no variance, whatever its size") {
+  constexpr Index rows = 70;  // of several tiles
+  const MatrixXd zero = MatrixXd::Zero(rows, 4), huge = MatrixXd::Constant(rows, 4, 1e160);
+  MatrixXd grad_a(rows, 4), grad_b(rows, 4);
+  CHECK(decorr::variance_covariance_loss(huge, grad_a).value ==
+        decorr::variance_covariance_loss(zero).value);
+  CHECK(decorr::barlow_twins_loss(huge, huge, grad_a, grad_b).value ==
+        decorr::barlow_twins_loss(zero, zero).value);
+  CHECK((grad_a.array() == 0).all());
+}
+
 TEST_CASE("Barlow Twins without epsilon does not depend on the views' scales") {
   // Powers of two near 1e15, so that the data differ in their exponents alone.
   const float scale = 0x1p50f;

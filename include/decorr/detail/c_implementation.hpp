@@ -51,17 +51,22 @@ inline decorr_status report(decorr_status status, const char* what) noexcept {
   return status;
 }
 
+inline decorr_status report_out_of_memory(const char* function) noexcept {
+  std::snprintf(error_message(), 1024, "%s: out of memory", function);
+  return DECORR_OUT_OF_MEMORY;
+}
+
 template <class Body>
-decorr_status with_status(Body&& body) noexcept {
+decorr_status with_status(const char* function, Body&& body) noexcept {
   try {
-    body();
+    body(Call(function));
     return DECORR_OK;
   } catch (const std::invalid_argument& error) {
     return report(DECORR_INVALID_ARGUMENT, error.what());
   } catch (const std::bad_alloc&) {
-    return report(DECORR_OUT_OF_MEMORY, "decorr: out of memory");
+    return report_out_of_memory(function);
   } catch (const std::length_error&) {  // a std::vector beyond its max_size
-    return report(DECORR_OUT_OF_MEMORY, "decorr: out of memory");
+    return report_out_of_memory(function);
   } catch (const std::runtime_error& error) {
     return report(DECORR_FAILED, error.what());
   } catch (const std::exception& error) {
@@ -121,8 +126,7 @@ void write_struct(Struct* to, Struct from, std::size_t size) {
 template <class Struct>
 decorr_status write_defaults(const char* function, Struct* to, std::size_t size,
                              const Struct& defaults) {
-  return with_status([&] {
-    const Call call(function);
+  return with_status(function, [&](const Call& call) {
     check_not_null(call, "the struct", to);
     check_size<Struct>(call, "the struct", size);
     write_struct(to, defaults, size);
@@ -277,8 +281,9 @@ inline std::optional<Relaxed> to_cpp(const Call& call, const char* name,
   std::optional<Relaxed> relaxed(std::in_place);
   relaxed->exponent = regularizer.exponent;
   // Out of range either way, where Index is narrower.
-  relaxed->block_size = static_cast<Index>(std::clamp<std::int64_t>(
-      regularizer.block_size, -1, std::numeric_limits<std::int32_t>::max()));
+  relaxed->block_size = static_cast<Index>(
+      std::clamp<std::int64_t>(regularizer.block_size, std::numeric_limits<Index>::min(),
+                               std::numeric_limits<Index>::max()));
   relaxed->permutation = copy_array<Index>(call, "permutation", regularizer.permutation,
                                            regularizer.permutation_size, features);
   relaxed->signs_a = copy_array<std::int8_t>(call, "signs_a", regularizer.signs_a,
@@ -492,8 +497,7 @@ decorr_status two_view_loss(const char* function, const decorr_input* z_a, const
                             const decorr_output* grad_a, const decorr_output* grad_b,
                             const COptions* c_options, const decorr_regularizer* c_regularizer,
                             const decorr_execution* c_execution, Terms* terms, Compute&& compute) {
-  return with_status([&] {
-    const Call call(function);
+  return with_status(function, [&](const Call& call) {
     check_planner_free(call);
     const TermsTarget<Terms> target(call, terms);
     const CViews views = to_two_views(call, kLossNames, z_a, z_b, grad_a, grad_b);
@@ -537,8 +541,7 @@ decorr_status bare_regularizer(const char* function, const decorr_input* a, cons
                                const decorr_output* grad_a, const decorr_output* grad_b,
                                const decorr_execution* c_execution, double* value,
                                Regularizer&& regularizer) {
-  return with_status([&] {
-    const Call call(function);
+  return with_status(function, [&](const Call& call) {
     check_planner_free(call);
     const CViews views = to_two_views(call, kRegularizerNames, a, b, grad_a, grad_b);
     const Execution execution = to_cpp(call, c_execution);
@@ -573,8 +576,7 @@ inline Index to_features(const Call& call, std::int64_t d) {
 template <class Array, class Draw>
 decorr_status random_array(const char* function, decorr_generator* generator, std::int64_t d,
                            const char* name, Array* array, Draw&& draw) {
-  return with_status([&] {
-    const Call call(function);
+  return with_status(function, [&](const Call& call) {
     check_not_null(call, "generator", generator);
     check_not_null(call, name, array);
     copy_draw(draw(to_features(call, d), generator->engine), array);
@@ -587,8 +589,7 @@ void save_or_load_wisdom(bool save, const char* path) {
 }
 
 inline decorr_status wisdom(const char* function, std::int32_t type, const char* path, bool save) {
-  return with_status([&] {
-    const Call call(function);
+  return with_status(function, [&](const Call& call) {
     check_planner_free(call);
     check_not_null(call, "path", path);
     if (type != DECORR_FLOAT32 && type != DECORR_FLOAT64) {
@@ -693,8 +694,7 @@ decorr_status write_preset(const char* function, std::int32_t preset, std::int64
                            std::int64_t block_size, decorr_generator* generator,
                            std::int64_t* permutation, std::int8_t* signs_a, std::int8_t* signs_b,
                            COptions* options, decorr_regularizer* regularizer, Make&& make) {
-  return with_status([&] {
-    const Call call(function);
+  return with_status(function, [&](const Call& call) {
     check_not_null(call, "options", options);
     check_not_null(call, "regularizer", regularizer);
     const std::size_t options_size = stored_size(call, "options", options);
@@ -819,8 +819,7 @@ decorr_status decorr_variance_covariance_loss(const decorr_input* z, const decor
                                               const decorr_execution* execution,
                                               decorr_variance_covariance_terms* terms) {
   using namespace decorr::detail;
-  return with_status([&] {
-    const Call call("variance_covariance_loss");
+  return with_status("variance_covariance_loss", [&](const Call& call) {
     check_planner_free(call);
     const TermsTarget<decorr_variance_covariance_terms> target(call, terms);
     CViews views;
@@ -861,8 +860,7 @@ decorr_status decorr_r_sum(const decorr_input* a, const decorr_input* b,
 decorr_status decorr_sumvec(const decorr_input* a, const decorr_input* b,
                             const decorr_execution* execution, const decorr_output* lags) {
   using namespace decorr::detail;
-  return with_status([&] {
-    const Call call("sumvec");
+  return with_status("sumvec", [&](const Call& call) {
     check_planner_free(call);
     const CViews views = to_two_views(call, kRegularizerNames, a, b, nullptr, nullptr);
     check_not_null(call, "lags", lags);
@@ -881,8 +879,8 @@ decorr_status decorr_sumvec(const decorr_input* a, const decorr_input* b,
 
 decorr_status decorr_generator_create(uint64_t seed, decorr_generator** generator) {
   using namespace decorr::detail;
-  return with_status([&] {
-    check_not_null(Call("generator_create"), "generator", generator);
+  return with_status("generator_create", [&](const Call& call) {
+    check_not_null(call, "generator", generator);
     store(generator, new decorr_generator{std::mt19937_64(seed)});
   });
 }
@@ -923,8 +921,8 @@ decorr_status decorr_vicreg_preset(int32_t preset, int64_t d, int64_t block_size
 
 decorr_status decorr_lock_planner() {
   using namespace decorr::detail;
-  return with_status([] {
-    check_planner_free(Call("lock_planner"));
+  return with_status("lock_planner", [&](const Call& call) {
+    check_planner_free(call);
     decorr::planner_mutex().lock();
     holds_planner() = true;
   });
@@ -932,8 +930,8 @@ decorr_status decorr_lock_planner() {
 
 decorr_status decorr_unlock_planner() {
   using namespace decorr::detail;
-  return with_status([] {
-    if (!holds_planner()) Call("unlock_planner").fail("this thread does not hold the lock");
+  return with_status("unlock_planner", [](const Call& call) {
+    if (!holds_planner()) call.fail("this thread does not hold the lock");
     holds_planner() = false;
     decorr::planner_mutex().unlock();
   });
@@ -941,22 +939,23 @@ decorr_status decorr_unlock_planner() {
 
 decorr_status decorr_clear_plans() {
   using namespace decorr::detail;
-  return with_status([] {
-    check_planner_free(Call("clear_plans"));
+  return with_status("clear_plans", [&](const Call& call) {
+    check_planner_free(call);
     decorr::clear_plans();
   });
 }
 
 decorr_status decorr_cached_plans(int64_t* count) {
   using namespace decorr::detail;
-  return with_status([&] {
-    check_not_null(Call("cached_plans"), "count", count);
+  return with_status("cached_plans", [&](const Call& call) {
+    check_not_null(call, "count", count);
     store(count, static_cast<int64_t>(decorr::cached_plans()));
   });
 }
 
 decorr_status decorr_clear_workspaces() {
-  return decorr::detail::with_status([] { decorr::clear_workspaces(); });
+  return decorr::detail::with_status(
+      "clear_workspaces", [](const decorr::detail::Call&) { decorr::clear_workspaces(); });
 }
 
 decorr_status decorr_save_wisdom(int32_t type, const char* path) {

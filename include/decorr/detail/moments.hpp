@@ -178,7 +178,7 @@ class Moments {
       const Sum delta_b =
           merge_mean(merge, b.shift[j], b.sum[j], b.square[j], mean_b[j], squares_b[j]);
       products[j] += Sum(sums.product[j]) - Sum(a.sum[j]) * Sum(b.sum[j]) * merge.inverse_size +
-                     delta_a * delta_b * merge.joint;
+                     delta_a * (delta_b * merge.joint);
       differences[j] += Sum(sums.difference[j]);
     }
   }
@@ -189,7 +189,7 @@ class Moments {
                         Sum& squares) {
     const Sum offset = Sum(sum) * merge.inverse_size;
     const Sum delta = (Sum(shift) + offset) - mean;
-    squares += Sum(square) - offset * Sum(sum) + delta * delta * merge.joint;
+    squares += Sum(square) - offset * Sum(sum) + delta * (delta * merge.joint);
     mean += delta * merge.share;
     return delta;
   }
