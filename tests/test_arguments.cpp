@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -444,6 +445,71 @@ TEST_CASE("a negative or undefined epsilon is rejected") {
         [given = std::string(text)](const Function&) {
           return "epsilon is " + given + ", expected at least 0";
         });
+  }
+}
+
+TEST_CASE("weights that are not finite are rejected") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const double value : {kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN()}) {
+    std::ostringstream text;
+    text << value;
+    const auto check = [&](const char* name, auto member, auto options) {
+      check_all_rejected(
+          [&](const Function& f) { return std::string(f.name).find(options.second) == 0; },
+          [&](Arguments& x) { x.*options.first.*member = value; },
+          [&](const Function&) {
+            return name + std::string(" is ") + text.str() + ", expected a finite number";
+          });
+    };
+    const auto barlow_twins = std::pair(&Arguments::barlow_twins, "barlow_twins_loss");
+    check("lambda", &decorr::BarlowTwinsOptions::lambda, barlow_twins);
+    check("scale", &decorr::BarlowTwinsOptions::scale, barlow_twins);
+    for (const char* function : {"vicreg_loss", "variance_covariance_loss"}) {
+      const auto vicreg = std::pair(&Arguments::vicreg, function);
+      check("invariance", &decorr::VicregOptions::invariance, vicreg);
+      check("variance", &decorr::VicregOptions::variance, vicreg);
+      check("covariance", &decorr::VicregOptions::covariance, vicreg);
+      check("gamma", &decorr::VicregOptions::gamma, vicreg);
+      check("scale", &decorr::VicregOptions::scale, vicreg);
+    }
+  }
+  check_all_rejected([](const Function& f) { return f.takes_variance; },
+                     [](Arguments& x) { x.barlow_twins.epsilon = x.vicreg.epsilon = kInfinity; },
+                     [](const Function&) { return "epsilon is inf, expected a finite number"; });
+}
+
+TEST_CASE("enumerators that are none are rejected") {
+  for (const int value : {-1, 3}) {
+    check_all_rejected(
+        any, [=](Arguments& x) { x.execution.planning = static_cast<decorr::Planning>(value); },
+        [=](const Function&) {
+          return "planning is " + std::to_string(value) + ", expected one of its names";
+        });
+  }
+  check_all_rejected(
+      [](const Function& f) { return f.takes_variance && !f.may_skip_variance; },
+      [](Arguments& x) { x.vicreg.covariance_scaling = static_cast<decorr::CovarianceScaling>(2); },
+      [](const Function&) { return "covariance_scaling is 2, expected one of its names"; });
+}
+
+TEST_CASE("a gradient whose elements share memory is rejected") {
+  for (const auto& [row_stride, col_stride] :
+       {std::pair<Index, Index>{0, 1}, {1, 0}, {1, 1}, {4, 1}, {2, 3}, {-4, 1}}) {
+    const std::string strides = std::to_string(row_stride) + " and " + std::to_string(col_stride);
+    const auto check = [&, row = row_stride, col = col_stride](auto member, auto name) {
+      check_all_rejected([&](const Function& f) { return f.*name != nullptr; },
+                         [&](Arguments& x) {
+                           (x.*member).row_stride = row;
+                           (x.*member).col_stride = col;
+                           (x.*member).offset += 30;
+                         },
+                         [&](const Function& f) {
+                           return f.*name + (" has strides " + strides) +
+                                  " for 6 x 5 elements, of which some share memory";
+                         });
+    };
+    check(&Arguments::grad_a, &Function::grad_a);
+    check(&Arguments::grad_b, &Function::grad_b);
   }
 }
 

@@ -19,11 +19,12 @@
 /// is not the published loss. NaN and infinities in the data propagate to the value and the
 /// gradients; a constant feature gives finite results. Throws std::invalid_argument, naming
 /// function, argument and both values, for shapes that differ, empty matrices, too few rows,
-/// overlapping gradients and options out of range; std::bad_alloc and std::runtime_error (no plan)
-/// as they come. Gradients are untouched when a function throws. All functions may be called from
-/// several threads at once. Cost: O(n d) for the moments and the regularizer's own
-/// (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and O(d), and n d
-/// floats for each gradient that is stored in 16 bits.
+/// gradients that overlap or whose elements share memory, and options out of range (weights, gamma
+/// and scale are finite, epsilon at least 0 too, and the regularizer's as options.hpp says);
+/// std::bad_alloc and std::runtime_error (no plan) as they come. Gradients are untouched when a
+/// function throws. All functions may be called from several threads at once. Cost: O(n d) for the
+/// moments and the regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the
+/// regularizer's and O(d), and n d floats for each gradient that is stored in 16 bits.
 
 namespace decorr {
 

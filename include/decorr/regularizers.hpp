@@ -17,9 +17,9 @@
 /// respect to `a` and `b`; they are overwritten, never resized, and may overlap neither the inputs
 /// nor each other. NaN and infinities in the data propagate to the value and the gradients. Throws
 /// std::invalid_argument, naming function, argument and both values, for shapes that differ, empty
-/// matrices, overlapping gradients and options out of range; std::bad_alloc and std::runtime_error
-/// (no plan) as they come. Gradients are untouched when a function throws. All functions may be
-/// called from several threads at once.
+/// matrices, gradients that overlap or whose elements share memory, and options out of range;
+/// std::bad_alloc and std::runtime_error (no plan) as they come. Gradients are untouched when a
+/// function throws. All functions may be called from several threads at once.
 
 namespace decorr {
 inline namespace DECORR_ABI {

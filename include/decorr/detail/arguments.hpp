@@ -2,9 +2,12 @@
 #define DECORR_DETAIL_ARGUMENTS_HPP_
 
 #include <Eigen/Core>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
+#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -95,10 +98,10 @@ class Call {
   void check_shape(const char* name, Index rows, Index cols, const char* model, Index model_rows,
                    Index model_cols) const {
     if (rows != model_rows) {
-      fail(name, " has ", rows, " rows, ", model, " has ", model_rows);
+      fail(name, " has ", rows, rows == 1 ? " row, " : " rows, ", model, " has ", model_rows);
     }
     if (cols != model_cols) {
-      fail(name, " has ", cols, " columns, ", model, " has ", model_cols);
+      fail(name, " has ", cols, cols == 1 ? " column, " : " columns, ", model, " has ", model_cols);
     }
   }
 
@@ -109,14 +112,45 @@ class Call {
     }
   }
 
+  // Of a matrix that is written. Elements (i, j) and (k, l) are one if (i-k) row_stride = (l-j)
+  // col_stride, of which the smallest solution is that of the strides without their common divisor.
+  void check_distinct(const char* name, Index rows, Index cols, Index row_stride,
+                      Index col_stride) const {
+    const Index row = std::abs(row_stride), col = std::abs(col_stride);
+    const Index divisor = std::gcd(row, col);
+    if ((row == 0 && rows > 1) || (col == 0 && cols > 1) ||
+        (row != 0 && col != 0 && col / divisor < rows && row / divisor < cols)) {
+      fail(name, " has strides ", row_stride, " and ", col_stride, " for ", rows, " x ", cols,
+           " elements, of which some share memory");
+    }
+  }
+  void check_distinct(const char* name, const MemoryLayout& memory) const {
+    check_distinct(name, memory.rows, memory.cols, memory.row_stride, memory.col_stride);
+  }
+
   void check(const Execution& execution) const {
     if (execution.threads < 1) {
       fail("threads is ", execution.threads, ", expected at least 1");
     }
+    check_choice("planning", static_cast<int>(execution.planning),
+                 static_cast<int>(Planning::patient));
   }
 
-  void check(const BarlowTwinsOptions& options) const { check_epsilon(options.epsilon); }
-  void check(const VicregOptions& options) const { check_epsilon(options.epsilon); }
+  void check(const BarlowTwinsOptions& options) const {
+    check_finite("lambda", options.lambda);
+    check_finite("scale", options.scale);
+    check_epsilon(options.epsilon);
+  }
+  void check(const VicregOptions& options) const {
+    check_finite("invariance", options.invariance);
+    check_finite("variance", options.variance);
+    check_finite("covariance", options.covariance);
+    check_finite("gamma", options.gamma);
+    check_finite("scale", options.scale);
+    check_epsilon(options.epsilon);
+    check_choice("covariance_scaling", static_cast<int>(options.covariance_scaling),
+                 static_cast<int>(CovarianceScaling::block_mean));
+  }
 
   void check(const Exact&, Index) const {}
   void check(const Relaxed& relaxed, Index features) const {
@@ -133,10 +167,28 @@ class Call {
   }
 
  private:
+  void check_finite(const char* name, double value) const {
+    if (!std::isfinite(value)) {
+      fail(name, " is ", value, ", expected a finite number");
+    }
+  }
+
   void check_epsilon(double epsilon) const {
     if (!(epsilon >= 0)) {
       fail("epsilon is ", epsilon, ", expected at least 0");
     }
+    check_finite("epsilon", epsilon);
+  }
+
+  void check_choice(const char* name, int value, int last) const {
+    if (value < 0 || value > last) {
+      fail(name, " is ", value, ", expected one of its names");
+    }
+  }
+
+  [[noreturn]] void fail_size(const char* name, Index size, Index features) const {
+    fail(name, " has ", size, size == 1 ? " entry" : " entries", ", expected ", features,
+         ", one for each feature");
   }
 
   void check_permutation(const std::vector<Index>& permutation, Index features) const {
@@ -145,7 +197,7 @@ class Call {
     }
     const auto size = static_cast<Index>(permutation.size());
     if (size != features) {
-      fail("permutation has ", size, " entries, expected ", features, ", one for each feature");
+      fail_size("permutation", size, features);
     }
     Buffer<Index> position = Buffer<Index>::filled(features, -1);
     for (Index j = 0; j < features; ++j) {
@@ -167,7 +219,7 @@ class Call {
     }
     const auto size = static_cast<Index>(signs.size());
     if (size != features) {
-      fail(name, " has ", size, " entries, expected ", features, ", one for each feature");
+      fail_size(name, size, features);
     }
     for (Index j = 0; j < features; ++j) {
       const std::int8_t sign = signs[static_cast<std::size_t>(j)];

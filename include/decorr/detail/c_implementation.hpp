@@ -10,7 +10,6 @@
 #include <exception>
 #include <limits>
 #include <new>
-#include <numeric>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -400,17 +399,7 @@ inline CMatrix to_output(const Call& call, const char* name, const decorr_output
   if (from == nullptr) return {};
   const CMatrix matrix = to_matrix(call, name, from);
   check_one_scalar(call, name, matrix, model_name, model);
-  // Elements (i, j) and (k, l) are one if (i-k) row_stride = (l-j) col_stride, of which the
-  // smallest solution is that of the strides without their common divisor.
-  const Index row = std::abs(matrix.row_stride()), col = std::abs(matrix.col_stride());
-  const Index divisor = std::gcd(row, col);
-  const bool repeats =
-      (row == 0 && matrix.rows() > 1) || (col == 0 && matrix.cols() > 1) ||
-      (row != 0 && col != 0 && col / divisor < matrix.rows() && row / divisor < matrix.cols());
-  if (repeats) {
-    call.fail(name, " has strides ", matrix.row_stride(), " and ", matrix.col_stride(), " for ",
-              matrix.rows(), " x ", matrix.cols(), " elements, of which some share memory");
-  }
+  call.check_distinct(name, matrix.rows(), matrix.cols(), matrix.row_stride(), matrix.col_stride());
   return matrix;
 }
 
