@@ -27,7 +27,7 @@ foreach(deb IN LISTS debs)
   run(dpkg-deb --show "--showformat=\${Package}" "${deb}")
   set(name "${output}")
   list(APPEND names ${name})
-  foreach(field IN ITEMS Architecture Depends Maintainer)
+  foreach(field IN ITEMS Architecture Depends Maintainer Multi-Arch)
     run(dpkg-deb --field "${deb}" ${field})
     set(${name}_${field} "${output}")
   endforeach()
@@ -61,6 +61,8 @@ run(sh -c "grep -rlF \"$0\" \"$1\" || true" "${library_directory}" "${root}-deco
 expect_equal("Files of decorr-dev with a name of the architecture" "${output}" "")
 
 expect_equal("Architecture of decorr-dev" "${decorr-dev_Architecture}" all)
+expect_equal("Multi-Arch of decorr-dev" "${decorr-dev_Multi-Arch}" foreign)
+expect_equal("Multi-Arch of libdecorr-dev" "${libdecorr-dev_Multi-Arch}" same)
 foreach(dependency IN ITEMS decorr-dev:libeigen3-dev decorr-dev:libfftw3-dev libdecorr0:libfftw3-single3
                             libdecorr0:libfftw3-double3 "libdecorr-dev:libdecorr0 \\(= "
                             "libdecorr-dev:decorr-dev \\(= ")

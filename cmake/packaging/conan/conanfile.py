@@ -60,6 +60,12 @@ class DecorrConan(ConanFile):
             check_min_cppstd(self, 17)
         if self.options.c_interface and self.settings.os != "Linux":
             raise ConanInvalidConfiguration("decorr's C interface has been built on Linux alone")
+        fftw = self.dependencies["fftw"].options
+        for precision in ("single", "double"):
+            if self.options.c_interface and not fftw.get_safe(f"precision_{precision}"):
+                raise ConanInvalidConfiguration(
+                    f"decorr's C interface needs fftw/*:precision_{precision}=True"
+                )
 
     def generate(self):
         if not self.options.c_interface:
@@ -96,6 +102,8 @@ class DecorrConan(ConanFile):
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "decorr")
+        # Of all components; by default it would have the name that belongs to the headers.
+        self.cpp_info.set_property("cmake_target_name", "decorr::all")
         headers = self.cpp_info.components["headers"]
         headers.set_property("cmake_target_name", "decorr::decorr")
         headers.set_property("pkg_config_name", "decorr")
