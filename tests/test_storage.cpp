@@ -261,6 +261,33 @@ TEST_CASE("vectors are matrices of one row or of one column") {
                 matrix.col(2).segment(3, kCols).transpose(), row_grad_a, row_grad_b);
 }
 
+TEST_CASE("spectra beyond what the workspace holds are transformed once more") {
+  // Each signal takes 64 KiB of 32 MiB.
+  constexpr Index rows = 1040, cols = 4096, period = 64;
+  const RowMajor<double> a = random_matrix<RowMajor<double>>(rows, period, 1).replicate(1, 64);
+  const RowMajor<double> b = random_matrix<RowMajor<double>>(rows, period, 2).replicate(1, 64);
+  const ColMajor<double> column_a = a, column_b = b;
+  const decorr::Execution execution = decorr_tests::quick();
+  const auto check = [&](const auto& loss) {
+    RowMajor<double> grad_a(rows, cols), grad_b(rows, cols);
+    ColMajor<double> column_grad_a(rows, cols), column_grad_b(rows, cols);
+    const double value = loss(a, b, grad_a, grad_b);
+    CHECK(loss(column_a, column_b, column_grad_a, column_grad_b) == value);
+    CHECK(column_grad_a == grad_a);
+    CHECK(column_grad_b == grad_b);
+  };
+  decorr::Relaxed relaxed;
+  for (const Index block_size : {Index{0}, Index{1024}}) {
+    relaxed.block_size = block_size;
+    check([&](auto&... arguments) {
+      return decorr::barlow_twins_loss(arguments..., {}, relaxed, execution).value;
+    });
+    check([&](auto&... arguments) {
+      return decorr::vicreg_loss(arguments..., {}, relaxed, execution).value;
+    });
+  }
+}
+
 TEST_CASE_TEMPLATE("16-bit inputs are computed in float", Storage, Eigen::half, Eigen::bfloat16) {
   const RowMajor<Storage> a = random_matrix<RowMajor<float>>(kRows, kCols, 1).cast<Storage>();
   const RowMajor<Storage> b = random_matrix<RowMajor<float>>(kRows, kCols, 2).cast<Storage>();

@@ -50,7 +50,8 @@ class GroupedGram {
   GroupedGram(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
               CovarianceScaling scaling, const Execution& execution)
       // Squares cannot be taken before the lags of a longer transform are folded.
-      : transforms_(correlation, relaxed, SecondRow::as_is, execution, Padding::none),
+      : transforms_(correlation, relaxed, SecondRow::as_is, execution, Padding::none,
+                    Spectra::taken),
         covariance_(correlation.is_covariance()),
         scaling_(scaling),
         threads_(execution.threads),

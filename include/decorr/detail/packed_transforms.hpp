@@ -24,8 +24,11 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// Whether recall() will be called for the spectra.
+enum class Spectra { recalled, taken };
+
 // Memory: O(d) a thread where the matrices' rows are contiguous, and tiles of kTileRows rows where
-// they are not.
+// they are not. Spectra that the gradient's rows cannot hold take kWorkspaceBytes at the most.
 template <class Scalar>
 class PackedTransforms {
  public:
@@ -44,7 +47,7 @@ class PackedTransforms {
 
   PackedTransforms(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
                    SecondRow second_row, const Execution& execution,
-                   Padding padding = Padding::allowed)
+                   Padding padding = Padding::allowed, Spectra spectra = Spectra::recalled)
       : correlation_(correlation),
         features_(correlation.cols()),
         width_(relaxed.block_size == 0 ? features_ : relaxed.block_size),
@@ -68,6 +71,12 @@ class PackedTransforms {
                                    : buffer_size(correlation.right->input().direct())) {
     if (!correlation.is_covariance() && correlation.left->is_raw()) {
       balances_ = Buffer<Balance<Scalar>>(correlation.rows());
+    }
+    if (correlation.has_gradient() && spectra == Spectra::recalled && !keeps_spectra_) {
+      const Index signals =
+          correlation.is_covariance() ? (correlation.rows() + 1) / 2 : correlation.rows();
+      kept_ = std::min(signals, kWorkspaceBytes / (padded_size() * kComplexBytes));
+      workspace_ = Buffer<Complex>(kept_ * padded_size());
     }
     if (correlation.has_gradient()) {
       backward_ = transform_plan<Scalar>(length_, groups_, Direction::backward, execution.planning);
@@ -144,10 +153,13 @@ class PackedTransforms {
     return spectra_.of(batch.worker) + (signal - batch.begin) * padded_size();
   }
 
-  // Keeps frequencies first .. last - 1 of a spectrum for the backward pass, in the two gradient
-  // rows that the signal will own, where those can hold it.
+  // Keeps frequencies first .. last - 1 of a spectrum for the backward pass: in the two gradient
+  // rows that the signal will own, where those can hold it, or in a workspace, as far as that goes.
   void keep(const Batch& batch, Index signal, Index first, Index last) {
-    if (keeps_spectra_) {
+    if (in_workspace(batch)) {
+      const Complex* from = spectrum(batch, signal);
+      std::copy(from + first, from + last, kept(batch, signal) + first);
+    } else if (keeps_spectra_) {
       const auto [head, rest] = signal_rows(batch, signal);
       const auto* scalars = reinterpret_cast<const Scalar*>(spectrum(batch, signal));
       const Index begin = 2 * first, end = 2 * last, middle = std::clamp(features_, begin, end);
@@ -158,7 +170,7 @@ class PackedTransforms {
 
   // Makes a batch's spectra ready to be read once more.
   void recall(const Batch& batch) {
-    if (!keeps_spectra_) {
+    if (!keeps_spectra_ && !in_workspace(batch)) {
       transform(batch);
     }
   }
@@ -168,7 +180,8 @@ class PackedTransforms {
   template <class Body>
   void for_each_piece(const Batch& batch, Index signal, Index first, Index last, const Body& body) {
     if (!keeps_spectra_) {
-      body(first, last - first, reinterpret_cast<const Scalar*>(spectrum(batch, signal) + first));
+      const Complex* z = in_workspace(batch) ? kept(batch, signal) : spectrum(batch, signal);
+      body(first, last - first, reinterpret_cast<const Scalar*>(z + first));
       return;
     }
     const auto [head, rest] = signal_rows(batch, signal);
@@ -212,6 +225,19 @@ class PackedTransforms {
   // So many bytes of signals, and as many of spectra, stay in the second-level cache.
   static constexpr Index kBatchBytes = Index{1} << 17;
   static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
+
+  // The most that is kept of spectra that no gradient row can hold: reading them is faster than
+  // transforming again.
+  static constexpr Index kWorkspaceBytes = Index{1} << 25;
+
+  // Spectra are kept for whole batches.
+  bool in_workspace(const Batch& batch) const { return signal_index(batch, batch.end) <= kept_; }
+  Complex* kept(const Batch& batch, Index signal) {
+    return workspace_.data() + signal_index(batch, signal) * padded_size();
+  }
+  Index signal_index(const Batch& batch, Index signal) const {
+    return (correlation_.is_covariance() ? batch.first_row / 2 : batch.first_row) + signal;
+  }
 
   bool has_products() const { return correlation_.left_products != nullptr; }
   Index buffer_size(bool direct) const { return direct ? 0 : tile_size<Scalar>(features_); }
@@ -404,10 +430,12 @@ class PackedTransforms {
   Index features_, width_, groups_, length_;
   int workers_;
   bool keeps_spectra_;
-  Index batch_;  // signals that are handled together
+  Index batch_;     // signals that are handled together
+  Index kept_ = 0;  // signals whose spectra are kept in the workspace
   Packing<Scalar> packing_;
   std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
   PerWorker<Complex> signals_, spectra_, permuted_;
+  Buffer<Complex> workspace_;
   PerWorker<Scalar> left_input_, right_input_, left_output_, right_output_;
   Buffer<Scalar> tail_;
   Buffer<Balance<Scalar>> balances_;
