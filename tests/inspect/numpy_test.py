@@ -260,6 +260,30 @@ def test_inputs_are_never_overwritten():
                 reference.DATA / "half.npy")
 
 
+def test_control_characters():
+    """In no way from a name or an argument to the terminal."""
+    name = "\x1b]0;title\x07\n\x9b31m\u00e9"
+    folder = FOLDER / name
+    folder.mkdir()
+    path = folder / "a.npy"
+    shutil.copy(reference.DATA / "a.npy", path)
+    (folder / "text.npy").write_text("text")
+    results = [
+        run(path, "--output", folder / name, "--draws", 1),
+        run(folder / "text.npy"), run(path, path, name), run(path, f"--{name}"),
+        run(path, "--draws", name), run(path, "--memory", name), run(path, "--memory", 1e-9),
+        run(path, "--output", path), run(path, "--output", folder, "--loss", name),
+        run(path, "--output", folder / name, "--no-pictures"), run(folder / "none"),
+    ]
+    for k, result in enumerate(results):
+        text = result.stdout + result.stderr
+        assert result.returncode == (0 if k in (0, 9) else 1), result
+        assert "]0;title??" in text and text.replace("\n", "").isprintable(), result
+        assert "\n\x9b" not in text and "title\n" not in text, result
+    assert f"A: {FOLDER}/?]0;title????31m\u00e9/a.npy\n" in results[0].stdout, results[0]
+    shutil.rmtree(folder)
+
+
 def test_refused_files():
     a = reference.two_views()[0]
     for array, message in (

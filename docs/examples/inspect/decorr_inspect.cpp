@@ -23,6 +23,7 @@
 #include "diagnostics.hpp"
 #include "npy.hpp"
 #include "pictures.hpp"
+#include "printable.hpp"
 #include "published_losses.hpp"
 
 namespace {
@@ -218,7 +219,7 @@ void write_gradient(const Settings& settings, const View& view, const DoubleMatr
     fs::remove(path, none);
     throw error_in(path.string(), "cannot be written to its end");
   }
-  std::printf("gradient: %s\n", fs::absolute(path).c_str());
+  std::printf("gradient: %s\n", printable_name(fs::absolute(path).string()).c_str());
 
   // 16 bits end at 65504 and 6e-8.
   Index infinite = 0, vanished = 0;
@@ -254,7 +255,7 @@ void draw_picture(const Settings& settings, const std::string& name, const std::
 // ---- Report
 
 void print_header(const View& view) {
-  std::printf("%s: %s\n", view.name, view.path.c_str());
+  std::printf("%s: %s\n", view.name, printable_name(view.path).c_str());
   const NpyLayout& layout = view.header.layout;
   print_line("shape", format("%lld x %lld", number(view.header.rows), number(view.header.cols)) +
                           " (samples x features), " + layout.type_name() + " (" + layout.descr() +
@@ -590,11 +591,21 @@ void add_options(CLI::App& app, Settings& settings) {
       "and embeddings with NaN or infinite values.");
 }
 
+/// On standard error, after what the report has up to here.
+void print_error(const std::string& message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "decorr-inspect: %s\n", printable_name(message).c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss");
+    CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss",
+                 "decorr-inspect");
+    app.failure_message([](const CLI::App*, const CLI::Error& error) {
+      return printable_name(error.what()) + "\nRun with --help for more information.\n";
+    });
     Settings settings;
     add_options(app, settings);
     try {
@@ -609,10 +620,9 @@ int main(int argc, char** argv) {
     }
     return 0;
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "decorr-inspect: out of memory\n");
+    print_error("out of memory");
   } catch (const std::exception& error) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "decorr-inspect: %s\n", error.what());
+    print_error(error.what());
   }
   return 1;
 }
