@@ -284,6 +284,33 @@ def test_control_characters():
     shutil.rmtree(folder)
 
 
+def test_numbers_of_options():
+    """None is wrapped around, clamped, or taken for octal."""
+    a_file = reference.DATA / "a.npy"
+    beyond = ("-1", "x", "", "nan", "inf", "1e999", "99999999999999999999", "-9223372036854775809")
+    for option, others in (
+        ("--seed", ("1.5", "1e3", "1x", "0x10", "18446744073709551616", "-18446744073709551615")),
+        ("--draws", ("0", "1.5", "1e3", "1000001", "4294967297", "18446744073709551617")),
+        ("--threads", ("0", "1.5", "1e3", "1025", "4294967297", "18446744073709551617")),
+        ("--block-size", ("1.5", "1e1", "13", "4294967297", "18446744073709551617")),
+        ("--memory", ("-nan", "-inf", "-1e-9", "1e9", "1x")),
+        ("--collapsed-below", ("-nan", "-inf", "-1e-9", "1e9", "1x")),
+    ):
+        for value in beyond + others:
+            check_error(f"{option}", a_file, option, value)
+            check_error(f"{option}", a_file, f"{option}={value}")
+    check_error("--seed: is -1, expected a whole number from 0 to 18446744073709551615",
+                a_file, "--seed", -1)
+    largest = 2**64 - 1
+    for option, one, other in (
+        ("--seed", "010", 10), ("--seed", 0, "00"), ("--draws", "010", 10),
+        ("--block-size", "010", 10), ("--threads", "01", 1),
+    ):
+        assert report(a_file, option, one) == report(a_file, option, other), option
+    for one, other in ((0, largest), (largest - 1, largest), (8, 10)):
+        assert report(a_file, "--seed", one) != report(a_file, "--seed", other)
+
+
 def test_refused_files():
     a = reference.two_views()[0]
     for array, message in (
@@ -302,8 +329,6 @@ def test_refused_files():
     check_error("--output: is empty", a_file, "--output", "")
     check_error("was not expected", a_file, a_file, a_file)
     check_error("not_finite.npy: 2 NaN", *2 * [reference.DATA / "not_finite.npy"])
-    for value in ("nan", "-1", "inf", "x"):
-        check_error("--memory", a_file, "--memory", value)
     path = FOLDER / "cut.npy"
     np.save(path, a)
     whole = path.read_bytes()

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <Eigen/Core>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <new>
 #include <optional>
 #include <random>
@@ -549,6 +551,24 @@ const CLI::Validator kFinite(
     },
     "NUMBER");
 
+/// CLI11 itself takes -1 for the largest unsigned number, what is above that for the same, and 010
+/// for 8.
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+  const std::string range = std::to_string(least) + " to " + std::to_string(most);
+  return CLI::Validator(
+      [=](std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        if (error != std::errc() || stop != end || value < least || value > most) {
+          return "is " + text + ", expected a whole number from " + range;
+        }
+        text = std::to_string(value);
+        return "";
+      },
+      range);
+}
+
 const CLI::Validator kNotEmpty(
     [](std::string& text) -> std::string { return text.empty() ? "is empty" : ""; }, "");
 
@@ -562,11 +582,12 @@ void add_options(CLI::App& app, Settings& settings) {
                  "the root mean square of all values")
       ->check(kFinite);
   app.add_option("--draws", settings.draws, "Of random signs and permutations")
-      ->check(CLI::Range(1, 1000000));
+      ->transform(whole_number(1, 1000000));
   app.add_option("--block-size", settings.block_size,
                  "Features a block with random signs, b; 0: a single block")
-      ->check(CLI::Range(0, 1000000000));
-  app.add_option("--seed", settings.seed, "Of the draws");
+      ->transform(whole_number(0, 1000000000));
+  app.add_option("--seed", settings.seed, "Of the draws")
+      ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
   auto* output =
       app.add_option("--output", settings.output,
                      "Folder to write the gradients (gradient_a.npy, gradient_b.npy; of "
@@ -579,7 +600,7 @@ void add_options(CLI::App& app, Settings& settings) {
          "first there")
       ->needs(output);
   app.add_flag("!--no-pictures", settings.pictures, "Gradients alone")->needs(output);
-  app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
+  app.add_option("--threads", settings.threads)->transform(whole_number(1, 1024));
   app.add_option("--memory", settings.memory_gib,
                  "GiB that the embeddings, and what is computed of them, may take")
       ->check(kFinite);
