@@ -148,6 +148,29 @@ def test_random_signs():
             assert abs(float(mean) - float(exact)) < 4 * float(error), (exact, mean, error)
 
 
+def test_standard_error_of_collapsed():
+    """Of the term that is drawn, not of the total, in which that is below rounding."""
+    random = np.random.default_rng(9)
+    for name in "ab":
+        np.save(FOLDER / f"tiny_{name}.npy", 0.1 + 1e-6 * random.standard_normal((30, 6)))
+    a, b = FOLDER / "tiny_a.npy", FOLDER / "tiny_b.npy"
+    found = 0
+    for files in ([a], [a, b]):
+        for line in report(*files, "--draws", 400):
+            match = re.search(r"random_signs .* \+ \S+ (\S+); standard error (\S+)$", line)
+            if match:
+                found += 1
+                mean, error = map(float, match.groups())
+                assert 0.001 * mean < error < 0.2 * mean, line
+    assert found == 3
+
+
+def test_nan_has_no_sign():
+    np.save(FOLDER / "large.npy", np.full((20, 6), 1e308))
+    text = "\n".join(report(FOLDER / "large.npy"))
+    assert "-nan" not in text, text
+
+
 def numerical_gradient(loss, views, k):
     """Along a random direction, of the sum of the loss's terms."""
     step = 1e-6

@@ -67,12 +67,17 @@ void print_line(const char* label, const std::string& text) {
   std::printf("  %-22s %s\n", label, text.c_str());
 }
 
+/// Printed as it is, but a NaN without its sign, which means nothing.
+double shown(double value) { return std::isnan(value) ? std::abs(value) : value; }
+long long shown(long long value) { return value; }
+int shown(int value) { return value; }
+
 /// Text by the format of printf, of numbers alone.
 template <class... Numbers>
 std::string format(const char* pattern, Numbers... numbers) {
-  std::string text(static_cast<std::size_t>(std::snprintf(nullptr, 0, pattern, numbers...)) + 1,
-                   '\0');
-  std::snprintf(text.data(), text.size(), pattern, numbers...);
+  std::string text(
+      static_cast<std::size_t>(std::snprintf(nullptr, 0, pattern, shown(numbers)...)) + 1, '\0');
+  std::snprintf(text.data(), text.size(), pattern, shown(numbers)...);
   text.pop_back();
   return text;
 }
@@ -453,10 +458,11 @@ void print_loss(const Settings& settings, const std::vector<View>& views,
   }
   std::mt19937_64 generator(settings.seed);
   LossTerms mean = published.evaluate(generator, arguments_of(settings, views));
-  std::vector<double> values = {mean.value};
+  // Of the last term, the only one that is drawn: beside the others it can be below rounding.
+  std::vector<double> values = {mean.terms.back().second};
   for (int draw = 1; draw < draws; ++draw) {
     const LossTerms loss = published.evaluate(generator, arguments_of(settings, views));
-    values.push_back(loss.value);
+    values.push_back(loss.terms.back().second);
     mean.value += loss.value;
     for (std::size_t i = 0; i < loss.terms.size(); ++i)
       mean.terms[i].second += loss.terms[i].second;
