@@ -6,6 +6,7 @@ writes the files that it needs into the folder, which is emptied before.
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import reference
 PROGRAM, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
 
 
-def run(*arguments):
+def run(*arguments, **options):
     return subprocess.run(
-        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
+        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False,
+        **options,
     )
 
 
@@ -332,6 +334,36 @@ def test_numbers_of_options():
         assert report(a_file, option, one) == report(a_file, option, other), option
     for one, other in ((0, largest), (largest - 1, largest), (8, 10)):
         assert report(a_file, "--seed", one) != report(a_file, "--seed", other)
+
+
+def test_out_of_memory():
+    """Wherever it happens, the message names the files."""
+    def limited(megabytes, *arguments):
+        limit = megabytes << 20
+        return run(*arguments, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_AS, (limit, limit)))
+
+    if limited(80, "--help").returncode != 0:
+        print("test_out_of_memory skipped: the program does not start in 80 MiB (sanitizers)")
+        return
+    path = FOLDER / "few_rows.npy"
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f2", "fortran_order": False, "shape": (2, 2 * 10**6)}
+        )
+        file.truncate(file.tell() + 8 * 10**6)
+    reports = set()
+    for files in ([path], [path, path]):
+        for megabytes in (80, 120, 160, 200, 240):
+            result = limited(megabytes, *files, "--draws", 1)
+            message = f"decorr-inspect: {' and '.join(map(str, files))}: out of memory"
+            assert result.returncode == 1 and result.stderr.startswith(message), result
+            assert not result.stdout or result.stdout.endswith("\n"), result
+            reports.add(result.stdout)
+    assert len(reports) > 2, reports
+    # What the rows of signs and spectra take is counted: measured, it is 0.35 GB.
+    check_error("in double takes 0.328 GiB", path, "--memory", 0.3)
+    os.remove(path)
 
 
 def test_refused_files():

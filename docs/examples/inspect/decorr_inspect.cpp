@@ -161,9 +161,10 @@ std::vector<View> load(const Settings& settings) {
                "features",
                number(settings.block_size), number(a.cols)));
   }
-  // The embeddings, standardized, and a copy of them on the way or their gradient.
-  const double bytes = 8.0 * 3 * static_cast<double>(views.size()) * static_cast<double>(a.rows) *
-                       static_cast<double>(a.cols);
+  // Of each view the embeddings, standardized, and a copy of them on the way or their gradient;
+  // besides signs, spectra and sums over rows, which count where these are few.
+  const double bytes = 8 * static_cast<double>(views.size()) *
+                       (3 * static_cast<double>(a.rows) + 16) * static_cast<double>(a.cols);
   if (bytes > settings.memory_gib * kBytesPerGiB) {
     throw error_in(settings.path_a,
                    format("%lld x %lld in double takes %.3g GiB of memory: --memory allows more, "
@@ -451,9 +452,9 @@ void print_loss(const Settings& settings, const std::vector<View>& views,
   const int draws = published.exact ? 1 : settings.draws;
   const Cost cost =
       published.exact ? exact_cost(n, d) : relaxed_cost(n, d, published.block_size, draws);
-  std::printf("  %-35s", published.name.c_str());
   if (const auto reason = too_costly(settings, cost)) {
-    std::printf("%s%s\n", reason->c_str(), published.exact ? "" : ", or fewer --draws");
+    std::printf("  %-35s%s%s\n", published.name.c_str(), reason->c_str(),
+                published.exact ? "" : ", or fewer --draws");
     return;
   }
   std::mt19937_64 generator(settings.seed);
@@ -469,7 +470,7 @@ void print_loss(const Settings& settings, const std::vector<View>& views,
   }
   mean.value /= draws;
   for (auto& term : mean.terms) term.second /= draws;
-  std::printf("%s", terms_text(mean).c_str());
+  std::printf("  %-35s%s", published.name.c_str(), terms_text(mean).c_str());
   if (!published.exact) {
     std::printf("; standard error %s", estimate(values).standard_error_text().c_str());
   }
@@ -627,13 +628,13 @@ void print_error(const std::string& message) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  Settings settings;
   try {
     CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss",
                  "decorr-inspect");
     app.failure_message([](const CLI::App*, const CLI::Error& error) {
       return printable_name(error.what()) + "\nRun with --help for more information.\n";
     });
-    Settings settings;
     add_options(app, settings);
     try {
       app.parse(argc, argv);
@@ -647,7 +648,9 @@ int main(int argc, char** argv) {
     }
     return 0;
   } catch (const std::bad_alloc&) {
-    print_error("out of memory");
+    const std::string files =
+        settings.path_a + (settings.two_views() ? " and " + *settings.path_b : "");
+    print_error(files + ": out of memory: save fewer rows or features");
   } catch (const std::exception& error) {
     print_error(error.what());
   }
