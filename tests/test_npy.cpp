@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../docs/examples/inspect/npy.hpp"
+#include "../docs/examples/printable.hpp"
 
 namespace test_npy {
 
@@ -293,6 +294,27 @@ TEST_CASE("npy: files that end early, or are something else") {
 
 // Changed files either are read or end in an NpyError: nothing else is thrown, and nothing happens
 // that a sanitizer sees.
+TEST_CASE("names of files are printed without control characters") {
+  using example::printable_name;
+  for (const std::string& kept : {"a.npy"s, " ~!?"s, "\xC2\xA0"s, "\xC3\xA9\xDF\xBF"s,
+                                  "\xE2\x82\xAC\xEF\xBF\xBD"s, "\xF0\x9F\x98\x80"s}) {
+    CHECK(printable_name(kept) == kept);
+  }
+  CHECK(printable_name("") == "");
+  CHECK(printable_name("\x1B]0;title\x07.npy") == "?]0;title?.npy");
+  CHECK(printable_name("a\nb\tc\rd\x7F"s + '\0') == "a?b?c?d??");
+  // U+0080 to U+009F, of which U+009B starts an escape sequence as ESC [ does.
+  CHECK(printable_name("\xC2\x80 \xC2\x9B"
+                       "31m\xC2\x9F") == "?? ??31m??");
+  // No UTF-8: a byte that a terminal for another encoding takes for a control character.
+  CHECK(printable_name("\x9B"
+                       "31m\xFF") == "?31m?");
+  CHECK(printable_name("\xC3\x1B[31m") == "??[31m");
+  CHECK(printable_name("\xE2\x82\x1B") == "???");
+  CHECK(printable_name("\xE2\x82") == "??");
+  CHECK(printable_name("\xC3\xA9\xC3") == "\xC3\xA9?");
+}
+
 TEST_CASE("npy: files with random changes") {
   std::mt19937 random(1);
   const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(random() % bound); };

@@ -15,6 +15,7 @@
 
 #include "evaluation.hpp"
 #include "network.hpp"
+#include "printable.hpp"
 
 namespace example {
 
@@ -36,12 +37,13 @@ inline void draw(const std::filesystem::path& folder, const std::string& name,
   const int status = std::system(("gnuplot " + script).c_str());
   std::filesystem::current_path(before);
   if (status == 0) {
-    std::printf("picture: %s\n", std::filesystem::absolute(folder / (name + ".png")).c_str());
+    const std::filesystem::path picture = std::filesystem::absolute(folder / (name + ".png"));
+    std::printf("picture: %s\n", printable_name(picture.string()).c_str());
   } else {
     std::printf(
         "no picture, as gnuplot did not run (Debian, Ubuntu: gnuplot-nox); to draw it "
         "later: cd '%s' && gnuplot %s\n",
-        folder.c_str(), script.c_str());
+        printable_name(folder.string()).c_str(), script.c_str());
   }
 }
 

@@ -6,6 +6,7 @@ writes the files that it needs into the folder, which is emptied before.
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import reference
 PROGRAM, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
 
 
-def run(*arguments):
+def run(*arguments, **options):
     return subprocess.run(
-        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False
+        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False,
+        **options,
     )
 
 
@@ -148,6 +150,29 @@ def test_random_signs():
             assert abs(float(mean) - float(exact)) < 4 * float(error), (exact, mean, error)
 
 
+def test_standard_error_of_collapsed():
+    """Of the term that is drawn, not of the total, in which that is below rounding."""
+    random = np.random.default_rng(9)
+    for name in "ab":
+        np.save(FOLDER / f"tiny_{name}.npy", 0.1 + 1e-6 * random.standard_normal((30, 6)))
+    a, b = FOLDER / "tiny_a.npy", FOLDER / "tiny_b.npy"
+    found = 0
+    for files in ([a], [a, b]):
+        for line in report(*files, "--draws", 400):
+            match = re.search(r"random_signs .* \+ \S+ (\S+); standard error (\S+)$", line)
+            if match:
+                found += 1
+                mean, error = map(float, match.groups())
+                assert 0.001 * mean < error < 0.2 * mean, line
+    assert found == 3
+
+
+def test_nan_has_no_sign():
+    np.save(FOLDER / "large.npy", np.full((20, 6), 1e308))
+    text = "\n".join(report(FOLDER / "large.npy"))
+    assert "-nan" not in text, text
+
+
 def numerical_gradient(loss, views, k):
     """Along a random direction, of the sum of the loss's terms."""
     step = 1e-6
@@ -260,6 +285,87 @@ def test_inputs_are_never_overwritten():
                 reference.DATA / "half.npy")
 
 
+def test_control_characters():
+    """In no way from a name or an argument to the terminal."""
+    name = "\x1b]0;title\x07\n\x9b31m\u00e9"
+    folder = FOLDER / name
+    folder.mkdir()
+    path = folder / "a.npy"
+    shutil.copy(reference.DATA / "a.npy", path)
+    (folder / "text.npy").write_text("text")
+    results = [
+        run(path, "--output", folder / name, "--draws", 1),
+        run(folder / "text.npy"), run(path, path, name), run(path, f"--{name}"),
+        run(path, "--draws", name), run(path, "--memory", name), run(path, "--memory", 1e-9),
+        run(path, "--output", path), run(path, "--output", folder, "--loss", name),
+        run(path, "--output", folder / name, "--no-pictures"), run(folder / "none"),
+    ]
+    for k, result in enumerate(results):
+        text = result.stdout + result.stderr
+        assert result.returncode == (0 if k in (0, 9) else 1), result
+        assert "]0;title??" in text and text.replace("\n", "").isprintable(), result
+        assert "\n\x9b" not in text and "title\n" not in text, result
+    assert f"A: {FOLDER}/?]0;title????31m\u00e9/a.npy\n" in results[0].stdout, results[0]
+    shutil.rmtree(folder)
+
+
+def test_numbers_of_options():
+    """None is wrapped around, clamped, or taken for octal."""
+    a_file = reference.DATA / "a.npy"
+    beyond = ("-1", "x", "", "nan", "inf", "1e999", "99999999999999999999", "-9223372036854775809")
+    for option, others in (
+        ("--seed", ("1.5", "1e3", "1x", "0x10", "18446744073709551616", "-18446744073709551615")),
+        ("--draws", ("0", "1.5", "1e3", "1000001", "4294967297", "18446744073709551617")),
+        ("--threads", ("0", "1.5", "1e3", "1025", "4294967297", "18446744073709551617")),
+        ("--block-size", ("1.5", "1e1", "13", "4294967297", "18446744073709551617")),
+        ("--memory", ("-nan", "-inf", "-1e-9", "1e9", "1x")),
+        ("--collapsed-below", ("-nan", "-inf", "-1e-9", "1e9", "1x")),
+    ):
+        for value in beyond + others:
+            check_error(f"{option}", a_file, option, value)
+            check_error(f"{option}", a_file, f"{option}={value}")
+    check_error("--seed: is -1, expected a whole number from 0 to 18446744073709551615",
+                a_file, "--seed", -1)
+    largest = 2**64 - 1
+    for option, one, other in (
+        ("--seed", "010", 10), ("--seed", 0, "00"), ("--draws", "010", 10),
+        ("--block-size", "010", 10), ("--threads", "01", 1),
+    ):
+        assert report(a_file, option, one) == report(a_file, option, other), option
+    for one, other in ((0, largest), (largest - 1, largest), (8, 10)):
+        assert report(a_file, "--seed", one) != report(a_file, "--seed", other)
+
+
+def test_out_of_memory():
+    """Wherever it happens, the message names the files."""
+    def limited(megabytes, *arguments):
+        limit = megabytes << 20
+        return run(*arguments, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_AS, (limit, limit)))
+
+    if limited(80, "--help").returncode != 0:
+        print("test_out_of_memory skipped: the program does not start in 80 MiB (sanitizers)")
+        return
+    path = FOLDER / "few_rows.npy"
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f2", "fortran_order": False, "shape": (2, 2 * 10**6)}
+        )
+        file.truncate(file.tell() + 8 * 10**6)
+    reports = set()
+    for files in ([path], [path, path]):
+        for megabytes in (80, 120, 160, 200, 240):
+            result = limited(megabytes, *files, "--draws", 1)
+            message = f"decorr-inspect: {' and '.join(map(str, files))}: out of memory"
+            assert result.returncode == 1 and result.stderr.startswith(message), result
+            assert not result.stdout or result.stdout.endswith("\n"), result
+            reports.add(result.stdout)
+    assert len(reports) > 2, reports
+    # What the rows of signs and spectra take is counted: measured, it is 0.35 GB.
+    check_error("in double takes 0.328 GiB", path, "--memory", 0.3)
+    os.remove(path)
+
+
 def test_refused_files():
     a = reference.two_views()[0]
     for array, message in (
@@ -278,8 +384,6 @@ def test_refused_files():
     check_error("--output: is empty", a_file, "--output", "")
     check_error("was not expected", a_file, a_file, a_file)
     check_error("not_finite.npy: 2 NaN", *2 * [reference.DATA / "not_finite.npy"])
-    for value in ("nan", "-1", "inf", "x"):
-        check_error("--memory", a_file, "--memory", value)
     path = FOLDER / "cut.npy"
     np.save(path, a)
     whole = path.read_bytes()

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <Eigen/Core>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <new>
 #include <optional>
 #include <random>
@@ -23,6 +25,7 @@
 #include "diagnostics.hpp"
 #include "npy.hpp"
 #include "pictures.hpp"
+#include "printable.hpp"
 #include "published_losses.hpp"
 
 namespace {
@@ -64,12 +67,17 @@ void print_line(const char* label, const std::string& text) {
   std::printf("  %-22s %s\n", label, text.c_str());
 }
 
+/// Printed as it is, but a NaN without its sign, which means nothing.
+double shown(double value) { return std::isnan(value) ? std::abs(value) : value; }
+long long shown(long long value) { return value; }
+int shown(int value) { return value; }
+
 /// Text by the format of printf, of numbers alone.
 template <class... Numbers>
 std::string format(const char* pattern, Numbers... numbers) {
-  std::string text(static_cast<std::size_t>(std::snprintf(nullptr, 0, pattern, numbers...)) + 1,
-                   '\0');
-  std::snprintf(text.data(), text.size(), pattern, numbers...);
+  std::string text(
+      static_cast<std::size_t>(std::snprintf(nullptr, 0, pattern, shown(numbers)...)) + 1, '\0');
+  std::snprintf(text.data(), text.size(), pattern, shown(numbers)...);
   text.pop_back();
   return text;
 }
@@ -153,9 +161,10 @@ std::vector<View> load(const Settings& settings) {
                "features",
                number(settings.block_size), number(a.cols)));
   }
-  // The embeddings, standardized, and a copy of them on the way or their gradient.
-  const double bytes = 8.0 * 3 * static_cast<double>(views.size()) * static_cast<double>(a.rows) *
-                       static_cast<double>(a.cols);
+  // Of each view the embeddings, standardized, and a copy of them on the way or their gradient;
+  // besides signs, spectra and sums over rows, which count where these are few.
+  const double bytes = 8 * static_cast<double>(views.size()) *
+                       (3 * static_cast<double>(a.rows) + 16) * static_cast<double>(a.cols);
   if (bytes > settings.memory_gib * kBytesPerGiB) {
     throw error_in(settings.path_a,
                    format("%lld x %lld in double takes %.3g GiB of memory: --memory allows more, "
@@ -218,7 +227,7 @@ void write_gradient(const Settings& settings, const View& view, const DoubleMatr
     fs::remove(path, none);
     throw error_in(path.string(), "cannot be written to its end");
   }
-  std::printf("gradient: %s\n", fs::absolute(path).c_str());
+  std::printf("gradient: %s\n", printable_name(fs::absolute(path).string()).c_str());
 
   // 16 bits end at 65504 and 6e-8.
   Index infinite = 0, vanished = 0;
@@ -254,7 +263,7 @@ void draw_picture(const Settings& settings, const std::string& name, const std::
 // ---- Report
 
 void print_header(const View& view) {
-  std::printf("%s: %s\n", view.name, view.path.c_str());
+  std::printf("%s: %s\n", view.name, printable_name(view.path).c_str());
   const NpyLayout& layout = view.header.layout;
   print_line("shape", format("%lld x %lld", number(view.header.rows), number(view.header.cols)) +
                           " (samples x features), " + layout.type_name() + " (" + layout.descr() +
@@ -443,24 +452,25 @@ void print_loss(const Settings& settings, const std::vector<View>& views,
   const int draws = published.exact ? 1 : settings.draws;
   const Cost cost =
       published.exact ? exact_cost(n, d) : relaxed_cost(n, d, published.block_size, draws);
-  std::printf("  %-35s", published.name.c_str());
   if (const auto reason = too_costly(settings, cost)) {
-    std::printf("%s%s\n", reason->c_str(), published.exact ? "" : ", or fewer --draws");
+    std::printf("  %-35s%s%s\n", published.name.c_str(), reason->c_str(),
+                published.exact ? "" : ", or fewer --draws");
     return;
   }
   std::mt19937_64 generator(settings.seed);
   LossTerms mean = published.evaluate(generator, arguments_of(settings, views));
-  std::vector<double> values = {mean.value};
+  // Of the last term, the only one that is drawn: beside the others it can be below rounding.
+  std::vector<double> values = {mean.terms.back().second};
   for (int draw = 1; draw < draws; ++draw) {
     const LossTerms loss = published.evaluate(generator, arguments_of(settings, views));
-    values.push_back(loss.value);
+    values.push_back(loss.terms.back().second);
     mean.value += loss.value;
     for (std::size_t i = 0; i < loss.terms.size(); ++i)
       mean.terms[i].second += loss.terms[i].second;
   }
   mean.value /= draws;
   for (auto& term : mean.terms) term.second /= draws;
-  std::printf("%s", terms_text(mean).c_str());
+  std::printf("  %-35s%s", published.name.c_str(), terms_text(mean).c_str());
   if (!published.exact) {
     std::printf("; standard error %s", estimate(values).standard_error_text().c_str());
   }
@@ -548,6 +558,24 @@ const CLI::Validator kFinite(
     },
     "NUMBER");
 
+/// CLI11 itself takes -1 for the largest unsigned number, what is above that for the same, and 010
+/// for 8.
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+  const std::string range = std::to_string(least) + " to " + std::to_string(most);
+  return CLI::Validator(
+      [=](std::string& text) -> std::string {
+        std::uint64_t value = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        if (error != std::errc() || stop != end || value < least || value > most) {
+          return "is " + text + ", expected a whole number from " + range;
+        }
+        text = std::to_string(value);
+        return "";
+      },
+      range);
+}
+
 const CLI::Validator kNotEmpty(
     [](std::string& text) -> std::string { return text.empty() ? "is empty" : ""; }, "");
 
@@ -561,11 +589,12 @@ void add_options(CLI::App& app, Settings& settings) {
                  "the root mean square of all values")
       ->check(kFinite);
   app.add_option("--draws", settings.draws, "Of random signs and permutations")
-      ->check(CLI::Range(1, 1000000));
+      ->transform(whole_number(1, 1000000));
   app.add_option("--block-size", settings.block_size,
                  "Features a block with random signs, b; 0: a single block")
-      ->check(CLI::Range(0, 1000000000));
-  app.add_option("--seed", settings.seed, "Of the draws");
+      ->transform(whole_number(0, 1000000000));
+  app.add_option("--seed", settings.seed, "Of the draws")
+      ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
   auto* output =
       app.add_option("--output", settings.output,
                      "Folder to write the gradients (gradient_a.npy, gradient_b.npy; of "
@@ -578,7 +607,7 @@ void add_options(CLI::App& app, Settings& settings) {
          "first there")
       ->needs(output);
   app.add_flag("!--no-pictures", settings.pictures, "Gradients alone")->needs(output);
-  app.add_option("--threads", settings.threads)->check(CLI::Range(1, 1024));
+  app.add_option("--threads", settings.threads)->transform(whole_number(1, 1024));
   app.add_option("--memory", settings.memory_gib,
                  "GiB that the embeddings, and what is computed of them, may take")
       ->check(kFinite);
@@ -590,12 +619,22 @@ void add_options(CLI::App& app, Settings& settings) {
       "and embeddings with NaN or infinite values.");
 }
 
+/// On standard error, after what the report has up to here.
+void print_error(const std::string& message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "decorr-inspect: %s\n", printable_name(message).c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  Settings settings;
   try {
-    CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss");
-    Settings settings;
+    CLI::App app("Inspects embeddings saved by numpy.save: collapse, losses, and the relaxed loss",
+                 "decorr-inspect");
+    app.failure_message([](const CLI::App*, const CLI::Error& error) {
+      return printable_name(error.what()) + "\nRun with --help for more information.\n";
+    });
     add_options(app, settings);
     try {
       app.parse(argc, argv);
@@ -609,10 +648,11 @@ int main(int argc, char** argv) {
     }
     return 0;
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "decorr-inspect: out of memory\n");
+    const std::string files =
+        settings.path_a + (settings.two_views() ? " and " + *settings.path_b : "");
+    print_error(files + ": out of memory: save fewer rows or features");
   } catch (const std::exception& error) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "decorr-inspect: %s\n", error.what());
+    print_error(error.what());
   }
   return 1;
 }
