@@ -36,6 +36,13 @@ def draw(d, permutation, seed=5):
 
 
 class TestCase(unittest.TestCase):
+    def setUp(self):
+        # Of weights, which here are as good as others.
+        filters = warnings.catch_warnings()
+        filters.__enter__()
+        self.addCleanup(filters.__exit__, None, None, None)
+        warnings.filterwarnings("ignore", "(lambda|nu)_param=")
+
     def assert_close(self, found, expected, tolerance=1e-12):
         error = (found.double() - expected.double()).abs().max().item()
         self.assertLessEqual(error, tolerance * max(expected.abs().max().item(), 1e-300))
@@ -472,8 +479,9 @@ class Refusals(TestCase):
                     ({"exponent": 0}, "exponent is 0"),
                     ({"block_size": -1}, "block_size is -1"),
                     ({"permutation": [0, 0, 1]}, "permutation"),
-                    ({"permutation": [0, 1, 2], "block_size": 4}, "block_size is 4, expected 0 to 3"),
-                    ({"permutation": torch.arange(3), "signs": True, "exponent": 4}, "exponent is")):
+                    ({"permutation": [0, 1, 2], "block_size": 4},
+                     "block_size is 4, expected 0 to 3"),
+                    ({"permutation": torch.arange(3), "exponent": 4}, "exponent is 4")):
                 self.refuse(ValueError, f"^{message}", loss, regularizer="relaxed", **settings)
             for name in ("exact", "relaxed"):
                 for threads in (0, -3):
@@ -569,6 +577,28 @@ class Refusals(TestCase):
         for name, value in (("permutation", torch.arange(8)), ("signs", [[1] * 8] * 2)):
             self.refuse(ValueError, f"^{name} is for the relaxed", BarlowTwinsLoss,
                         **{name: value})
+
+    def test_warning_of_weights_without_signs(self):
+        without = {"regularizer": "relaxed", "signs": False}
+        for loss, name, default in ((BarlowTwinsLoss, "lambda_param", 0.005),
+                                    (VICRegLoss, "nu_param", 1.0),
+                                    (VarianceCovarianceLoss, "nu_param", 1.0)):
+            preset = "barlow_twins" if loss is BarlowTwinsLoss else "vicreg"
+            with self.assertWarnsRegex(UserWarning,
+                                       f"^{name}={default} is .*decorr.{preset}_preset") as caught:
+                loss(**without)
+            self.assertEqual(caught.filename, __file__)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                loss(), loss(regularizer="relaxed"), loss(**without, **{name: 0.7})
+                loss(regularizer="relaxed", block_size=4, exponent=1)
+                if loss is not BarlowTwinsLoss:
+                    loss(**without, covariance_scaling="block_mean")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            for _ in range(3):
+                BarlowTwinsLoss(**without)(*views())
+        self.assertEqual(len(caught), 1)
 
     def test_the_text_of_a_loss(self):
         self.assertEqual(repr(BarlowTwinsLoss()),

@@ -35,11 +35,28 @@ All losses take these keyword arguments, which do not change what is asked for u
   planning     "measure", the default, "patient", or "estimate", with which alone results repeat bit
                for bit from run to run
 
+Integers are sequences, NumPy arrays or tensors of an integer type on the CPU; None is False.
+
+A draw of signs is an estimate of the exact loss, with a single block a noisy one where d is small
+or not large beside n. Smaller blocks cut the noise, whose standard deviation falls about like
+sqrt(block_size / d): for example block_size=512 at d = 8192, with a quarter of a single block's.
+
 Weights do not carry over from the exact regularizer to a relaxed one without signs, nor to exponent
-1: decorr.barlow_twins_preset and decorr.vicreg_preset have published ones.
+1: decorr.barlow_twins_preset and decorr.vicreg_preset have published ones. A warning tells of
+signs=False with the exact regularizer's weight.
 
 Errors are those of decorr.py: TypeError for what is no dense tensor of floating-point numbers,
-ValueError for what does not fit, RuntimeError for second derivatives.
+ValueError for what does not fit, RuntimeError for second derivatives. Settings are checked when a
+loss is made, but for what depends on the number of features.
+
+Not supported: torch.jit, torch.compile, forward-mode derivatives, torch.func.vmap.
+
+Processes. A child that is forked while another thread plans (the first call for a length does), or
+after a call with several threads, may hang in a call of its own, as in PyTorch itself: start
+processes with the method "spawn", or before the fork call with threads=1 alone and make the first
+calls. Workers of a DataLoader that do not call decorr may be forked.
+
+Copies of this module and of decorr.py elsewhere need libdecorr beside them, or DECORR_LIBRARY.
 """
 
 from __future__ import annotations
@@ -332,6 +349,8 @@ class _Loss(torch.nn.Module):
     _function: str  # of decorr
     _options_type: type
     _names: dict[str, str]  # the argument for each of the options
+    _exact_weight: tuple[str, float]  # the regularizer's argument, and its default
+    _presets = "vicreg_preset"
 
     def __init__(self, gather_distributed: bool, settings: dict[str, Any], **options):
         super().__init__()
@@ -346,6 +365,14 @@ class _Loss(torch.nn.Module):
         options = self._options()
         with _renamed(self._names, self._function):
             self.settings.check(self._function, options)
+        name, default = self._exact_weight
+        if self.settings.regularizer == "relaxed" and self.settings.signs is False and \
+                getattr(self, name) == default and \
+                getattr(self, "covariance_scaling", "per_dimension") == "per_dimension":
+            # For the line that makes the loss, which Python warns of once.
+            warnings.warn(f"{name}={default} is for the exact regularizer, and signs=False needs "
+                          f"another weight: decorr.{self._presets} has published "
+                          "ones", stacklevel=3)
 
     def _options(self):
         values = {name: getattr(self, name) for name in self._names.values()}
@@ -374,6 +401,8 @@ class BarlowTwinsLoss(_Loss):
     _function = "barlow_twins_loss"
     _options_type = decorr.BarlowTwinsOptions
     _names = {"lambda_": "lambda_param", "scale": "scale", "epsilon": "eps"}
+    _exact_weight = "lambda_param", 5e-3
+    _presets = "barlow_twins_preset"
 
     def __init__(self, lambda_param: float = 5e-3, gather_distributed: bool = False, *,
                  scale: float = 1.0, eps: float = 1e-5, **settings):
@@ -401,6 +430,7 @@ class VICRegLoss(_Loss):
     _names = {"invariance": "lambda_param", "variance": "mu_param", "covariance": "nu_param",
               "gamma": "gamma", "epsilon": "eps", "scale": "scale",
               "sum_variance": "sum_variance", "covariance_scaling": "covariance_scaling"}
+    _exact_weight = "nu_param", 1.0
 
     def __init__(self, lambda_param: float = 25.0, mu_param: float = 25.0, nu_param: float = 1.0,
                  gather_distributed: bool = False, eps: float = 0.0001, *, scale: float = 1.0,
@@ -426,6 +456,7 @@ class VarianceCovarianceLoss(_Loss):
     _options_type = decorr.VicregOptions
     _names = {"variance": "mu_param", "covariance": "nu_param", "gamma": "gamma",
               "epsilon": "eps", "scale": "scale", "covariance_scaling": "covariance_scaling"}
+    _exact_weight = "nu_param", 1.0
 
     def __init__(self, mu_param: float = 25.0, nu_param: float = 1.0, eps: float = 0.0001, *,
                  scale: float = 1.0, gamma: float = 1.0,
