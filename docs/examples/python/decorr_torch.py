@@ -196,7 +196,8 @@ class _Settings:
             elif isinstance(value, numpy.bool_):
                 normalize(name, bool(value))
             elif not isinstance(value, bool) and (
-                    isinstance(value, (str, bytes)) or not hasattr(value, "__len__")):
+                    isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or
+                    getattr(value, "ndim", 1) == 0):
                 expected = "a pair of arrays" if name == "signs" else "d integers"
                 raise TypeError(f"{name} is {value!r}, expected True, False or {expected}")
         if exact:
@@ -277,8 +278,13 @@ class _Settings:
                 d = 1
                 regularizer = dataclasses.replace(regularizer, block_size=min(self.block_size, 1))
         z = numpy.zeros((2, d))
-        decorr._loss(function, [decorr._input("z", z)] * views + [None] * views, options,
-                     regularizer, tiny.execution())
+        try:
+            decorr._loss(function, [decorr._input("z", z)] * views + [None] * views, options,
+                         regularizer, tiny.execution())
+        except ValueError as error:
+            # The one feature is not the caller's.
+            raise ValueError(str(error).replace("expected 0 to 1, the number",
+                                                "expected 0 to the number")) from None
 
     # A torch.Generator can neither be pickled nor copied, its state can.
     def __getstate__(self):
