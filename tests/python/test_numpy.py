@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import unittest
+import warnings
 
 import numpy
 from numpy.lib.stride_tricks import as_strided
@@ -308,8 +309,10 @@ class Refusals(TestCase):
                          self.z_a.astype(self.z_a.dtype.newbyteorder()))
         self.refuse_view(TypeError, "is a masked array", numpy.ma.masked_array(self.z_a))
         self.refuse(TypeError, "z_a is a NoneType", decorr.vicreg_loss, None, self.z_b)
-        self.refuse(ValueError, "z_b and z_a|z_a and z_b", decorr.vicreg_loss, self.z_a,
-                    self.z_b.astype("float32"))
+        self.refuse(ValueError, "z_a and z_b differ in type, expected float64 for both",
+                    decorr.vicreg_loss, self.z_a, self.z_b.astype("float32"))
+        self.refuse(ValueError, "out and a differ in type, expected float64", decorr.sumvec,
+                    self.z_a, self.z_b, numpy.zeros(6, "float32"))
         self.refuse(ValueError, "grad_a", decorr.vicreg_loss, self.z_a, self.z_b,
                     *(each.astype("float32") for each in self.gradients))
 
@@ -328,7 +331,7 @@ class Refusals(TestCase):
         row = self.z_a[:1]
         self.refuse(ValueError, "1 row, expected at least 2", decorr.vicreg_loss, row, row)
         self.refuse(ValueError, "out has 2", decorr.sumvec, self.z_a, self.z_b, self.z_a)
-        self.refuse(ValueError, "lags is 5 x 1", decorr.sumvec, self.z_a, self.z_b, numpy.zeros(5))
+        self.refuse(ValueError, "out is 5 x 1", decorr.sumvec, self.z_a, self.z_b, numpy.zeros(5))
 
     def test_memory(self):
         z_a, z_b, (grad_a, grad_b) = self.z_a, self.z_b, self.gradients
@@ -401,6 +404,9 @@ class Refusals(TestCase):
         for wrong in ([1] * 5, [1] * 5 + [0], [1] * 5 + [257]):  # 257 is 1 in eight bits
             self.refuse(ValueError, "signs_a", relaxed, signs_a=wrong)
         self.refuse(TypeError, "signs_b is of type", relaxed, signs_b=[1.0] * 6)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # older NumPy warns of what newer ones refuse
+            self.refuse(TypeError, "signs_a is ", relaxed, signs_a=[[1], [1, 1]])
         self.assertTrue((self.gradients[0] == 7).all())
         for given in (right, tuple(right), numpy.arange(6, dtype="int16"),
                       numpy.arange(12)[::2] // 2, numpy.arange(6, dtype=">i8")):
@@ -507,13 +513,35 @@ class Randomization(TestCase):
         self.assertEqual(decorr.vicreg_preset("exact_solo_learn", 5),
                          (VicregOptions(sum_variance=True), Exact()))
         for arguments, message in ((("relaxed_8192", 6, generator), "d is 6, expected 8192"),
-                                   (("random_signs", 6), "generator is null"),
+                                   (("random_signs", 6), "generator is None"),
                                    (("exact", 0), "d is 0"),
                                    (("random_signs", 6, generator, 7), "block_size is 7"),
-                                   (("exact_solo_learn", 6), "preset is 1"),
+                                   (("exact_solo_learn", 6), "preset is 'exact_solo_learn', "
+                                    "expected 'exact' or 'exact_solo_learn_2048' or "),
                                    (("typo", 6), "preset is 'typo'")):
             with self.assertRaisesRegex(ValueError, message):
                 decorr.barlow_twins_preset(*arguments)
+        with self.assertRaisesRegex(ValueError, "expected 'exact' or 'exact_solo_learn' or "):
+            decorr.vicreg_preset("exact_solo_learn_2048", 2048)
+
+    def test_each_loss_has_the_presets_of_the_library(self):
+        for function, presets, options in (
+                ("barlow_twins_preset", decorr._BARLOW_TWINS_PRESETS, decorr._BarlowTwinsOptions),
+                ("vicreg_preset", decorr._VICREG_PRESETS, decorr._VicregOptions)):
+            for name, number in decorr._PRESETS.items():
+                d = int((name.rpartition("_")[2:] if name[-1].isdigit() else ("8",))[0])
+                generator, regularizer = Generator(1), decorr._Regularizer()
+                drawn = [numpy.empty(d, dtype) for dtype in ("int64", "int8", "int8")]
+                with self.subTest(function=function, preset=name):
+                    try:
+                        decorr._call(function, number, d, 0, generator._pointer,
+                                     *(array.ctypes.data for array in drawn), options(),
+                                     regularizer)
+                        known = True
+                    except ValueError as error:
+                        self.assertRegex(str(error), "preset is")
+                        known = False
+                    self.assertEqual(name in presets, known)
 
 
 class PlansAndThreads(TestCase):

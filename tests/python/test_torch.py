@@ -3,6 +3,7 @@ of every kind, and what it refuses."""
 
 import copy
 import io
+import pickle
 import threading
 import unittest
 import warnings
@@ -35,6 +36,13 @@ def draw(d, permutation, seed=5):
 
 
 class TestCase(unittest.TestCase):
+    def setUp(self):
+        # Of weights, which here are as good as others.
+        filters = warnings.catch_warnings()
+        filters.__enter__()
+        self.addCleanup(filters.__exit__, None, None, None)
+        warnings.filterwarnings("ignore", "(lambda|nu)_param=")
+
     def assert_close(self, found, expected, tolerance=1e-12):
         error = (found.double() - expected.double()).abs().max().item()
         self.assertLessEqual(error, tolerance * max(expected.abs().max().item(), 1e-300))
@@ -414,8 +422,8 @@ class Refusals(TestCase):
             self.refuse(TypeError, f"{first} is of type torch.float64, {second}", loss, a,
                         b.float())
             self.refuse(ValueError, "1 row, expected at least 2", loss, a[:1], b[:1])
-            self.refuse(ValueError, "z_a is 0 x 8", loss, a[:0], b[:0])
-            self.refuse(ValueError, "z_a is 9 x 0", loss, a[:, :0], b[:, :0])
+            self.refuse(ValueError, f"^{first} is 0 x 8", loss, a[:0], b[:0])
+            self.refuse(ValueError, f"^{first} is 9 x 0", loss, a[:, :0], b[:, :0])
 
     def test_second_derivatives(self):
         a, b = views()
@@ -440,8 +448,12 @@ class Refusals(TestCase):
             self.refuse(TypeError, "threads is 1.5", loss, threads=1.5)
             self.refuse(ValueError, "planning is 'x'", loss, planning="x")
             self.refuse(TypeError, "generator is a int", loss, generator=1)
-            self.refuse(TypeError, "unexpected keyword argument 'lambd'", loss, lambd=1)
-        self.refuse(TypeError, "lambda_ is 'x'", BarlowTwinsLoss, "x")
+        for name in ("BarlowTwinsLoss", "VICRegLoss", "VarianceCovarianceLoss"):
+            self.refuse(TypeError, fr"^{name}\(\) got an unexpected keyword argument 'lambd'$",
+                        getattr(decorr_torch, name), lambd=1)
+        for name in ("barlow_loss_func", "vicreg_loss_func"):
+            self.refuse(TypeError, fr"^{name}\(\) got an unexpected keyword argument 'lambd'$",
+                        getattr(decorr_torch, name), a, b, lambd=1)
         for loss in (BarlowTwinsLoss, VICRegLoss):
             self.refuse(NotImplementedError, "gather_distributed is not supported", loss,
                         gather_distributed=True)
@@ -453,11 +465,151 @@ class Refusals(TestCase):
         self.refuse(ValueError, "threads is 0, expected at least 1", relaxed, threads=0)
         self.refuse(ValueError, "permutation has 7 entries", relaxed,
                     permutation=torch.arange(7))
-        self.refuse(TypeError, "permutation is of type float32", relaxed,
+        self.refuse(TypeError, "permutation is of type torch.float32, expected integers", relaxed,
                     permutation=torch.arange(8).float())
         self.refuse(ValueError, "signs has 3 entries", relaxed, signs=[[1] * 8] * 3)
         self.refuse(TypeError, "signs is 1, expected True, False or a pair", relaxed, signs=1)
         self.refuse(ValueError, r"signs_a\[0\] is 0", relaxed, signs=[[0] * 8, [1] * 8])
+
+    def test_settings_are_checked_when_the_loss_is_made(self):
+        for loss in (BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss):
+            before = torch.get_rng_state()
+            for settings, message in (
+                    ({"exponent": 3}, "exponent is 3, expected 1 or 2"),
+                    ({"exponent": 0}, "exponent is 0"),
+                    ({"block_size": -1}, "block_size is -1, expected 0 to the number of features"),
+                    ({"permutation": [0, 0, 1]}, "permutation"),
+                    ({"permutation": [0, 1, 2], "block_size": 4},
+                     "block_size is 4, expected 0 to 3"),
+                    ({"permutation": torch.arange(3), "exponent": 4}, "exponent is 4")):
+                self.refuse(ValueError, f"^{message}", loss, regularizer="relaxed", **settings)
+            for name in ("exact", "relaxed"):
+                for threads in (0, -3):
+                    self.refuse(ValueError, f"^threads is {threads}, expected at least 1", loss,
+                                regularizer=name, threads=threads)
+                self.refuse(ValueError, "^eps is -1, expected at least 0", loss, regularizer=name,
+                            eps=-1)
+            for value in (torch.nan, torch.inf, -torch.inf, numpy.float32("nan")):
+                for argument in loss._names.values():
+                    if argument not in ("sum_variance", "covariance_scaling"):
+                        self.refuse(ValueError, f"^{argument} is .*expected", loss,
+                                    **{argument: value})
+            self.assertTrue(torch.equal(torch.get_rng_state(), before))
+            # What depends on the number of features is left to the forward.
+            loss(regularizer="relaxed", block_size=10**9, permutation=True, threads=10**6)
+        generator = torch.Generator().manual_seed(1)
+        state = generator.get_state()
+        BarlowTwinsLoss(regularizer="relaxed", permutation=True, generator=generator)
+        self.assertTrue(torch.equal(generator.get_state(), state))
+        loss = BarlowTwinsLoss()
+        loss.lambda_param = torch.nan
+        self.refuse(ValueError, "^lambda_param is nan, expected a finite number", loss, *views())
+
+    def test_messages_have_the_names_of_the_arguments(self):
+        a, b = views()
+        for loss in (BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss):
+            for argument in loss._names.values():
+                self.refuse(TypeError, f"^{argument} is ", loss, **{argument: []})
+        for loss, arguments in ((barlow_loss_func, "lamb scale_loss"),
+                                (vicreg_loss_func,
+                                 "sim_loss_weight var_loss_weight cov_loss_weight")):
+            for argument in arguments.split():
+                self.refuse(TypeError, f"^{argument} is 'x', expected a real number", loss, a, b,
+                            **{argument: "x"})
+                self.refuse(ValueError, f"^{argument} is nan", loss, a, b,
+                            **{argument: torch.nan})
+
+    def test_given_signs_and_permutations(self):
+        (a, b), ones = views(), torch.ones(8, dtype=torch.int64)
+        one_view = {"regularizer": "relaxed"}
+        for pair in ((ones, ones), [ones.tolist()] * 2, (ones.numpy(), ones[:7].numpy()),
+                     ([1], [1, 1]), (None, None)):
+            self.refuse((TypeError, ValueError), "^signs has 2 entries|^signs_?a? is of type",
+                        VarianceCovarianceLoss, signs=pair, **one_view)
+        self.refuse(ValueError, "^signs has 2 entries that are no integers.*the one view, no pair",
+                    VarianceCovarianceLoss, signs=(ones, ones), **one_view)
+        for pair in (torch.ones(2, 8, dtype=torch.int8), numpy.ones((2, 8), int)):
+            self.refuse(ValueError, "^signs has 2 dimensions, expected 1", VarianceCovarianceLoss,
+                        signs=pair, **one_view)
+        self.refuse(ValueError, r"^signs\[0\] is 0", VarianceCovarianceLoss, signs=0 * ones,
+                    **one_view)
+        self.refuse(ValueError, "^signs has 8 entries, expected 7",
+                    VarianceCovarianceLoss(signs=ones, **one_view), a[:, :7])
+        expected = VarianceCovarianceLoss(signs=[1] * 8, **one_view)(a)
+        for signs in (ones, ones.to(torch.uint8), ones.numpy(), tuple(ones), list(ones.numpy())):
+            self.assertEqual(VarianceCovarianceLoss(signs=signs, **one_view)(a), expected)
+
+        def both(**settings):
+            return BarlowTwinsLoss(regularizer="relaxed", **settings)
+        expected = both(signs=False, permutation=[*range(8)])(a, b)
+        for settings in ({"signs": (ones, ones)}, {"signs": torch.stack([ones, ones])},
+                         {"signs": [ones.tolist(), ones.numpy()]}, {"signs": None},
+                         {"signs": numpy.False_}):
+            for permutation in (torch.arange(8), torch.arange(16)[::2] // 2,
+                                torch.arange(8, dtype=torch.int16), numpy.arange(8)):
+                self.assertEqual(both(permutation=permutation, **settings)(a, b), expected)
+        for wrong in (torch.arange(8.0), torch.arange(8.0, requires_grad=True),
+                      torch.arange(8).bfloat16(), ones.bool()):
+            self.refuse(TypeError, f"^permutation is of type {wrong.dtype}, expected integers",
+                        both, permutation=wrong)
+            self.refuse(TypeError, "^signs_b is of type torch", both, signs=(ones, wrong))
+        self.refuse(TypeError, "^permutation has the layout torch.sparse_coo", both,
+                    permutation=ones.to_sparse())
+        self.refuse(ValueError, "^permutation is on the device meta", both,
+                    permutation=torch.arange(8, device="meta"))
+        for name in ("permutation", "signs"):
+            for wrong in (0, 1, "random", object(), torch.tensor(1), numpy.array(1)):
+                for regularizer in ("exact", "relaxed"):
+                    self.refuse(TypeError, f"^{name} is .*, expected True, False or ",
+                                BarlowTwinsLoss, regularizer=regularizer, **{name: wrong})
+
+    def test_defaults_are_defaults_by_value(self):
+        for settings in ({"permutation": None}, {"permutation": numpy.False_},
+                         {"exponent": numpy.int64(2)}, {"block_size": numpy.int32(0)},
+                         {"signs": None}, {"signs": numpy.True_}, {"regularizer": "".join("exact")},
+                         {"planning": "".join(["meas", "ure"])}):
+            for loss in (BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss):
+                self.assertEqual(repr(loss(**settings)), repr(loss()))
+        z, drawn = views(), {"signs": False, "regularizer": "relaxed"}
+        self.assertEqual(BarlowTwinsLoss(permutation=None, **drawn)(*z),
+                         BarlowTwinsLoss(**drawn)(*z))
+        for name, value in (("permutation", torch.arange(8)), ("signs", [[1] * 8] * 2)):
+            self.refuse(ValueError, f"^{name} is for the relaxed", BarlowTwinsLoss,
+                        **{name: value})
+
+    def test_warning_of_weights_without_signs(self):
+        without = {"regularizer": "relaxed", "signs": False}
+        for loss, name, default in ((BarlowTwinsLoss, "lambda_param", 0.005),
+                                    (VICRegLoss, "nu_param", 1.0),
+                                    (VarianceCovarianceLoss, "nu_param", 1.0)):
+            preset = "barlow_twins" if loss is BarlowTwinsLoss else "vicreg"
+            with self.assertWarnsRegex(UserWarning,
+                                       f"^{name}={default} is .*decorr.{preset}_preset") as caught:
+                loss(**without)
+            self.assertEqual(caught.filename, __file__)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                loss(), loss(regularizer="relaxed"), loss(**without, **{name: 0.7})
+                loss(regularizer="relaxed", block_size=4, exponent=1)
+                if loss is not BarlowTwinsLoss:
+                    loss(**without, covariance_scaling="block_mean")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            for _ in range(3):
+                BarlowTwinsLoss(**without)(*views())
+        self.assertEqual(len(caught), 1)
+
+    def test_the_text_of_a_loss(self):
+        self.assertEqual(repr(BarlowTwinsLoss()),
+                         "BarlowTwinsLoss(lambda_param=0.005, scale=1.0, eps=1e-05)")
+        losses = [BarlowTwinsLoss(), VICRegLoss(), VarianceCovarianceLoss(),
+                  VICRegLoss(regularizer="relaxed", exponent=1, block_size=3, threads=2,
+                             permutation=torch.arange(8), planning="estimate",
+                             generator=torch.Generator())]
+        self.assertIn("regularizer='relaxed', exponent=1, block_size=3", repr(losses[-1]))
+        for loss in losses:
+            for other in (pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
+                self.assertEqual(repr(other), repr(loss))
 
 
 if __name__ == "__main__":

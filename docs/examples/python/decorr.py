@@ -35,6 +35,7 @@ import numbers
 import operator
 import os
 import pathlib
+import re
 import sys
 import threading
 import weakref
@@ -61,6 +62,10 @@ _COVARIANCE_SCALINGS = {"per_dimension": 0, "block_mean": 1}
 _PLANNINGS = {"estimate": 0, "measure": 1, "patient": 2}
 _PRESETS = {"exact": 0, "exact_solo_learn": 1, "exact_solo_learn_2048": 2,
             "exact_solo_learn_8192": 3, "relaxed_2048": 4, "relaxed_8192": 5, "random_signs": 6}
+_BARLOW_TWINS_PRESETS = {name: number for name, number in _PRESETS.items()
+                         if name != "exact_solo_learn"}
+_VICREG_PRESETS = {name: number for name, number in _PRESETS.items()
+                   if name not in ("exact_solo_learn_2048", "exact_solo_learn_8192")}
 
 _Status = ctypes.c_int32
 
@@ -248,11 +253,26 @@ _library = _load()
 _EXCEPTIONS = {_INVALID_ARGUMENT: ValueError, _OUT_OF_MEMORY: MemoryError, _FAILED: RuntimeError}
 
 
+def _in_python(message: str) -> str:
+    """A message of the C interface with Python's names."""
+    message = re.sub(r"\bDECORR_(B?FLOAT\d+)\b", lambda match: match[1].lower(), message)
+    return re.sub(r" is null\b", " is None", message)
+
+
+def _rename_subject(message: str, names: dict[str, str]) -> str:
+    """The message with these names for what it is about, which comes before the first verb."""
+    subject, verb, rest = re.fullmatch(r"(.*?)(\b(?:is|are|has|have|differ)\b|$)(.*)", message,
+                                       re.DOTALL).groups()
+    return re.sub(r"\w+", lambda match: names.get(match[0], match[0]), subject) + verb + rest
+
+
 def _call(function: str, *arguments) -> None:
     """Calls decorr_<function>; anything but DECORR_OK becomes an exception."""
     status = getattr(_library, f"decorr_{function}")(*arguments)
     if status != _OK:
-        message = _library.decorr_error_message().decode(errors="replace")
+        message = _in_python(_library.decorr_error_message().decode(errors="replace"))
+        if function == "sumvec":
+            message = _rename_subject(message, {"lags": "out"})
         if status not in _EXCEPTIONS:
             message = f"{_library.decorr_status_name(status).decode()}, a bug of decorr: {message}"
         raise _EXCEPTIONS.get(status, RuntimeError)(message)
@@ -439,7 +459,10 @@ class Relaxed:
 
 def _integers(name: str, values: Any, dtype: type) -> numpy.ndarray:
     """Integers as a contiguous array of this type, of which the library checks the values."""
-    array = numpy.asarray(values)
+    try:
+        array = numpy.asarray(values)
+    except ValueError:  # rows of unequal lengths, of which older versions make an array of objects
+        raise TypeError(f"{name} is no array of integers") from None
     if array.dtype.kind not in "iu" and array.size > 0:
         raise TypeError(f"{name} is of type {array.dtype}, expected integers")
     if array.ndim != 1:
@@ -695,9 +718,9 @@ class VicregPreset(NamedTuple):
     regularizer: Regularizer
 
 
-def _preset(function: str, options: _Struct, preset: str, d: int, generator: Optional[Generator],
-            block_size: int) -> tuple[_Struct, Regularizer]:
-    number = _choice("preset", preset, _PRESETS)
+def _preset(function: str, presets: dict[str, int], options: _Struct, preset: str, d: int,
+            generator: Optional[Generator], block_size: int) -> tuple[_Struct, Regularizer]:
+    number = _choice("preset", preset, presets)
     d, block_size = _integer("d", d), _integer("block_size", block_size)
     size = d if 1 <= d < 2**31 else 1
     drawn = [numpy.empty(size, dtype) for dtype in (numpy.int64, numpy.int8, numpy.int8)]
@@ -721,8 +744,8 @@ def barlow_twins_preset(preset: str, d: int, generator: Optional[Generator] = No
     The last three draw from the generator: call it anew for every batch. `block_size` is not used
     by exact ones.
     """
-    options, regularizer = _preset("barlow_twins_preset", _BarlowTwinsOptions(), preset, d,
-                                   generator, block_size)
+    options, regularizer = _preset("barlow_twins_preset", _BARLOW_TWINS_PRESETS,
+                                   _BarlowTwinsOptions(), preset, d, generator, block_size)
     return BarlowTwinsPreset(BarlowTwinsOptions(
         getattr(options, "lambda"), options.scale, options.epsilon, bool(options.standardize)),
         regularizer)
@@ -737,8 +760,8 @@ def vicreg_preset(preset: str, d: int, generator: Optional[Generator] = None,
     The last three draw from the generator: call it anew for every batch. `block_size` is not used
     by exact ones.
     """
-    options, regularizer = _preset("vicreg_preset", _VicregOptions(), preset, d, generator,
-                                   block_size)
+    options, regularizer = _preset("vicreg_preset", _VICREG_PRESETS, _VicregOptions(), preset, d,
+                                   generator, block_size)
     scaling = [name for name, number in _COVARIANCE_SCALINGS.items()
                if number == options.covariance_scaling][0]
     return VicregPreset(VicregOptions(

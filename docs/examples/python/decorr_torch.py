@@ -35,18 +35,40 @@ All losses take these keyword arguments, which do not change what is asked for u
   planning     "measure", the default, "patient", or "estimate", with which alone results repeat bit
                for bit from run to run
 
+Integers are sequences, NumPy arrays or tensors of an integer type on the CPU; None is False.
+
+A draw of signs is an estimate of the exact loss, with a single block a noisy one where d is small
+or not large beside n. Smaller blocks cut the noise, whose standard deviation falls about like
+sqrt(block_size / d): for example block_size=512 at d = 8192, with a quarter of a single block's.
+
 Weights do not carry over from the exact regularizer to a relaxed one without signs, nor to exponent
-1: decorr.barlow_twins_preset and decorr.vicreg_preset have published ones.
+1: decorr.barlow_twins_preset and decorr.vicreg_preset have published ones. A warning tells of
+signs=False with the exact regularizer's weight.
 
 Errors are those of decorr.py: TypeError for what is no dense tensor of floating-point numbers,
-ValueError for what does not fit, RuntimeError for second derivatives.
+ValueError for what does not fit, RuntimeError for second derivatives. Settings are checked when a
+loss is made, but for what depends on the number of features.
+
+Not supported: torch.jit, torch.compile, forward-mode derivatives, torch.func.vmap.
+
+Processes. A child that is forked while another thread plans (the first call for a length does), or
+after a call with several threads, may hang in a call of its own, as in PyTorch itself: start
+processes with the method "spawn", or before the fork call with threads=1 alone and make the first
+calls. Workers of a DataLoader that do not call decorr may be forked.
+
+Copies of this module and of decorr.py elsewhere need libdecorr beside them, or DECORR_LIBRARY.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import math
+import warnings
 from dataclasses import dataclass
 from typing import Any, Optional
 
+import numpy
 import torch
 
 import decorr
@@ -56,6 +78,7 @@ __all__ = ["BarlowTwinsLoss", "VICRegLoss", "VarianceCovarianceLoss", "barlow_lo
 
 _ELEMENT_TYPES = {torch.float32: decorr._FLOAT32, torch.float64: decorr._FLOAT64,
                   torch.float16: decorr._FLOAT16, torch.bfloat16: decorr._BFLOAT16}
+_INTEGER_TYPES = torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64
 
 
 # ---- Tensors
@@ -83,6 +106,20 @@ def _check_views(views: dict[str, Any]) -> None:
         if (z.dtype == torch.float64) != (first.dtype == torch.float64):
             raise TypeError(f"{first_name} is of type {first.dtype}, {name} is of type {z.dtype}, "
                             "expected torch.float64 for both or for neither")
+
+
+def _integers(name: str, values: Any):
+    """What is given as integers, of which a tensor becomes an array."""
+    if not isinstance(values, torch.Tensor):
+        return values
+    if values.layout != torch.strided:
+        raise TypeError(f"{name} has the layout {values.layout}, expected a dense tensor")
+    if values.dtype not in _INTEGER_TYPES:
+        raise TypeError(f"{name} is of type {values.dtype}, expected integers")
+    if values.device.type != "cpu":
+        raise ValueError(f"{name} is on the device {values.device}, and decorr computes on the "
+                         f"CPU: pass {name}.cpu()")
+    return values.numpy()
 
 
 def _matrix(struct: type, z: torch.Tensor) -> Any:
@@ -136,10 +173,36 @@ class _Settings:
     threads: Optional[int] = None
     planning: str = "measure"
 
+    @classmethod
+    def of(cls, owner: str, settings: dict[str, Any]) -> _Settings:
+        """From the keyword arguments of the loss of this name."""
+        for name in settings:
+            if name not in cls.__dataclass_fields__:
+                raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
+        return cls(**settings)
+
     def __post_init__(self):
-        if decorr._choice("regularizer", self.regularizer, {"exact": 0, "relaxed": 1}) == 0:
+        exact = decorr._choice("regularizer", self.regularizer, {"exact": 0, "relaxed": 1}) == 0
+
+        def normalize(name, value):
+            object.__setattr__(self, name, value)
+        normalize("exponent", decorr._integer("exponent", self.exponent, 32))
+        normalize("block_size", decorr._integer("block_size", self.block_size))
+        # None is "none", which the exact regularizer has in any case.
+        for name, none in (("permutation", False), ("signs", exact)):
+            value = getattr(self, name)
+            if value is None:
+                normalize(name, none)
+            elif isinstance(value, numpy.bool_):
+                normalize(name, bool(value))
+            elif not isinstance(value, bool) and (
+                    isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or
+                    getattr(value, "ndim", 1) == 0):
+                expected = "a pair of arrays" if name == "signs" else "d integers"
+                raise TypeError(f"{name} is {value!r}, expected True, False or {expected}")
+        if exact:
             changed = [name for name in ("exponent", "block_size", "permutation", "signs")
-                       if getattr(self, name) is not getattr(_Settings, name)]
+                       if not self._is_default(name)]
             if changed:
                 raise ValueError(f"{changed[0]} is for the relaxed regularizer: set regularizer="
                                  "'relaxed'")
@@ -147,7 +210,19 @@ class _Settings:
             raise TypeError(f"generator is a {type(self.generator).__name__}, expected a "
                             "torch.Generator")
         self.execution()._struct()
-        decorr.Relaxed(self.exponent, self.block_size)._struct()
+
+    def _is_default(self, name: str) -> bool:
+        """By value, of which arrays have none; True is not 1."""
+        value, default = getattr(self, name), getattr(_Settings, name)
+        return type(value) is type(default) and value == default
+
+    def __str__(self) -> str:
+        """The arguments that are not the defaults."""
+        # A generator's own text has its address, which differs in a copy.
+        return ", ".join(
+            f"{name}=" + ("torch.Generator()" if isinstance(value, torch.Generator)
+                          else repr(value))
+            for name, value in vars(self).items() if not self._is_default(name))
 
     def execution(self) -> decorr.Execution:
         threads = torch.get_num_threads() if self.threads is None else self.threads
@@ -166,16 +241,50 @@ class _Settings:
         if signs is True:
             signs = [2 * torch.randint(0, 2, (d,), dtype=torch.int8, device="cpu",
                                        generator=self.generator) - 1 for _ in range(views)]
-        elif signs is False or signs is None:
+        elif signs is False:
             signs = [None] * views
-        elif views == 1:
-            signs = [signs]
-        elif not hasattr(signs, "__len__"):
-            raise TypeError(f"signs is {signs!r}, expected True, False or a pair of arrays")
-        elif len(signs) != views:
-            raise ValueError(f"signs has {len(signs)} entries, expected True, False or the signs "
-                             "of view a and of view b")
-        return decorr.Relaxed(self.exponent, self.block_size, permutation, *signs)
+        else:
+            signs = self._given_signs(views)
+        return decorr.Relaxed(self.exponent, self.block_size,
+                              _integers("permutation", permutation), *signs)
+
+    def _given_signs(self, views: int) -> list:
+        if views == 2:
+            if len(self.signs) != 2:
+                raise ValueError(f"signs has {len(self.signs)} entries, expected True, False or "
+                                 "the signs of view a and of view b")
+            return [_integers(name, each) for name, each in zip(("signs_a", "signs_b"), self.signs)]
+        if isinstance(self.signs, (list, tuple)) and any(
+                getattr(each, "ndim", hasattr(each, "__len__")) for each in self.signs):
+            raise ValueError(f"signs has {len(self.signs)} entries that are no integers, expected "
+                             "True, False or the d signs of the one view, no pair")
+        return [_integers("signs", self.signs)]
+
+    def check(self, function: str, options) -> None:
+        """Raises what any batch would: asks the library with a tiny one. Only what needs to know
+        the number of features is left to the forward, unless a permutation or signs tell."""
+        views = 1 if function == "variance_covariance_loss" else 2
+        relaxed = self.regularizer == "relaxed"
+        # Nothing is drawn, no threads are started and no time is spent on plans.
+        drawn = [name for name in ("permutation", "signs") if getattr(self, name) is True]
+        tiny = dataclasses.replace(self, threads=min(self.execution().threads, 1),
+                                   planning="estimate", **dict.fromkeys(drawn if relaxed else (),
+                                                                        False))
+        regularizer, d = tiny.regularizer_for(views, 1), 1
+        if relaxed:
+            struct = regularizer._struct()
+            d = max(struct.permutation_size, struct.signs_a_size)
+            if d == 0:
+                d = 1
+                regularizer = dataclasses.replace(regularizer, block_size=min(self.block_size, 1))
+        z = numpy.zeros((2, d))
+        try:
+            decorr._loss(function, [decorr._input("z", z)] * views + [None] * views, options,
+                         regularizer, tiny.execution())
+        except ValueError as error:
+            # The one feature is not the caller's.
+            raise ValueError(str(error).replace("expected 0 to 1, the number",
+                                                "expected 0 to the number")) from None
 
     # A torch.Generator can neither be pickled nor copied, its state can.
     def __getstate__(self):
@@ -192,16 +301,46 @@ class _Settings:
         self.__dict__.update(state)
 
 
-def _apply(name: str, options, settings: _Settings, views: dict[str, Any]):
-    """A loss of decorr.py's as a tensor, and its terms."""
+@contextlib.contextmanager
+def _renamed(names: dict[str, str], function: str = ""):
+    """Refusals of this function of decorr.py's with the names of the arguments here."""
+    if function == "variance_covariance_loss":
+        names = {**names, "signs_a": "signs"}
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        message = str(error).removeprefix(f"{function}: ")
+        raise type(error)(decorr._rename_subject(message, names)) from None
+
+
+def _options_of(options_type: type, names: dict[str, str], values: dict[str, Any], **fixed):
+    """Options from arguments by their names here, which `names` gives for those of the options.
+
+    A weight that is no finite number is refused, as all that it could train is lost.
+    """
+    options = options_type(**{name: values[argument] for name, argument in names.items()}, **fixed)
+    with _renamed(names):
+        options._struct()
+    for argument in names.values():
+        value = values[argument]
+        if not isinstance(value, (str, bool)) and not math.isfinite(value):
+            raise ValueError(f"{argument} is {value}, expected a finite number")
+    return options
+
+
+def _apply(name: str, options, settings: _Settings, views: dict[str, Any], names: dict[str, str]):
+    """A loss of decorr.py's as a tensor, and its terms. The names are those of the options."""
     _check_views(views)
     tensors = list(views.values())
     regularizer = settings.regularizer_for(len(tensors), tensors[0].shape[1])
+    if len(views) == 2:
+        names = {**names, **dict(zip(("z_a", "z_b"), views))}
     terms = None
 
     def compute(matrices):
         nonlocal terms
-        terms = decorr._loss(name, matrices, options, regularizer, settings.execution())
+        with _renamed(names, name):
+            terms = decorr._loss(name, matrices, options, regularizer, settings.execution())
         return terms
 
     with_gradients = torch.is_grad_enabled() and any(z.requires_grad for z in tensors)
@@ -214,6 +353,10 @@ class _Loss(torch.nn.Module):
     """What the modules share. `terms` are those of the last forward, None before the first."""
 
     _function: str  # of decorr
+    _options_type: type
+    _names: dict[str, str]  # the argument for each of the options
+    _exact_weight: tuple[str, float]  # the regularizer's argument, and its default
+    _presets = "vicreg_preset"
 
     def __init__(self, gather_distributed: bool, settings: dict[str, Any], **options):
         super().__init__()
@@ -223,20 +366,31 @@ class _Loss(torch.nn.Module):
                 "Gather the embeddings before the call, see docs/porting.md, Several processes")
         for name, value in options.items():
             setattr(self, name, value)
-        self.settings = _Settings(**settings)
+        self.settings = _Settings.of(type(self).__name__, settings)
         self.terms = None
-        self._options()._struct()  # raises for what is no number
+        options = self._options()
+        with _renamed(self._names, self._function):
+            self.settings.check(self._function, options)
+        name, default = self._exact_weight
+        if self.settings.regularizer == "relaxed" and self.settings.signs is False and \
+                getattr(self, name) == default and \
+                getattr(self, "covariance_scaling", "per_dimension") == "per_dimension":
+            # For the line that makes the loss, which Python warns of once.
+            warnings.warn(f"{name}={default} is for the exact regularizer, and signs=False needs "
+                          f"another weight: decorr.{self._presets} has published "
+                          "ones", stacklevel=3)
 
     def _options(self):
-        raise NotImplementedError
+        values = {name: getattr(self, name) for name in self._names.values()}
+        return _options_of(self._options_type, self._names, values)
 
     def extra_repr(self) -> str:
-        settings = [f"{name}={value!r}" for name, value in vars(self.settings).items()
-                    if value is not getattr(_Settings, name)]
-        return ", ".join([str(self._options()), *settings])
+        options = [f"{name}={getattr(self, name)!r}" for name in self._names.values()]
+        return ", ".join([*options, *filter(None, [str(self.settings)])])
 
     def _forward(self, **views: torch.Tensor) -> torch.Tensor:
-        loss, self.terms = _apply(self._function, self._options(), self.settings, views)
+        loss, self.terms = _apply(self._function, self._options(), self.settings, views,
+                                  self._names)
         return loss
 
 
@@ -251,14 +405,15 @@ class BarlowTwinsLoss(_Loss):
     """
 
     _function = "barlow_twins_loss"
+    _options_type = decorr.BarlowTwinsOptions
+    _names = {"lambda_": "lambda_param", "scale": "scale", "epsilon": "eps"}
+    _exact_weight = "lambda_param", 5e-3
+    _presets = "barlow_twins_preset"
 
     def __init__(self, lambda_param: float = 5e-3, gather_distributed: bool = False, *,
                  scale: float = 1.0, eps: float = 1e-5, **settings):
         super().__init__(gather_distributed, settings, lambda_param=lambda_param, scale=scale,
                          eps=eps)
-
-    def _options(self) -> decorr.BarlowTwinsOptions:
-        return decorr.BarlowTwinsOptions(self.lambda_param, self.scale, self.eps)
 
     def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
         """The loss of two views, n x d raw embeddings each, n at least 2."""
@@ -277,6 +432,11 @@ class VICRegLoss(_Loss):
     """
 
     _function = "vicreg_loss"
+    _options_type = decorr.VicregOptions
+    _names = {"invariance": "lambda_param", "variance": "mu_param", "covariance": "nu_param",
+              "gamma": "gamma", "epsilon": "eps", "scale": "scale",
+              "sum_variance": "sum_variance", "covariance_scaling": "covariance_scaling"}
+    _exact_weight = "nu_param", 1.0
 
     def __init__(self, lambda_param: float = 25.0, mu_param: float = 25.0, nu_param: float = 1.0,
                  gather_distributed: bool = False, eps: float = 0.0001, *, scale: float = 1.0,
@@ -285,11 +445,6 @@ class VICRegLoss(_Loss):
         super().__init__(gather_distributed, settings, lambda_param=lambda_param,
                          mu_param=mu_param, nu_param=nu_param, eps=eps, scale=scale, gamma=gamma,
                          sum_variance=sum_variance, covariance_scaling=covariance_scaling)
-
-    def _options(self) -> decorr.VicregOptions:
-        return decorr.VicregOptions(self.lambda_param, self.mu_param, self.nu_param, self.gamma,
-                                    self.eps, self.scale, self.sum_variance,
-                                    self.covariance_scaling)
 
     def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
         """The loss of two views, n x d raw embeddings each, n at least 2."""
@@ -304,17 +459,16 @@ class VarianceCovarianceLoss(_Loss):
     """
 
     _function = "variance_covariance_loss"
+    _options_type = decorr.VicregOptions
+    _names = {"variance": "mu_param", "covariance": "nu_param", "gamma": "gamma",
+              "epsilon": "eps", "scale": "scale", "covariance_scaling": "covariance_scaling"}
+    _exact_weight = "nu_param", 1.0
 
     def __init__(self, mu_param: float = 25.0, nu_param: float = 1.0, eps: float = 0.0001, *,
                  scale: float = 1.0, gamma: float = 1.0,
                  covariance_scaling: str = "per_dimension", **settings):
         super().__init__(False, settings, mu_param=mu_param, nu_param=nu_param, eps=eps,
                          scale=scale, gamma=gamma, covariance_scaling=covariance_scaling)
-
-    def _options(self) -> decorr.VicregOptions:
-        return decorr.VicregOptions(variance=self.mu_param, covariance=self.nu_param,
-                                    gamma=self.gamma, epsilon=self.eps, scale=self.scale,
-                                    covariance_scaling=self.covariance_scaling)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """The loss of one view, n x d, n at least 2."""
@@ -330,8 +484,10 @@ def barlow_loss_func(z1: torch.Tensor, z2: torch.Tensor, lamb: float = 5e-3,
     The defaults are those of its function; its configurations set 0.0051 and 0.024. For the other
     keyword arguments see the module.
     """
-    options = decorr.BarlowTwinsOptions(lamb, scale_loss)
-    return _apply("barlow_twins_loss", options, _Settings(**settings), {"z1": z1, "z2": z2})[0]
+    names = {"lambda_": "lamb", "scale": "scale_loss"}
+    options = _options_of(decorr.BarlowTwinsOptions, names, locals())
+    return _apply("barlow_twins_loss", options, _Settings.of("barlow_loss_func", settings),
+                  {"z1": z1, "z2": z2}, names)[0]
 
 
 def vicreg_loss_func(z1: torch.Tensor, z2: torch.Tensor, sim_loss_weight: float = 25.0,
@@ -341,6 +497,8 @@ def vicreg_loss_func(z1: torch.Tensor, z2: torch.Tensor, sim_loss_weight: float 
 
     For the other keyword arguments see the module.
     """
-    options = decorr.VicregOptions(sim_loss_weight, var_loss_weight, cov_loss_weight,
-                                   sum_variance=True)
-    return _apply("vicreg_loss", options, _Settings(**settings), {"z1": z1, "z2": z2})[0]
+    names = {"invariance": "sim_loss_weight", "variance": "var_loss_weight",
+             "covariance": "cov_loss_weight"}
+    options = _options_of(decorr.VicregOptions, names, locals(), sum_variance=True)
+    return _apply("vicreg_loss", options, _Settings.of("vicreg_loss_func", settings),
+                  {"z1": z1, "z2": z2}, names)[0]
