@@ -4,10 +4,11 @@ use std::os::raw::{c_char, c_void};
 
 pub const OK: i32 = 0;
 
+/// `decorr_input` and `decorr_output`, which differ in what the pointer allows.
 #[repr(C)]
-pub struct Input {
+pub struct Array<Pointer> {
     pub size: usize,
-    pub data: *const c_void,
+    pub data: Pointer,
     pub element: i32,
     pub reserved: i32,
     pub rows: i64,
@@ -16,17 +17,8 @@ pub struct Input {
     pub col_stride: i64,
 }
 
-#[repr(C)]
-pub struct Output {
-    pub size: usize,
-    pub data: *mut c_void,
-    pub element: i32,
-    pub reserved: i32,
-    pub rows: i64,
-    pub cols: i64,
-    pub row_stride: i64,
-    pub col_stride: i64,
-}
+pub type Input = Array<*const c_void>;
+pub type Output = Array<*mut c_void>;
 
 #[repr(C)]
 #[derive(Default)]
@@ -107,6 +99,21 @@ pub struct VarianceCovarianceTerms {
 pub struct Generator {
     opaque: [u8; 0],
 }
+
+/// `decorr_barlow_twins_loss` and `decorr_vicreg_loss`.
+pub type TwoViewLoss<Options, Terms> = unsafe extern "C" fn(
+    z_a: *const Input,
+    z_b: *const Input,
+    grad_a: *const Output,
+    grad_b: *const Output,
+    options: *const Options,
+    regularizer: *const Regularizer,
+    execution: *const Execution,
+    terms: *mut Terms,
+) -> i32;
+
+/// The functions that write a struct's defaults.
+pub type Defaults<Struct> = unsafe extern "C" fn(to: *mut Struct, size: usize) -> i32;
 
 extern "C" {
     pub fn decorr_error_message() -> *const c_char;

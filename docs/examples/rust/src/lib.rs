@@ -153,6 +153,19 @@ impl Layout {
             col_stride: to_i64("col_stride", col_stride)?,
         })
     }
+
+    fn array<T: Element, Pointer>(self, data: Pointer) -> ffi::Array<Pointer> {
+        ffi::Array {
+            size: size_of::<ffi::Array<Pointer>>(),
+            data,
+            element: T::TYPE,
+            reserved: 0,
+            rows: self.rows,
+            cols: self.cols,
+            row_stride: self.row_stride,
+            col_stride: self.col_stride,
+        }
+    }
 }
 
 /// A matrix that is read: one row a sample, one column a feature.
@@ -182,16 +195,7 @@ impl<'a, T: Element> Matrix<'a, T> {
     }
 
     fn input(self) -> ffi::Input {
-        ffi::Input {
-            size: size_of::<ffi::Input>(),
-            data: self.data.as_ptr().cast(),
-            element: T::TYPE,
-            reserved: 0,
-            rows: self.layout.rows,
-            cols: self.layout.cols,
-            row_stride: self.layout.row_stride,
-            col_stride: self.layout.col_stride,
-        }
+        self.layout.array::<T, _>(self.data.as_ptr().cast())
     }
 }
 
@@ -222,17 +226,17 @@ impl<'a, T: Element> MatrixMut<'a, T> {
     }
 
     fn output(&mut self) -> ffi::Output {
-        ffi::Output {
-            size: size_of::<ffi::Output>(),
-            data: self.data.as_mut_ptr().cast(),
-            element: T::TYPE,
-            reserved: 0,
-            rows: self.layout.rows,
-            cols: self.layout.cols,
-            row_stride: self.layout.row_stride,
-            col_stride: self.layout.col_stride,
-        }
+        self.layout.array::<T, _>(self.data.as_mut_ptr().cast())
     }
+}
+
+/// A struct's defaults, from the library.
+fn defaults<Struct: Default>(function: ffi::Defaults<Struct>) -> Struct {
+    let mut result = Struct::default();
+    // SAFETY: the struct is as large as is said.
+    let status = unsafe { function(&mut result, size_of::<Struct>()) };
+    assert_eq!(status, ffi::OK, "libdecorr is older than this crate");
+    result
 }
 
 /// `decorr_barlow_twins_options`; the defaults are the library's.
@@ -246,15 +250,7 @@ pub struct BarlowTwinsOptions {
 
 impl Default for BarlowTwinsOptions {
     fn default() -> Self {
-        let mut options = ffi::BarlowTwinsOptions::default();
-        // SAFETY: the struct is as large as its size says.
-        let status = unsafe {
-            ffi::decorr_barlow_twins_options_defaults(
-                &mut options,
-                size_of::<ffi::BarlowTwinsOptions>(),
-            )
-        };
-        assert_eq!(status, ffi::OK, "libdecorr is older than this crate");
+        let options = defaults(ffi::decorr_barlow_twins_options_defaults);
         BarlowTwinsOptions {
             lambda: options.lambda,
             scale: options.scale,
@@ -299,12 +295,7 @@ pub struct VicregOptions {
 
 impl Default for VicregOptions {
     fn default() -> Self {
-        let mut options = ffi::VicregOptions::default();
-        // SAFETY: the struct is as large as its size says.
-        let status = unsafe {
-            ffi::decorr_vicreg_options_defaults(&mut options, size_of::<ffi::VicregOptions>())
-        };
-        assert_eq!(status, ffi::OK, "libdecorr is older than this crate");
+        let options = defaults(ffi::decorr_vicreg_options_defaults);
         VicregOptions {
             invariance: options.invariance,
             variance: options.variance,
@@ -419,11 +410,7 @@ pub struct Execution {
 
 impl Default for Execution {
     fn default() -> Self {
-        let mut execution = ffi::Execution::default();
-        // SAFETY: the struct is as large as its size says.
-        let status =
-            unsafe { ffi::decorr_execution_defaults(&mut execution, size_of::<ffi::Execution>()) };
-        assert_eq!(status, ffi::OK, "libdecorr is older than this crate");
+        let execution = defaults(ffi::decorr_execution_defaults);
         Execution {
             threads: execution.threads,
             planning: match execution.planning {
@@ -484,6 +471,36 @@ fn gradient_pair<T: Element>(
     }
 }
 
+/// A loss of two views, whose terms it leaves in `terms`.
+#[allow(clippy::too_many_arguments)] // as many as the C function has
+fn two_view_loss<T: Element, Options, Terms>(
+    loss: ffi::TwoViewLoss<Options, Terms>,
+    z_a: Matrix<'_, T>,
+    z_b: Matrix<'_, T>,
+    gradients: Option<[MatrixMut<'_, T>; 2]>,
+    options: &Options,
+    regularizer: &Regularizer,
+    execution: &Execution,
+    terms: &mut Terms,
+) -> Result<()> {
+    let regularizer = regularizer.to_ffi()?;
+    let (grad_a, grad_b) = gradient_pair(gradients);
+    // SAFETY: the layouts were checked against the slices, which are borrowed until the end of the
+    // call, the gradients mutably.
+    check(unsafe {
+        loss(
+            &z_a.input(),
+            &z_b.input(),
+            pointer_or_null(&grad_a),
+            pointer_or_null(&grad_b),
+            options,
+            &regularizer,
+            &execution.to_ffi(),
+            terms,
+        )
+    })
+}
+
 /// Barlow Twins on raw embeddings, and its gradients with respect to them where there is room for
 /// them. On an error these are untouched.
 pub fn barlow_twins_loss<T: Element>(
@@ -494,26 +511,20 @@ pub fn barlow_twins_loss<T: Element>(
     regularizer: &Regularizer,
     execution: &Execution,
 ) -> Result<BarlowTwinsTerms> {
-    let regularizer = regularizer.to_ffi()?;
-    let (grad_a, grad_b) = gradient_pair(gradients);
     let mut terms = ffi::BarlowTwinsTerms {
         size: size_of::<ffi::BarlowTwinsTerms>(),
         ..Default::default()
     };
-    // SAFETY: the layouts were checked against the slices, which are borrowed until the end of the
-    // call, the gradients mutably.
-    check(unsafe {
-        ffi::decorr_barlow_twins_loss(
-            &z_a.input(),
-            &z_b.input(),
-            pointer_or_null(&grad_a),
-            pointer_or_null(&grad_b),
-            &options.to_ffi(),
-            &regularizer,
-            &execution.to_ffi(),
-            &mut terms,
-        )
-    })?;
+    two_view_loss(
+        ffi::decorr_barlow_twins_loss,
+        z_a,
+        z_b,
+        gradients,
+        &options.to_ffi(),
+        regularizer,
+        execution,
+        &mut terms,
+    )?;
     Ok(BarlowTwinsTerms {
         value: terms.value,
         diagonal: terms.diagonal,
@@ -530,25 +541,20 @@ pub fn vicreg_loss<T: Element>(
     regularizer: &Regularizer,
     execution: &Execution,
 ) -> Result<VicregTerms> {
-    let regularizer = regularizer.to_ffi()?;
-    let (grad_a, grad_b) = gradient_pair(gradients);
     let mut terms = ffi::VicregTerms {
         size: size_of::<ffi::VicregTerms>(),
         ..Default::default()
     };
-    // SAFETY: as in barlow_twins_loss.
-    check(unsafe {
-        ffi::decorr_vicreg_loss(
-            &z_a.input(),
-            &z_b.input(),
-            pointer_or_null(&grad_a),
-            pointer_or_null(&grad_b),
-            &options.to_ffi(),
-            &regularizer,
-            &execution.to_ffi(),
-            &mut terms,
-        )
-    })?;
+    two_view_loss(
+        ffi::decorr_vicreg_loss,
+        z_a,
+        z_b,
+        gradients,
+        &options.to_ffi(),
+        regularizer,
+        execution,
+        &mut terms,
+    )?;
     Ok(VicregTerms {
         value: terms.value,
         invariance: terms.invariance,
@@ -571,7 +577,7 @@ pub fn variance_covariance_loss<T: Element>(
         size: size_of::<ffi::VarianceCovarianceTerms>(),
         ..Default::default()
     };
-    // SAFETY: as in barlow_twins_loss.
+    // SAFETY: as in two_view_loss.
     check(unsafe {
         ffi::decorr_variance_covariance_loss(
             &z.input(),
