@@ -271,8 +271,7 @@ def _call(function: str, *arguments) -> None:
     status = getattr(_library, f"decorr_{function}")(*arguments)
     if status != _OK:
         message = _in_python(_library.decorr_error_message().decode(errors="replace"))
-        if function == "sumvec":
-            message = _rename_subject(message, {"lags": "out"})
+        message = _rename_subject(message, {"lambda": "lambda_", "lags": "out"})
         if status not in _EXCEPTIONS:
             message = f"{_library.decorr_status_name(status).decode()}, a bug of decorr: {message}"
         raise _EXCEPTIONS.get(status, RuntimeError)(message)

@@ -63,7 +63,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -314,17 +313,10 @@ def _renamed(names: dict[str, str], function: str = ""):
 
 
 def _options_of(options_type: type, names: dict[str, str], values: dict[str, Any], **fixed):
-    """Options from arguments by their names here, which `names` gives for those of the options.
-
-    A weight that is no finite number is refused, as all that it could train is lost.
-    """
+    """Options from arguments by their names here, which `names` gives for those of the options."""
     options = options_type(**{name: values[argument] for name, argument in names.items()}, **fixed)
     with _renamed(names):
         options._struct()
-    for argument in names.values():
-        value = values[argument]
-        if not isinstance(value, (str, bool)) and not math.isfinite(value):
-            raise ValueError(f"{argument} is {value}, expected a finite number")
     return options
 
 
