@@ -79,20 +79,23 @@ class GroupedRelaxed {
     const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(covariance_ ? 2 : 1);
     std::fill_n(filters_.data(), filters_.size(), Scalar(0));
     for (Index g = 0; g < groups_; ++g) {
-      for (Index h = 0; h < groups_; ++h) {
-        const bool below = covariance_ && h < g;
-        const ComplexSum* correlation =
-            correlations_.data() + (below ? h * groups_ + g : g * groups_ + h) * frequencies_;
+      for (Index h = covariance_ ? g : 0; h < groups_; ++h) {
+        const ComplexSum* correlation = correlations_.data() + (g * groups_ + h) * frequencies_;
         for (Index f = 0; f < frequencies_; ++f) {
-          block_[f] = (below ? std::conj(correlation[f]) : correlation[f]) / m;
+          block_[f] = correlation[f] / m;
         }
+        // Block (h, g) of a covariance is the transposed one.
+        const bool twice = covariance_ && h > g;
         value +=
+            Sum(twice ? 2 : 1) *
             penalty_.apply(block_.data(), block_weights(transforms_, scaling_, exponent_, g, h));
         if (filters_) {
           for (Index f = 0; f < frequencies_; ++f) {
-            Scalar* to = filters_.data() + lane(f, g * groups_ + h, groups_ * groups_);
-            to[0] = static_cast<Scalar>(factor * block_[f].real());
-            to[kLaneCount] = static_cast<Scalar>(factor * block_[f].imag());
+            const ComplexSum filter = factor * block_[f];
+            set_filter(f, g, h, filter);
+            if (twice) {
+              set_filter(f, h, g, std::conj(filter));
+            }
           }
         }
       }
@@ -141,6 +144,12 @@ class GroupedRelaxed {
   // Where the real part of a frequency is, in matrices of `size` elements.
   static Index lane(Index f, Index element, Index size) {
     return ((f / kLaneCount) * size + element) * kElement + f % kLaneCount;
+  }
+
+  void set_filter(Index f, Index g, Index h, const ComplexSum& value) {
+    Scalar* to = filters_.data() + lane(f, g * groups_ + h, groups_ * groups_);
+    to[0] = static_cast<Scalar>(value.real());
+    to[kLaneCount] = static_cast<Scalar>(value.imag());
   }
 
   // For blocks first .. first + blocks - 1, g and h counted as one.
