@@ -73,9 +73,8 @@ class PackedTransforms {
       balances_ = Buffer<Balance<Scalar>>(correlation.rows());
     }
     if (correlation.has_gradient() && spectra == Spectra::recalled && !keeps_spectra_) {
-      const Index signals =
-          correlation.is_covariance() ? (correlation.rows() + 1) / 2 : correlation.rows();
-      kept_ = std::min(signals, kWorkspaceBytes / (padded_size() * kComplexBytes));
+      kept_ = std::min(signals_of(correlation.rows()),
+                       kWorkspaceBytes / (padded_size() * kComplexBytes));
       workspace_ = Buffer<Complex>(kept_ * padded_size());
     }
     if (correlation.has_gradient()) {
@@ -236,7 +235,11 @@ class PackedTransforms {
     return workspace_.data() + signal_index(batch, signal) * padded_size();
   }
   Index signal_index(const Batch& batch, Index signal) const {
-    return (correlation_.is_covariance() ? batch.first_row / 2 : batch.first_row) + signal;
+    return signals_of(batch.first_row) + signal;
+  }
+  // How many signals hold so many rows.
+  Index signals_of(Index rows) const {
+    return correlation_.is_covariance() ? (rows + 1) / 2 : rows;
   }
 
   bool has_products() const { return correlation_.left_products != nullptr; }
@@ -311,8 +314,7 @@ class PackedTransforms {
 
   template <class Body>
   void for_each_batch(Batch& tile, const Body& body) {
-    const Index signals = correlation_.is_covariance() ? (tile.rows + 1) / 2 : tile.rows;
-    for_each_chunk(signals, batch_, [&](Index begin, Index end) {
+    for_each_chunk(signals_of(tile.rows), batch_, [&](Index begin, Index end) {
       tile.begin = begin;
       tile.end = end;
       body(tile);
