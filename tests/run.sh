@@ -16,6 +16,7 @@
 # packages need: they are left out where it is missing. --no-install leaves the system as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. docs/install_missing.sh
 
 readonly base_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
   libbenchmark-dev libcli11-dev)
@@ -27,20 +28,12 @@ readonly jobs
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Rust may have come from elsewhere.
-binding_packages() {
-  local package
-  for package in "${binding_packages[@]}"; do
-    if [[ $package != cargo ]] || ! command -v cargo >/dev/null; then echo "$package"; fi
-  done
-}
-
 # Everything that the stages need, as Debian's packages.
 needed_packages() {
   printf '%s\n' "${base_packages[@]}"
   for stage in "$@"; do
     case $stage in
-      release) if [[ $quick == no ]]; then binding_packages; fi ;;
+      release) if [[ $quick == no ]]; then printf '%s\n' "${binding_packages[@]}"; fi ;;
       format) echo clang-format ;;
       tidy) printf '%s\n' clang clang-tidy ;;
       # Where a release has no such package, Clang brings its sanitizers with it.
@@ -51,21 +44,15 @@ needed_packages() {
 }
 
 # With apt where it may; elsewhere it says what is wanted, and CMake stops at what it needs.
-install_missing() {
+install_needed() {
   if ! command -v apt-get >/dev/null; then
     say "Needed here: $*, or what this system calls them"
     return
   fi
-  local missing=() package
-  for package in "$@"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
-      missing+=("$package")
-  done
+  local missing as_root package known=()
+  find_missing "$@"
   if ((${#missing[@]} == 0)); then return; fi
-
-  local root=()
-  if ((EUID != 0)); then root=(sudo -n); fi
-  if [[ $install == no ]] || ! "${root[@]}" true 2>/dev/null; then
+  if [[ $install == no ]] || ! become_root; then
     say "Missing. Install with: sudo apt-get install ${missing[*]}"
     # Without Clang's tools their stages are skipped, and without some others tests.
     for package in "${missing[@]}"; do
@@ -73,15 +60,13 @@ install_missing() {
     done
     return
   fi
-  "${root[@]}" apt-get update -qq
-  local known=()
+  "${as_root[@]}" apt-get update -qq
   for package in "${missing[@]}"; do
     if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); fi
   done
   if ((${#known[@]} == 0)); then return; fi
   say "Installing ${known[*]}"
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${known[@]}" >/dev/null
+  apt_install "${known[@]}"
 }
 
 # True if the tool is there; else says that the stage is left out.
@@ -154,5 +139,5 @@ done
 if ((${#stages[@]} == 0)); then stages=(format tidy asan tsan release); fi
 
 mapfile -t packages <<<"$(needed_packages "${stages[@]}")"
-install_missing "${packages[@]}"
+install_needed "${packages[@]}"
 for stage in "${stages[@]}"; do "run_$stage"; done
