@@ -25,7 +25,7 @@ set_tests_properties(debian.build PROPERTIES LABELS package FIXTURES_REQUIRED de
 add_test(
   NAME debian.unpack
   COMMAND
-    "${CMAKE_COMMAND}" "-Dpackages=${debian_directory}" "-Droot=${debian_directory}/root"
+    "${CMAKE_COMMAND}" "-Dpackages=${debian_directory}" "-Droot=${debian_directory}/unpacked"
     "-Dinstalled=${consumer_prefix}" "-Dinstalled_library_directory=${CMAKE_INSTALL_LIBDIR}"
     "-Dlibrary_directory=${debian_library_directory}" "-Dobjdump=${CMAKE_OBJDUMP}" -P
     "${CMAKE_CURRENT_SOURCE_DIR}/check_debian_packages.cmake")
@@ -33,7 +33,7 @@ set_tests_properties(
   debian.unpack PROPERTIES LABELS package FIXTURES_REQUIRED "debian_built;installed"
                            FIXTURES_SETUP debian_unpacked)
 
-set(consumer_prefix "${debian_directory}/root/usr")
+set(consumer_prefix "${debian_directory}/unpacked/usr")
 set(consumer_fixture debian_unpacked)
 decorr_installed_test(debian DECORR_COMPONENTS=float EXPECTED_LIBRARIES=fftw3f)
 decorr_pkg_config_test(debian_pkg_config)
