@@ -247,6 +247,10 @@ int main(int argc, char** argv) {
     add_transforms<float>(256, d);
     add_call<float>(Loss::barlow_twins, 256, d, "relaxed", relaxed());
   }
+  for (const auto& [n, d] : {std::pair<Index, Index>{64, 1 << 20}, {65536, 256}}) {  // extremes
+    add_transforms<float>(n, d);
+    add_call<float>(Loss::barlow_twins, n, d, "relaxed", relaxed());
+  }
   // In a process of their own: FFTW keeps what it has learnt, and plans with it from then on.
   for (const Index d : {4096, 8192, 16384}) {
     Execution execution;

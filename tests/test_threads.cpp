@@ -156,4 +156,28 @@ TEST_CASE("results do not depend on the number of threads, bit for bit") {
   }
 }
 
+TEST_CASE("calls inside a parallel region give the same and leave Eigen's thread count") {
+  const int eigen_threads = Eigen::nbThreads();
+  Eigen::setNbThreads(3);
+  const int set_threads = Eigen::nbThreads();  // 1 without OpenMP
+  const Index d = 43;
+  const Matrix a = random_matrix<Matrix>(70, d, 1), b = random_matrix<Matrix>(70, d, 2);
+  for (LossCase loss_case : loss_cases(d, 11)) {
+    CAPTURE(loss_case.name);
+    const Results expected = evaluate(loss_case, a, b);
+    loss_case.execution.threads = 2;
+    constexpr int calls = 4;
+    std::atomic<int> right = 0;
+#if defined(_OPENMP)
+#pragma omp parallel for num_threads(2)
+#endif
+    for (int i = 0; i < calls; ++i) {
+      if (evaluate(loss_case, a, b) == expected) ++right;
+    }
+    CHECK(right == calls);
+    CHECK(Eigen::nbThreads() == set_threads);
+  }
+  Eigen::setNbThreads(eigen_threads);
+}
+
 }  // namespace test_threads
