@@ -59,12 +59,10 @@ auto cross_correlation_regularizer(const Regularizer& regularizer, Matrices&&...
                             : decorr::r_sum(matrices..., *relaxed, quick());
 }
 
-/// Both routes of r_off. For one feature, where nothing is off the diagonal, the Gram route is not
-/// taken (n < d never holds) and would leave the rounding of what it subtracts.
-inline std::vector<decorr::detail::ExactRoute> routes(Index features) {
+/// Both routes of r_off.
+inline std::vector<decorr::detail::ExactRoute> routes() {
   using decorr::detail::ExactRoute;
-  return features == 1 ? std::vector<ExactRoute>{ExactRoute::correlation}
-                       : std::vector<ExactRoute>{ExactRoute::correlation, ExactRoute::gram};
+  return {ExactRoute::correlation, ExactRoute::gram};
 }
 
 /// A matrix as the library's internals take it.

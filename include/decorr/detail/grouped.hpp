@@ -33,8 +33,9 @@ class GroupedRelaxed {
   using ComplexSum = std::complex<Sum>;
 
   GroupedRelaxed(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                 CovarianceScaling scaling, const Execution& execution)
-      : transforms_(correlation, relaxed, SecondRow::as_is, execution),
+                 CovarianceScaling scaling, const Execution& execution,
+                 Spectra spectra = Spectra::recalled)
+      : transforms_(correlation, relaxed, SecondRow::as_is, execution, Padding::allowed, spectra),
         covariance_(correlation.is_covariance()),
         exponent_(relaxed.exponent),
         scaling_(scaling),

@@ -7,6 +7,7 @@
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/block_weights.hpp"
+#include "decorr/detail/gram_accuracy.hpp"
 #include "decorr/detail/lag_penalty.hpp"
 #include "decorr/detail/matrix_product.hpp"
 #include "decorr/detail/packed_transforms.hpp"
@@ -60,13 +61,22 @@ class GroupedGram {
         length_(transforms_.length()),
         penalty_(transforms_.forward_plan(), transforms_.width(), kExponent, execution.planning),
         frequencies_(penalty_.half()),
+        workers_(worker_count(
+            threads_, frequencies_ * std::max(tiles(groups_, kTile), tiles(samples_, kGramTile)),
+            1)),
+        panels_(workers_, {{std::min(samples_, kGramTile), samples_, 2 * groups_},
+                           {std::min(samples_, kChunkRows), std::min(groups_, kTile), samples_}}),
         right_(samples_ * transforms_.size()),
         left_(covariance_ ? 0 : right_.size()),
         right_gram_(samples_ * samples_ * length_),
         left_gram_(covariance_ ? 0 : right_gram_.size()),
         block_(frequencies_),
         diagonal_(Buffer<ComplexSum>::filled(frequencies_ * groups_, ComplexSum(0))),
-        squares_(frequencies_) {
+        squares_(frequencies_),
+        right_squares_(Buffer<Sum>::filled(frequencies_ * groups_, Sum(0))),
+        left_squares_(Buffer<Sum>::filled(covariance_ ? 0 : right_squares_.size(), Sum(0))),
+        right_blocks_(groups_),
+        left_blocks_(covariance_ ? 0 : groups_) {
     if (correlation.has_gradient()) {
       correction_ = Buffer<Scalar>(2 * frequencies_ * groups_);
       right_derivative_ = Buffer<Scalar>(std::min(samples_, kChunkRows) * transforms_.size());
@@ -96,8 +106,8 @@ class GroupedGram {
       fill_gram(left_, left_gram_);
     }
     // All blocks alike, less the diagonal ones, which go through the penalty.
-    // Where n < G that is no difference of large numbers (docs/mathematics.md, accuracy).
-    Sum squares = sum_gram() / (m * m), value = 0;
+    const Sum all = sum_gram() / (m * m);
+    Sum squares = all, value = 0;
     for (Index g = 0; g < groups_; ++g) {
       const ComplexSum* diagonal = diagonal_.data() + g;
       for (Index f = 0; f < frequencies_; ++f) {
@@ -113,8 +123,18 @@ class GroupedGram {
         to[groups_] = static_cast<Scalar>(correction.imag());
       }
     }
+    sum_blocks(right_squares_, right_blocks_);
+    if (!covariance_) {
+      sum_blocks(left_squares_, left_blocks_);
+    }
+    is_accurate_ = dominant_features(left_blocks(), right_blocks_).size() == 0 &&
+                   keeps_digits(all, squares, left_blocks(), right_blocks_);
     return value + weight * squares / Sum(length_);
   }
+
+  // Whether the value and the gradient are as good as those by the other route, once finish() was
+  // called.
+  bool is_accurate() const { return is_accurate_; }
 
   // Writes the gradient with respect to the prepared rows.
   void gradient(Index begin, Index end) {
@@ -137,6 +157,7 @@ class GroupedGram {
 
   const Buffer<Scalar>& left() const { return covariance_ ? right_ : left_; }
   const Buffer<Scalar>& left_gram() const { return covariance_ ? right_gram_ : left_gram_; }
+  const Buffer<Sum>& left_blocks() const { return covariance_ ? right_blocks_ : left_blocks_; }
   LagWeights weights(Index g, Index h) const {
     return block_weights(transforms_, scaling_, kExponent, g, h);
   }
@@ -150,14 +171,17 @@ class GroupedGram {
   Index matrix_begin(Index f, Index rows) const { return parts_before(f) * groups_ * rows; }
   Index gram_begin(Index f) const { return parts_before(f) * samples_ * samples_; }
 
-  // Calls body(f, first, last) for every frequency and every tile of 0 .. size - 1, on all workers.
+  static Index tiles(Index size, Index tile) { return (size + tile - 1) / tile; }
+
+  // Calls body(worker, f, first, last) for every frequency and every tile of 0 .. size - 1.
   template <class Body>
   void for_each_tile(Index size, Index tile, const Body& body) {
-    const Index tiles = (size + tile - 1) / tile, items = frequencies_ * tiles;
-    parallel_chunks(worker_count(threads_, items, 1), 0, items, 1, [&](int, Index item, Index) {
-      const Index first = item % tiles * tile;
-      body(item / tiles, first, std::min(size, first + tile));
-    });
+    const Index count = tiles(size, tile), items = frequencies_ * count;
+    parallel_chunks(worker_count(threads_, items, 1), 0, items, 1,
+                    [&](int worker, Index item, Index) {
+                      const Index first = item % count * tile;
+                      body(worker, item / count, first, std::min(size, first + tile));
+                    });
   }
 
   void load_spectra(Index first, Index last) {
@@ -200,28 +224,36 @@ class GroupedGram {
     }
   }
 
-  // m S_gg(f) += conj(A_g(f)) B_g(f). Bound by bytes.
+  // m S_gg(f) += conj(A_g(f)) B_g(f), and the squares of both. Bound by bytes.
   void add_diagonal(Index first, Index last) {
-    for_each_tile(groups_, kTile, [&](Index f, Index column, Index end) {
+    for_each_tile(groups_, kTile, [&](int, Index f, Index column, Index end) {
       const Index width = end - column, begin = matrix_begin(f, samples_) + column;
-      Scalar real[kTile] = {}, imaginary[kTile] = {};
+      Scalar real[kTile] = {}, imaginary[kTile] = {}, a_square[kTile] = {}, b_square[kTile] = {};
       for (Index k = first; k < last; ++k) {
         const Scalar* a = left().data() + begin + k * row_size(f);
         const Scalar* b = right_.data() + begin + k * row_size(f);
         for (Index g = 0; g < width; ++g) {
           real[g] += a[g] * b[g];
+          a_square[g] += a[g] * a[g];
+          b_square[g] += b[g] * b[g];
         }
         if (parts(f) == 2) {
           for (Index g = 0; g < width; ++g) {
             const Scalar a_imaginary = a[groups_ + g], b_imaginary = b[groups_ + g];
             real[g] += a_imaginary * b_imaginary;
             imaginary[g] += a[g] * b_imaginary - a_imaginary * b[g];
+            a_square[g] += a_imaginary * a_imaginary;
+            b_square[g] += b_imaginary * b_imaginary;
           }
         }
       }
-      ComplexSum* diagonal = diagonal_.data() + f * groups_ + column;
+      const Index at = f * groups_ + column;
       for (Index g = 0; g < width; ++g) {
-        diagonal[g] += ComplexSum(Sum(real[g]), Sum(imaginary[g]));
+        diagonal_[at + g] += ComplexSum(Sum(real[g]), Sum(imaginary[g]));
+        right_squares_[at + g] += Sum(b_square[g]);
+        if (!covariance_) {
+          left_squares_[at + g] += Sum(a_square[g]);
+        }
       }
     });
   }
@@ -230,19 +262,20 @@ class GroupedGram {
   // part is M - M^T with M = Im(X) Re(X)^T.
   void fill_gram(const Buffer<Scalar>& rows, Buffer<Scalar>& gram) {
     std::fill_n(gram.data(), gram.size(), Scalar(0));
-    for_each_tile(samples_, kGramTile, [&](Index f, Index row, Index end) {
+    for_each_tile(samples_, kGramTile, [&](int worker, Index f, Index row, Index end) {
       const Index stride = row_size(f);
-      const Scalar* x = rows.data() + matrix_begin(f, samples_);
-      Scalar* real = gram.data() + gram_begin(f) + row * samples_;
-      multiply_add<Order::as_is, Order::transposed>(x + row * stride, stride, x, stride, end - row,
-                                                    end, stride, real, samples_);
+      const Stored<const Scalar> x{rows.data() + matrix_begin(f, samples_), stride};
+      const Stored<const Scalar> tile{x.data + row * stride, stride};
+      const Stored<Scalar> real{gram.data() + gram_begin(f) + row * samples_, samples_};
+      multiply_add<Order::as_is, Order::transposed, Scalar>(tile, x, {end - row, end, stride}, real,
+                                                            panels_, worker);
       if (parts(f) == 2) {
-        multiply_add<Order::as_is, Order::transposed>(x + row * stride + groups_, stride, x, stride,
-                                                      end - row, samples_, groups_,
-                                                      real + samples_ * samples_, samples_);
+        multiply_add<Order::as_is, Order::transposed, Scalar>(
+            {tile.data + groups_, stride}, x, {end - row, samples_, groups_},
+            {real.data + samples_ * samples_, samples_}, panels_, worker);
       }
     });
-    for_each_tile(1, 1, [&](Index f, Index, Index) {
+    for_each_tile(1, 1, [&](int, Index f, Index, Index) {
       Scalar* real = gram.data() + gram_begin(f);
       Scalar* imaginary = real + samples_ * samples_;
       for (Index i = 0; i < samples_; ++i) {
@@ -265,7 +298,7 @@ class GroupedGram {
   // The sum of m^2 |S_gh(f)|^2 over all blocks and the whole circle: at each frequency it is
   // tr( (A A^*) (B B^*) ).
   Sum sum_gram() {
-    for_each_tile(1, 1, [&](Index f, Index, Index) {
+    for_each_tile(1, 1, [&](int, Index f, Index, Index) {
       const Scalar* p = left_gram().data() + gram_begin(f);
       const Scalar* q = right_gram_.data() + gram_begin(f);
       Sum sum = 0;
@@ -277,11 +310,21 @@ class GroupedGram {
     return std::accumulate(squares_.data(), squares_.data() + frequencies_, Sum(0));
   }
 
+  // Of each block over the whole circle.
+  void sum_blocks(const Buffer<Sum>& squares, Buffer<Sum>& blocks) const {
+    std::fill_n(blocks.data(), groups_, Sum(0));
+    for (Index f = 0; f < frequencies_; ++f) {
+      for (Index g = 0; g < groups_; ++g) {
+        blocks[g] += Sum(penalty_.multiplicity(f)) * squares[f * groups_ + g];
+      }
+    }
+  }
+
   // dB_g = factor (A A^* B)_g + D_g A_g for some rows, with D the diagonal blocks' correction; dA
   // by exchange, with conj(D): the sign of its imaginary part.
   void differentiate(Index first, Index rows, const Buffer<Scalar>& gram, const Buffer<Scalar>& own,
                      const Buffer<Scalar>& other, Scalar sign, Buffer<Scalar>& derivative) {
-    for_each_tile(groups_, kTile, [&](Index f, Index column, Index end) {
+    for_each_tile(groups_, kTile, [&](int worker, Index f, Index column, Index end) {
       const Index width = end - column, stride = row_size(f), n = samples_;
       const Scalar* p = gram.data() + gram_begin(f);
       const Scalar* x = own.data() + matrix_begin(f, n) + column;
@@ -290,15 +333,18 @@ class GroupedGram {
         for (Index k = 0; k < rows; ++k) {
           std::fill_n(d + k * stride + part * groups_, width, Scalar(0));
         }
-        multiply_add<Order::as_is, Order::as_is>(p + first * n, n, x + part * groups_, stride, rows,
-                                                 width, n, d + part * groups_, stride);
+        multiply_add<Order::as_is, Order::as_is, Scalar>(
+            {p + first * n, n}, {x + part * groups_, stride}, {rows, width, n},
+            {d + part * groups_, stride}, panels_, worker);
       }
       if (parts(f) == 2) {
         const Scalar* imaginary = p + n * n;  // its transpose is its negative
-        multiply_add<Order::transposed, Order::as_is>(imaginary + first, n, x + groups_, stride,
-                                                      rows, width, n, d, stride);
-        multiply_add<Order::as_is, Order::as_is>(imaginary + first * n, n, x, stride, rows, width,
-                                                 n, d + groups_, stride);
+        multiply_add<Order::transposed, Order::as_is, Scalar>(
+            {imaginary + first, n}, {x + groups_, stride}, {rows, width, n}, {d, stride}, panels_,
+            worker);
+        multiply_add<Order::as_is, Order::as_is, Scalar>({imaginary + first * n, n}, {x, stride},
+                                                         {rows, width, n}, {d + groups_, stride},
+                                                         panels_, worker);
       }
       const Scalar* correction = correction_.data() + 2 * f * groups_ + column;
       const Scalar* o = other.data() + matrix_begin(f, n) + first * stride + column;
@@ -371,11 +417,16 @@ class GroupedGram {
   Index samples_, groups_, length_;
   LagPenalty<Scalar> penalty_;
   Index frequencies_;
+  int workers_;
+  ProductPanels<Scalar> panels_;
+  bool is_accurate_ = true;
   Scalar factor_ = 1;
   Buffer<Scalar> right_, left_, right_gram_, left_gram_, right_derivative_, left_derivative_;
   Buffer<Scalar> correction_;  // of a frequency's diagonal blocks, real parts and imaginary parts
   Buffer<ComplexSum> block_, diagonal_;
   Buffer<Sum> squares_;
+  Buffer<Sum> right_squares_, left_squares_;  // of each frequency's blocks
+  Buffer<Sum> right_blocks_, left_blocks_;
 };
 
 }  // namespace DECORR_ABI

@@ -24,8 +24,9 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// Whether recall() will be called for the spectra.
-enum class Spectra { recalled, taken };
+// Whether recall() will be called for the spectra, and whether they may be kept in the gradient
+// rows until then.
+enum class Spectra { recalled, recalled_elsewhere, taken };
 
 // Memory: O(d) a thread where the matrices' rows are contiguous, and tiles of kTileRows rows where
 // they are not. Spectra that the gradient's rows cannot hold take kWorkspaceBytes at the most.
@@ -55,8 +56,8 @@ class PackedTransforms {
         length_(transform_length(width_, padding)),
         workers_(worker_count(execution.threads, correlation.rows(), kTileRows)),
         // Spectra of padded blocks are longer than the two gradient rows.
-        keeps_spectra_(correlation.has_gradient() && size() == features_ &&
-                       correlation.left_gradient.direct() &&
+        keeps_spectra_(spectra == Spectra::recalled && correlation.has_gradient() &&
+                       size() == features_ && correlation.left_gradient.direct() &&
                        (correlation.is_covariance() || correlation.right_gradient.direct())),
         batch_(
             std::max(Index{1}, std::min(kTileRows, kBatchBytes / (padded_size() * kComplexBytes)))),
@@ -72,7 +73,7 @@ class PackedTransforms {
     if (!correlation.is_covariance() && correlation.left->is_raw()) {
       balances_ = Buffer<Balance<Scalar>>(correlation.rows());
     }
-    if (correlation.has_gradient() && spectra == Spectra::recalled && !keeps_spectra_) {
+    if (correlation.has_gradient() && spectra != Spectra::taken && !keeps_spectra_) {
       kept_ = std::min(signals_of(correlation.rows()),
                        kWorkspaceBytes / (padded_size() * kComplexBytes));
       workspace_ = Buffer<Complex>(kept_ * padded_size());

@@ -29,14 +29,30 @@ class RelaxedRegularizer {
 
   RelaxedRegularizer(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
                      CovarianceScaling scaling, GroupedRoute route, const Execution& execution)
-      : form_(make_form(correlation, relaxed, scaling, route, execution)) {}
+      : correlation_(correlation),
+        relaxed_(&relaxed),
+        scaling_(scaling),
+        execution_(execution),
+        form_(make_form(route)) {}
 
   void accumulate(Index first, Index last) {
     std::visit([=](auto& form) { form.accumulate(first, last); }, form_);
   }
+
+  // After all rows, and before a gradient of either view is written, as it may need memory: where
+  // the Gram matrices turn out to have lost digits, the other route is taken from the beginning.
   Sum finish(Sum gradient_weight) {
-    return std::visit([=](auto& form) { return form.finish(gradient_weight); }, form_);
+    const auto finish_form = [=](auto& form) { return form.finish(gradient_weight); };
+    const Sum value = std::visit(finish_form, form_);
+    const auto* gram = std::get_if<GroupedGram<Scalar>>(&form_);
+    if (gram == nullptr || gram->is_accurate()) {
+      return value;
+    }
+    form_ = make_features_form(Spectra::recalled_elsewhere);
+    accumulate(0, correlation_.rows());
+    return std::visit(finish_form, form_);
   }
+
   void gradient(Index first, Index last) {
     std::visit([=](auto& form) { form.gradient(first, last); }, form_);
   }
@@ -45,21 +61,27 @@ class RelaxedRegularizer {
   using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar, kLanes<Scalar>>,
                             GroupedRelaxed<Scalar, 1>, GroupedGram<Scalar>>;
 
-  static Form make_form(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                        CovarianceScaling scaling, GroupedRoute route, const Execution& execution) {
-    const Index width = relaxed.block_size;
-    if (width == 0 || width == correlation.cols()) {
-      return Form(std::in_place_index<0>, correlation, relaxed, scaling, execution);
+  Form make_form(GroupedRoute route) const {
+    const Index width = relaxed_->block_size;
+    if (width == 0 || width == correlation_.cols()) {
+      return Form(std::in_place_index<0>, correlation_, *relaxed_, scaling_, execution_);
     }
-    if (goes_through_gram(route, correlation, relaxed, scaling)) {
-      return Form(std::in_place_index<3>, correlation, relaxed, scaling, execution);
+    if (goes_through_gram(route, correlation_, *relaxed_, scaling_)) {
+      return Form(std::in_place_index<3>, correlation_, *relaxed_, scaling_, execution_);
     }
-    if (4 * (width / 2 + 1) > kLanes<Scalar>) {
-      return Form(std::in_place_index<1>, correlation, relaxed, scaling, execution);
+    return make_features_form(Spectra::recalled);
+  }
+  Form make_features_form(Spectra spectra) const {
+    if (4 * (relaxed_->block_size / 2 + 1) > kLanes<Scalar>) {
+      return Form(std::in_place_index<1>, correlation_, *relaxed_, scaling_, execution_, spectra);
     }
-    return Form(std::in_place_index<2>, correlation, relaxed, scaling, execution);
+    return Form(std::in_place_index<2>, correlation_, *relaxed_, scaling_, execution_, spectra);
   }
 
+  Correlation<Scalar> correlation_;
+  const Relaxed* relaxed_;
+  CovarianceScaling scaling_;
+  Execution execution_;
   Form form_;
 };
 

@@ -52,19 +52,17 @@ class VarianceCovariance {
   // What is left for the final pass; only with a gradient.
   const ViewGradient<Scalar>& gradient() const { return *gradient_; }
 
-  // Adds this view's terms, `variance_weight` being that of V_view; leaves the covariance's
-  // gradient in place and sets the final pass's coefficients.
-  void run(Sum variance_weight, VicregTerms<Sum>& terms) {
+  void accumulate() { form_.accumulate(0, rows_); }
+
+  // Adds this view's terms, `variance_weight` being that of V_view, and sets the final pass's
+  // coefficients.
+  void finish(Sum variance_weight, VicregTerms<Sum>& terms) {
     const Sum gamma = static_cast<Sum>(options_.gamma);
     const Sum d = static_cast<Sum>(features_), degrees = static_cast<Sum>(rows_ - 1);
     const Sum covariance_weight =
         static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
         (options_.covariance_scaling == CovarianceScaling::per_dimension ? d : Sum(1));
-    form_.accumulate(0, rows_);
     terms.covariance += covariance_weight * form_.finish(covariance_weight);
-    if (gradient_) {
-      form_.gradient(0, rows_);
-    }
     // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for one view and the opposite
     // for the other.
     const Sum invariance_slope = static_cast<Sum>(options_.scale) *
@@ -83,6 +81,13 @@ class VarianceCovariance {
                                            Standardization<Scalar>::inverse_deviation(deviation));
         gradient_->other[j] = static_cast<Scalar>(invariance_slope);
       }
+    }
+  }
+
+  // Writes the covariance's gradient.
+  void differentiate() {
+    if (gradient_) {
+      form_.gradient(0, rows_);
     }
   }
 
@@ -135,7 +140,6 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
                        execution.threads);
   }
 
-  // From here on nothing of the library's own can fail, so the outputs may be written.
   VicregTerms<Sum> terms;
   const Sum scale = static_cast<Sum>(options.scale);
   Sum difference = 0;
@@ -146,8 +150,13 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
                      (static_cast<Sum>(a.rows()) * static_cast<Sum>(a.cols()));
   const Sum variance_weight =
       scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
-  half_a.run(variance_weight, terms);
-  half_b.run(variance_weight, terms);
+  half_a.accumulate();
+  half_b.accumulate();
+  half_a.finish(variance_weight, terms);
+  half_b.finish(variance_weight, terms);
+  // View b first, as it is still in the cache.
+  half_b.differentiate();
+  half_a.differentiate();
   if (final_pass) {
     final_pass->run();
   }
@@ -170,7 +179,9 @@ VicregTerms<Accumulator<Scalar>> variance_covariance(const InputRows<Scalar>& z,
     final_pass.emplace(view.gradient(), nullptr, OtherTerm::none, execution.threads);
   }
   VicregTerms<Sum> terms;
-  view.run(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance), terms);
+  view.accumulate();
+  view.finish(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance), terms);
+  view.differentiate();
   if (final_pass) {
     final_pass->run();
   }
