@@ -176,16 +176,17 @@ TEST_CASE("good arguments are accepted by every function") {
 }
 
 TEST_CASE("empty matrices are rejected") {
-  for (const auto& [rows, cols] : {std::pair<Index, Index>{0, kCols}, {kRows, 0}, {0, 0}}) {
+  for (const auto& shape : {std::pair<Index, Index>{0, kCols}, {kRows, 0}, {0, 0}}) {
+    const Index rows = shape.first, cols = shape.second;
     check_all_rejected(
         any,
-        [rows = rows, cols = cols](Arguments& x) {
+        [=](Arguments& x) {
           for (Placement* place : {&x.a, &x.b, &x.grad_a, &x.grad_b}) {
             place->rows = rows;
             place->cols = cols;
           }
         },
-        [rows = rows, cols = cols](const Function& f) {
+        [=](const Function& f) {
           return std::string(f.a) + " is " + std::to_string(rows) + " x " + std::to_string(cols) +
                  ", expected at least 1 row and 1 column";
         });
@@ -236,7 +237,7 @@ TEST_CASE("one row is rejected where a variance is needed, and accepted where no
 }
 
 TEST_CASE("gradients of another shape are rejected, not resized") {
-  const auto check = [](auto applies, Placement Arguments::*place, auto name, auto input) {
+  const auto check = [](auto applies, auto place, auto name, auto input) {
     for (const Index rows : {kRows - 1, kRows + 1, Index{0}}) {
       check_all_rejected(
           applies, [=](Arguments& x) { (x.*place).rows = rows; },
@@ -266,8 +267,7 @@ TEST_CASE("gradients of another shape are rejected, not resized") {
 }
 
 TEST_CASE("gradients that overlap an input or each other are rejected") {
-  const auto check = [](auto applies, Placement Arguments::*gradient, auto name,
-                        Placement Arguments::*other, auto other_name) {
+  const auto check = [](auto applies, auto gradient, auto name, auto other, auto other_name) {
     const auto message = [=](const Function& f) {
       return std::string(f.*name) + " overlaps " + f.*other_name + ", expected memory of its own";
     };

@@ -76,8 +76,9 @@ std::vector<decorr::Relaxed> unsigned_regularizers(Index d) {
 template <class Evaluate, class Definition>
 void check_mean_over_all_signs(const Evaluate& evaluate, const Definition& definition) {
   for (const Index d : {1, 2, 3, 4}) {
-    const auto [a, b] = random_views<Matrix>(5, d, 1);
-    const auto evaluate_here = [&, &a = a, &b = b](const Regularizer& regularizer) {
+    const auto views = random_views<Matrix>(5, d, 1);
+    const Matrix &a = views.first, &b = views.second;
+    const auto evaluate_here = [&](const Regularizer& regularizer) {
       return evaluate(a, b, regularizer);
     };
     const Result exact = evaluate_here(decorr::Exact{});
@@ -209,14 +210,13 @@ TEST_CASE("the mean of the covariance term over all signs is the exact one, grad
 
 TEST_CASE("the mean of r_sum over random signs is r_off within its standard error") {
   for (const Index d : {15, 16}) {
-    const auto [a, b] = random_views<Matrix>(64, d, 2);
+    const auto views = random_views<Matrix>(64, d, 2);
+    const Matrix &a = views.first, &b = views.second;
     const Real exact =
         naive::cross_correlation_regularizer(a.cast<Real>(), b.cast<Real>(), decorr::Exact{});
     for (const Index block_size : {0, 4, 5}) {
       check_mean_over_draws(
-          [&, &a = a, &b = b](const decorr::Relaxed& relaxed) {
-            return decorr::r_sum(a, b, relaxed, quick());
-          },
+          [&](const decorr::Relaxed& relaxed) { return decorr::r_sum(a, b, relaxed, quick()); },
           with_block_size(block_size), d, exact);
     }
   }

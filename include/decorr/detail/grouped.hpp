@@ -240,9 +240,9 @@ class GroupedRelaxed {
   static Packet load_mirrored(const Scalar* from) {
     return Eigen::internal::preverse(Eigen::internal::ploadu<Packet>(from - (kLaneCount - 1)));
   }
-  // Lane l goes to to[l] and to to[-l], for the first `count` lanes.
+  // Lane l goes to to[l] and to to[-l], for the first `count` lanes, at least one.
   static void store(const Packet& lanes, Index count, Scalar* to) {
-    if (count == kLaneCount) {
+    if (kLaneCount == 1 || count == kLaneCount) {
       Eigen::internal::pstoreu(to, lanes);
     } else {
       alignas(kWorkspaceAlignment) Scalar numbers[kLaneCount];
@@ -251,7 +251,7 @@ class GroupedRelaxed {
     }
   }
   static void store_mirrored(const Packet& lanes, Index count, Scalar* to) {
-    if (count == kLaneCount) {
+    if (kLaneCount == 1 || count == kLaneCount) {
       Eigen::internal::pstoreu(to - (kLaneCount - 1), Eigen::internal::preverse(lanes));
     } else {
       alignas(kWorkspaceAlignment) Scalar numbers[kLaneCount];
