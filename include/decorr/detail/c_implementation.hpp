@@ -80,7 +80,7 @@ decorr_status with_status(const char* function, Body&& body) noexcept {
 template <class Value>
 void store(Value* to, Value value) {
   // Value may well be a pointer. NOLINTNEXTLINE(bugprone-sizeof-expression)
-  std::memcpy(static_cast<void*>(to), &value, sizeof(Value));
+  std::memcpy(static_cast<void*>(to), static_cast<const void*>(&value), sizeof(Value));
 }
 
 // The sizes of earlier versions of a struct would be listed here, smallest first.

@@ -47,7 +47,7 @@ class WorkspacePool {
         if (blocks_[i - 1].bytes == bytes) return remove(i - 1);
       }
     }
-    return {::operator new (bytes, std::align_val_t{kWorkspaceAlignment}), bytes};
+    return {::operator new(bytes, std::align_val_t{kWorkspaceAlignment}), bytes};
   }
 
   void release(RawBlock block) noexcept {
@@ -83,7 +83,7 @@ class WorkspacePool {
   }
 
   static void free_block(RawBlock block) noexcept {
-    ::operator delete (block.data, std::align_val_t{kWorkspaceAlignment});
+    ::operator delete(block.data, std::align_val_t{kWorkspaceAlignment});
   }
 
   std::mutex mutex_;
