@@ -30,7 +30,7 @@ echo "Compiling libdecorr, less than a minute"
 build=build/python
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-march=native \
   -DDECORR_BUILD_C=ON -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_BENCHMARKS=OFF \
-  -DDECORR_BUILD_EXAMPLES=OFF -DDECORR_WARNINGS_AS_ERRORS=OFF >/dev/null
+  -DDECORR_BUILD_EXAMPLES=OFF >/dev/null
 cmake --build "$build" --target decorr_c
 
 root=$PWD
