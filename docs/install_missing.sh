@@ -1,5 +1,9 @@
 # What scripts that install Debian's packages have in common; they source it.
 
+# All that the project's own programs, tests and benchmarks are compiled with.
+build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
+  libbenchmark-dev libcli11-dev)
+
 is_installed() {
   # One of another package, or built by hand, will do.
   case $1 in
@@ -29,29 +33,51 @@ become_root() {
   fi
 }
 
-# apt_install <package>...: after become_root and apt-get update.
+# apt_install <package>...: after become_root and apt-get update. Says how far it is now and then,
+# as hundreds of packages take minutes.
 apt_install() {
-  "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    -o Dpkg::Use-Pty=0 "$@" >/dev/null
+  local options=(-y -qq --no-install-recommends) total line count=0
+  total=$(apt-get install --simulate "${options[@]}" "$@" | grep -c '^Inst ') || true
+  echo "Installing $*: $total packages with what they need, to be downloaded first"
+  "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" \
+    -o Dpkg::Use-Pty=0 "$@" </dev/null | while read -r line; do
+    case $line in
+      Unpacking*)
+        count=$((count + 1))
+        if [ $((count % 50)) -eq 0 ]; then echo "  $count of $total unpacked"; fi
+        ;;
+    esac
+  done
+}
+
+# install_available <package>...: installs what is missing where it may, as far as this system has
+# it, and sets `missing` to what is so afterwards.
+install_available() {
+  local as_root package known=()
+  find_missing "$@"
+  if [ ${#missing[@]} -eq 0 ] || ! become_root; then return; fi
+  "${as_root[@]}" apt-get update -qq
+  for package in "${missing[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); fi
+  done
+  if [ ${#known[@]} -eq 0 ]; then return; fi
+  apt_install "${known[@]}"
+  find_missing "$@"
 }
 
 # install_missing <what they are and what to do elsewhere> <package>...: installs what is missing
 # where it may, and says what to install where it may not, in which case it ends the script.
 install_missing() {
-  local elsewhere=$1 missing as_root
+  local elsewhere=$1 missing
   shift
   if ! command -v dpkg-query >/dev/null; then
     echo "quickstart: not a Debian or Ubuntu. Install $elsewhere" >&2
     exit 1
   fi
-  find_missing "$@"
-  if [ ${#missing[@]} -eq 0 ]; then return; fi
-  if ! become_root; then
+  install_available "$@"
+  if [ ${#missing[@]} -ne 0 ]; then
     echo "quickstart: missing packages. Install them, then run this again:" >&2
     echo "  sudo apt-get update && sudo apt-get install ${missing[*]}" >&2
     exit 1
   fi
-  echo "Installing ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  apt_install "${missing[@]}"
 }
