@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
-# Installs what is missing, then builds and runs the tests.
+# Installs what is missing with apt, then builds and runs the tests.
 #
-#   tests/run.sh [--no-install] [--quick | STAGE...]
+#   tests/run.sh [--no-install] [--strict] [--quick | STAGE...]
 #
 # Stages, in the order in which they run by default:
-#   format   clang-format leaves the sources as they are
-#   tidy     clang-tidy has no complaint
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan     the tests with threads under ThreadSanitizer
 #   release  everything compiled with GCC, the unit tests against the single header; all tests,
@@ -14,15 +12,22 @@
 #   clang    everything compiled with Clang; unit and link tests
 # --quick is release alone, without installing what only the tests for Python, Rust and Debian's
 # packages need: they are left out where it is missing. --no-install leaves the system as it is.
+# --strict is what .ci/run asks for: warnings are errors, and so is a test that would be left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
 
-readonly base_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
-  libbenchmark-dev libcli11-dev)
 # Of tests that are left out, and say so, where these are not there.
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
   dpkg-dev file lintian)
+# Minutes of one core, compiling and running.
+declare -rA minutes=([asan]=6 [tsan]=2 [release]=14 [clang]=10)
+declare -rA purpose=(
+  [asan]="unit tests with Clang under AddressSanitizer and UndefinedBehaviorSanitizer"
+  [tsan]="tests with threads under ThreadSanitizer"
+  [release]="everything compiled with GCC, and all tests"
+  [clang]="everything compiled with Clang, unit and link tests"
+)
 jobs=$(nproc)
 readonly jobs
 
@@ -30,13 +35,11 @@ say() { printf '\n== %s\n' "$*"; }
 
 # Everything that the stages need, as Debian's packages.
 needed_packages() {
-  printf '%s\n' "${base_packages[@]}"
+  printf '%s\n' "${build_packages[@]}"
   for stage in "$@"; do
     case $stage in
       release) if [[ $quick == no ]]; then printf '%s\n' "${binding_packages[@]}"; fi ;;
-      format) echo clang-format ;;
-      tidy) printf '%s\n' clang clang-tidy ;;
-      # Where a release has no such package, Clang brings its sanitizers with it.
+      # Where a release has no libclang-rt-dev, Clang brings its sanitizers with it.
       asan) printf '%s\n' clang libclang-rt-dev ;;
       clang) echo clang ;;
     esac
@@ -49,53 +52,60 @@ install_needed() {
     say "Needed here: $*, or what this system calls them"
     return
   fi
-  local missing as_root package known=()
-  find_missing "$@"
+  local missing package
+  if [[ $install == yes ]]; then install_available "$@"; else find_missing "$@"; fi
   if ((${#missing[@]} == 0)); then return; fi
-  if [[ $install == no ]] || ! become_root; then
-    say "Missing. Install with: sudo apt-get install ${missing[*]}"
-    # Without Clang's tools their stages are skipped, and without some others tests.
-    for package in "${missing[@]}"; do
-      if [[ " ${base_packages[*]} " == *" $package "* ]]; then exit 1; fi
-    done
-    return
-  fi
-  "${as_root[@]}" apt-get update -qq
+  say "Missing. Install with: sudo apt-get install ${missing[*]}"
+  # Without Clang its stages are left out, and without some others tests.
   for package in "${missing[@]}"; do
-    if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); fi
+    if [[ " ${build_packages[*]} " == *" $package "* ]]; then exit 1; fi
   done
-  if ((${#known[@]} == 0)); then return; fi
-  say "Installing ${known[*]}"
-  apt_install "${known[@]}"
 }
 
 # True if the tool is there; else says that the stage is left out.
 has_tool() {
   if command -v "$1" >/dev/null; then return; fi
-  say "Skipped, as $1 is missing: $2"
+  say "$2 is left out, as $1 is missing"
+  refuse_if_strict
   return 1
 }
 
-sources() { find include tests bench docs -name '*.[ch]pp' -o -name '*.[ch]' | sort; }
-
-run_format() {
-  has_tool clang-format format || return 0
-  say "clang-format"
-  sources | tr '\n' '\0' | xargs -0 clang-format --dry-run --Werror
+refuse_if_strict() {
+  if [[ $strict == OFF ]]; then return; fi
+  echo "Stopped: with --strict nothing may be left out" >&2
+  exit 1
 }
 
-run_tidy() {
-  has_tool clang-tidy tidy || return 0
-  say "clang-tidy"
-  cmake --preset asan >/dev/null
-  printf '%s\0' tests/link/first.cpp build/asan/cmake/c/c_api.cpp |
-    xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/asan
+# What a build directory does without is told; the rest of what CMake found, where it fails.
+configure() {
+  local log=build/configure_$1.log
+  mkdir -p build
+  if ! cmake --preset "$1" -DDECORR_WARNINGS_AS_ERRORS="$strict" >"$log" 2>&1; then
+    cat "$log"
+    exit 1
+  fi
+  if ! grep -E '(Tests?|tests) .*skipped|(is|are) off, as' "$log"; then return; fi
+  if [[ $1 == release ]]; then refuse_if_strict; fi
 }
+
+# The largest files are compiled for minutes, in which nothing else is said.
+start_clock() {
+  while sleep 30 &>/dev/null; do printf '  %d:%02d\n' $((SECONDS / 60)) $((SECONDS % 60)); done &
+  clock=$!
+}
+stop_clock() {
+  if [[ -n $clock ]]; then kill "$clock"; fi
+  clock=
+}
+clock=
+trap stop_clock EXIT
 
 run_preset() {
-  say "$1: configure and build"
-  cmake --preset "$1"
+  say "$1: ${purpose[$1]}"
+  configure "$1"
+  start_clock
   "${@:2}" cmake --build --preset "$1" --parallel "$jobs"
+  stop_clock
   say "$1: tests"
   "${@:2}" ctest --preset "$1" --parallel "$jobs"
 }
@@ -121,23 +131,32 @@ run_release() { run_preset release; }
 
 install=yes
 quick=no
+strict=OFF
 stages=()
 for argument in "$@"; do
   case $argument in
     --no-install) install=no ;;
+    --strict) strict=ON ;;
     --quick)
       quick=yes
       stages=(release)
       ;;
-    format | tidy | asan | tsan | clang | release) stages+=("$argument") ;;
+    asan | tsan | clang | release) stages+=("$argument") ;;
     *)
       sed -n '2,/^set/{/^#/p}' "$0" >&2
       exit 2
       ;;
   esac
 done
-if ((${#stages[@]} == 0)); then stages=(format tidy asan tsan release); fi
+if ((${#stages[@]} == 0)); then stages=(asan tsan release); fi
 
-mapfile -t packages <<<"$(needed_packages "${stages[@]}")"
+echo "What follows, and about how many minutes it takes on $jobs cores:"
+if [[ $install == yes ]]; then echo "  install   3  what is missing, with apt"; fi
+for stage in "${stages[@]}"; do
+  printf '  %-7s  %2d  %s\n' "$stage" "$(((minutes[$stage] + jobs - 1) / jobs))" "${purpose[$stage]}"
+done
+
+mapfile -t packages < <(needed_packages "${stages[@]}")
 install_needed "${packages[@]}"
 for stage in "${stages[@]}"; do "run_$stage"; done
+say "Every stage passed: ${stages[*]}"
