@@ -15,11 +15,13 @@
 /// double, long double; half and bfloat16 are computed in float. Either storage order, Maps, blocks
 /// and strided views are read in place, other expressions are evaluated once. Gradients are with
 /// respect to `a` and `b`; they are overwritten, never resized, and may overlap neither the inputs
-/// nor each other. NaN and infinities in the data propagate to the value and the gradients. Throws
-/// std::invalid_argument, naming function, argument and both values, for shapes that differ, empty
-/// matrices, gradients that overlap or whose elements share memory, and options out of range;
-/// std::bad_alloc and std::runtime_error (no plan) as they come. Gradients are untouched when a
-/// function throws. All functions may be called from several threads at once.
+/// nor each other. NaN and infinities in the data propagate to the value and the gradients; numbers
+/// so small that their products are subnormal (1e-20 in float) can take many times as long
+/// (docs/performance.md). Throws std::invalid_argument, naming function, argument and both values,
+/// for shapes that differ, empty matrices, gradients that overlap or whose elements share memory,
+/// and options out of range; std::bad_alloc and std::runtime_error (no plan) as they come.
+/// Gradients are untouched when a function throws. All functions may be called from several threads
+/// at once.
 
 namespace decorr {
 inline namespace DECORR_ABI {
