@@ -17,7 +17,12 @@
 /// inputs nor each other. The regularizer is Exact (the default, also for {}) or Relaxed. The
 /// published weights differ between the two, see presets.hpp: a lambda of 0.0051 on a plain Relaxed
 /// is not the published loss. NaN and infinities in the data propagate to the value and the
-/// gradients; a constant feature gives finite results. Throws std::invalid_argument, naming
+/// gradients; a constant feature gives finite results. Standardization and the variance term are
+/// accurate for deviations that are normal numbers of the scalar up to a quarter of its largest,
+/// whatever their mixture and epsilon; a deviation (epsilon included) below the smallest normal
+/// number counts as zero, like that of a constant feature. Terms and gradients beyond the scalar's
+/// range are infinite or NaN. Features so small that their products are subnormal numbers (1e-20 in
+/// float) can take many times as long (docs/performance.md). Throws std::invalid_argument, naming
 /// function, argument and both values, for shapes that differ, empty matrices, too few rows,
 /// gradients that overlap or whose elements share memory, and options out of range (weights, gamma
 /// and scale are finite, epsilon at least 0 too, and the regularizer's as options.hpp says);

@@ -1,8 +1,8 @@
 #ifndef DECORR_DETAIL_BARLOW_TWINS_HPP_
 #define DECORR_DETAIL_BARLOW_TWINS_HPP_
 
-#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/moments.hpp"
@@ -21,7 +21,7 @@ struct BarlowTwinsTerms {
   Sum diagonal = 0, off_diagonal = 0;
 };
 
-// Barlow Twins: moments, the diagonal of C from them, and a regularizer of the cross-correlation.
+// Barlow Twins: moments and the diagonal of C, and a regularizer of the cross-correlation.
 // Gradients may be empty.
 template <class Scalar, class Regularizer>
 BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
@@ -34,30 +34,27 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
   const Sum scale = static_cast<Sum>(options.scale);
   const Sum weight = scale * static_cast<Sum>(options.lambda);
 
-  Moments<Scalar> moments(features, true, execution.threads);
-  moments.accumulate(a, &b);
-  auto inverse_a = Buffer<Sum>::filled(features, Sum(1)),
-       inverse_b = Buffer<Sum>::filled(features, Sum(1));
+  Buffer<Sum> diagonal;  // of C
+  Buffer<Sum> inverse_a, inverse_b;
   Standardization<Scalar> standardization_a, standardization_b;
-  auto& diagonal = moments.products;  // of C
   if (options.standardize) {
-    const auto deviations = [&](Buffer<Sum>& squares, Buffer<Sum>& inverse) {
-      take_deviations(squares, n, static_cast<Sum>(options.epsilon));
-      for (Index j = 0; j < features; ++j) {
-        inverse[j] = Standardization<Scalar>::inverse_deviation(squares[j]);
-      }
-    };
-    deviations(moments.squares_a, inverse_a);
-    deviations(moments.squares_b, inverse_b);
+    const Sum epsilon = static_cast<Sum>(options.epsilon);
+    auto moments = take_moments(a, &b, epsilon, execution.threads);
+    const auto deviations_a = moments.a.deviations(n, epsilon),
+               deviations_b = moments.b.deviations(n, epsilon);
+    inverse_a = Standardization<Scalar>::inverse_deviations(deviations_a);
+    inverse_b = Standardization<Scalar>::inverse_deviations(deviations_b);
+    standardization_a = Standardization<Scalar>(moments.a.mean, deviations_a, true);
+    standardization_b = Standardization<Scalar>(moments.b.mean, deviations_b, true);
+    diagonal = std::move(moments.products);
     for (Index j = 0; j < features; ++j) {
-      diagonal[j] *= inverse_a[j] * inverse_b[j] / n;
+      diagonal[j] = diagonal[j] / n * (moments.a.unit_of(j) * inverse_a[j]) *
+                    (moments.b.unit_of(j) * inverse_b[j]);
     }
-    standardization_a = Standardization<Scalar>(moments.mean_a, moments.squares_a, true);
-    standardization_b = Standardization<Scalar>(moments.mean_b, moments.squares_b, true);
   } else {
-    for (Index j = 0; j < features; ++j) {
-      diagonal[j] = diagonal[j] / n + moments.mean_a[j] * moments.mean_b[j];
-    }
+    diagonal = mean_products(a, b, execution.threads);
+    inverse_a = Buffer<Sum>::filled(features, Sum(1));
+    inverse_b = Buffer<Sum>::filled(features, Sum(1));
   }
 
   const auto view_a = make_view(regularizer, ViewName::a, a, standardization_a);
@@ -69,11 +66,10 @@ BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
   correlation.left_gradient = grad_a;
   correlation.right_gradient = grad_b;
   const bool through_variance = correlation.has_gradient() && options.standardize;
-  // The moments' memory, which is not needed any more, is taken for sum_k G_kj x^_kj.
-  Buffer<Sum>&products_a = moments.mean_a, &products_b = moments.mean_b;
+  Buffer<Sum> products_a, products_b;  // sum_k G_kj x^_kj
   if (through_variance) {
-    std::fill_n(products_a.data(), features, Sum(0));
-    std::fill_n(products_b.data(), features, Sum(0));
+    products_a = Buffer<Sum>::filled(features, Sum(0));
+    products_b = Buffer<Sum>::filled(features, Sum(0));
     correlation.left_products = products_a.data();
     correlation.right_products = products_b.data();
   }

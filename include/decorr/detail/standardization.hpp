@@ -36,18 +36,6 @@ struct AtFeature {
   Scalar operator()(const Buffer<Scalar>& x) const { return x[feature]; }
 };
 
-// Sums of squares to deviations sqrt(squares_j / degrees + epsilon), in place. In two loops, as a
-// compiler that keeps errno has no vectors for the second.
-template <class Sum>
-void take_deviations(Buffer<Sum>& squares, Sum degrees, Sum epsilon) {
-  for (Index j = 0; j < squares.size(); ++j) {
-    squares[j] = squares[j] / degrees + epsilon;
-  }
-  for (Index j = 0; j < squares.size(); ++j) {
-    squares[j] = std::sqrt(squares[j]);
-  }
-}
-
 // x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
 // difference is nearly exact whatever the mean, the second restores what the rounded centre left
 // out. It is dropped where it is small beside the rounding of x^ in every feature.
@@ -58,8 +46,7 @@ class Standardization {
 
   // The identity.
   Standardization() = default;
-  // Centring; with `scales`, division by the deviations too. A deviation of zero (epsilon = 0,
-  // constant feature) gives factor zero.
+  // Centring; with `scales`, division by the deviations too.
   Standardization(const Buffer<Sum>& means, const Buffer<Sum>& deviations, bool scales)
       : center_(means.size()), factor_(means.size()), residual_(means.size()) {
     Index significant = 0;
@@ -75,8 +62,17 @@ class Standardization {
       residual_ = Buffer<Scalar>();
     }
   }
+  // Zero for a deviation that is zero (constant feature, epsilon = 0) or below the normal numbers,
+  // whose inverse would overflow.
   static Sum inverse_deviation(Sum deviation) {
-    return deviation == Sum(0) ? Sum(0) : Sum(1) / deviation;
+    return deviation < Sum(std::numeric_limits<Scalar>::min()) ? Sum(0) : Sum(1) / deviation;
+  }
+  static Buffer<Sum> inverse_deviations(const Buffer<Sum>& deviations) {
+    Buffer<Sum> inverse(deviations.size());
+    for (Index j = 0; j < inverse.size(); ++j) {
+      inverse[j] = inverse_deviation(deviations[j]);
+    }
+    return inverse;
   }
 
   bool is_identity() const { return !center_; }
@@ -127,6 +123,8 @@ struct ViewGradient {
   const Standardization<Scalar>* standardization;
   OutputRows<Scalar> gradient;
   Buffer<Scalar> regularizer, own, other;  // the coefficients, to be set before the final pass
+  // What makes x^ of the centred row, where it is not the standardization's own factor.
+  Buffer<Scalar> factor;
 };
 
 enum class OtherTerm { none, other_view, difference };
@@ -210,14 +208,14 @@ class FinalPass {
   void finish(const At& at, Index count, const Scalar* a, Scalar* grad_a, const Scalar* b,
               Scalar* grad_b) const {
     alignas(kWorkspaceAlignment) Scalar x_a[kBlock], x_b[kBlock];
-    a_->standardization->apply(a, count, Buffer<Scalar>(), at, x_a);
+    a_->standardization->apply(a, count, a_->factor, at, x_a);
     MutableArray<Scalar> g_a(grad_a, count);
     const ConstArray<Scalar> own_a(x_a, count);
     if (b == nullptr) {
       g_a = g_a * at(a_->regularizer) + own_a * at(a_->own);
       return;
     }
-    b_->standardization->apply(b, count, Buffer<Scalar>(), at, x_b);
+    b_->standardization->apply(b, count, b_->factor, at, x_b);
     MutableArray<Scalar> g_b(grad_b, count);
     const ConstArray<Scalar> own_b(x_b, count);
     if (other_term_ == OtherTerm::other_view) {

@@ -27,22 +27,23 @@ class VarianceCovariance {
  public:
   using Sum = Accumulator<Scalar>;
 
-  // `squares` are the sums of squared deviations from the means.
-  VarianceCovariance(const InputRows<Scalar>& input, ViewName name, const Buffer<Sum>& means,
-                     Buffer<Sum>& squares, const OutputRows<Scalar>& gradient,
-                     const VicregOptions& options, const Regularizer& regularizer,
-                     const Execution& execution)
+  // The moments are not needed any longer.
+  VarianceCovariance(const InputRows<Scalar>& input, ViewName name, ViewMoments<Scalar> moments,
+                     const OutputRows<Scalar>& gradient, const VicregOptions& options,
+                     const Regularizer& regularizer, const Execution& execution)
       : options_(options),
         name_(name),
         rows_(input.rows()),
         features_(input.cols()),
-        deviations_(&unbiased_deviations(squares)),
-        standardization_(means, squares, false),
+        deviations_(
+            moments.deviations(static_cast<Sum>(rows_ - 1), static_cast<Sum>(options.epsilon))),
+        standardization_(moments.mean, deviations_, false),
         prepared_(make_view(regularizer, name, input, standardization_)),
         form_(make_regularizer(regularizer, correlation(gradient), options.covariance_scaling,
                                execution)) {
     if (gradient) {
       gradient_.emplace(input, standardization_, gradient);
+      gradient_->factor = Buffer<Scalar>(features_);
     }
   }
   // The form points to prepared_.
@@ -69,16 +70,16 @@ class VarianceCovariance {
                                  static_cast<Sum>(options_.invariance) * 2 /
                                  (static_cast<Sum>(rows_) * d) * (name_ == ViewName::a ? 1 : -1);
     for (Index j = 0; j < features_; ++j) {
-      const Sum deviation = (*deviations_)[j], gap = gamma - deviation;
+      const Sum deviation = deviations_[j], gap = gamma - deviation;
       // Not std::max(0, gap): a NaN is to stay one.
       const bool inactive = gap <= 0;
       terms.variance += inactive ? Sum(0) : variance_weight * gap / d;
       if (gradient_) {
         gradient_->regularizer[j] = prepared_.sign(j);
         gradient_->own[j] =
-            inactive ? Scalar(0)
-                     : static_cast<Scalar>(-variance_weight / (d * degrees) *
-                                           Standardization<Scalar>::inverse_deviation(deviation));
+            inactive ? Scalar(0) : static_cast<Scalar>(-variance_weight / (d * degrees));
+        gradient_->factor[j] =
+            static_cast<Scalar>(Standardization<Scalar>::inverse_deviation(deviation));
         gradient_->other[j] = static_cast<Scalar>(invariance_slope);
       }
     }
@@ -96,12 +97,6 @@ class VarianceCovariance {
       std::declval<const Regularizer&>(), std::declval<Correlation<Scalar>>(),
       CovarianceScaling::per_dimension, std::declval<Execution>()));
 
-  // In place.
-  Buffer<Sum>& unbiased_deviations(Buffer<Sum>& squares) const {
-    take_deviations(squares, static_cast<Sum>(rows_ - 1), static_cast<Sum>(options_.epsilon));
-    return squares;
-  }
-
   Correlation<Scalar> correlation(const OutputRows<Scalar>& gradient) {
     Correlation<Scalar> correlation;
     correlation.left = correlation.right = &prepared_;
@@ -113,7 +108,7 @@ class VarianceCovariance {
   VicregOptions options_;
   ViewName name_;
   Index rows_, features_;
-  const Buffer<Sum>* deviations_;
+  Buffer<Sum> deviations_;
   Standardization<Scalar> standardization_;  // centring only
   PreparedView<Scalar> prepared_;
   Form form_;
@@ -128,12 +123,11 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
                                         const Regularizer& regularizer,
                                         const Execution& execution) {
   using Sum = Accumulator<Scalar>;
-  Moments<Scalar> moments(a.cols(), true, execution.threads);
-  moments.accumulate(a, &b);
-  VarianceCovariance<Scalar, Regularizer> half_a(a, ViewName::a, moments.mean_a, moments.squares_a,
-                                                 grad_a, options, regularizer, execution);
-  VarianceCovariance<Scalar, Regularizer> half_b(b, ViewName::b, moments.mean_b, moments.squares_b,
-                                                 grad_b, options, regularizer, execution);
+  auto moments = take_moments(a, &b, static_cast<Sum>(options.epsilon), execution.threads);
+  VarianceCovariance<Scalar, Regularizer> half_a(a, ViewName::a, std::move(moments.a), grad_a,
+                                                 options, regularizer, execution);
+  VarianceCovariance<Scalar, Regularizer> half_b(b, ViewName::b, std::move(moments.b), grad_b,
+                                                 options, regularizer, execution);
   std::optional<FinalPass<Scalar>> final_pass;
   if (grad_a) {
     final_pass.emplace(half_a.gradient(), &half_b.gradient(), OtherTerm::difference,
@@ -142,12 +136,11 @@ VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputR
 
   VicregTerms<Sum> terms;
   const Sum scale = static_cast<Sum>(options.scale);
-  Sum difference = 0;
+  const Sum invariance_weight = scale * static_cast<Sum>(options.invariance) /
+                                (static_cast<Sum>(a.rows()) * static_cast<Sum>(a.cols()));
   for (Index j = 0; j < a.cols(); ++j) {
-    difference += moments.differences[j];
+    terms.invariance += moments.weighted_difference(j, invariance_weight);
   }
-  terms.invariance = scale * static_cast<Sum>(options.invariance) * difference /
-                     (static_cast<Sum>(a.rows()) * static_cast<Sum>(a.cols()));
   const Sum variance_weight =
       scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
   half_a.accumulate();
@@ -170,10 +163,10 @@ VicregTerms<Accumulator<Scalar>> variance_covariance(const InputRows<Scalar>& z,
                                                      const Regularizer& regularizer,
                                                      const Execution& execution) {
   using Sum = Accumulator<Scalar>;
-  Moments<Scalar> moments(z.cols(), false, execution.threads);
-  moments.accumulate(z, nullptr);
-  VarianceCovariance<Scalar, Regularizer> view(z, ViewName::a, moments.mean_a, moments.squares_a,
-                                               grad, options, regularizer, execution);
+  const InputRows<Scalar>* none = nullptr;
+  auto moments = take_moments(z, none, static_cast<Sum>(options.epsilon), execution.threads);
+  VarianceCovariance<Scalar, Regularizer> view(z, ViewName::a, std::move(moments.a), grad, options,
+                                               regularizer, execution);
   std::optional<FinalPass<Scalar>> final_pass;
   if (grad) {
     final_pass.emplace(view.gradient(), nullptr, OtherTerm::none, execution.threads);
