@@ -5,6 +5,7 @@
 #include <complex>
 #include <cstring>
 #include <decorr/decorr.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -227,6 +228,130 @@ TEST_CASE("expressions are evaluated") {
   check_storage("reversed and replicated", RowMajor<double>(a.rowwise().reverse()),
                 RowMajor<double>(b.row(0).replicate(kRows, 1)), a.rowwise().reverse(),
                 b.row(0).replicate(kRows, 1), grad_a, grad_b);
+}
+
+// Eigen gives some of them strides, depending on its version, and others none.
+TEST_CASE("views by indices, reversed and reshaped ones, as inputs and as gradients") {
+  using Eigen::fix;
+  using Eigen::seqN;
+#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
+  const auto all = Eigen::placeholders::all;
+#else
+  const auto all = Eigen::all;
+#endif
+  // Views of larger matrices of either storage order, whose other elements must stay as they are.
+  const auto sheet = random_matrix<ColMajor<double>>(2 * kRows, 2 * kCols, 5);
+  const auto row_sheet = random_matrix<RowMajor<double>>(2 * kRows, 2 * kCols, 6);
+  const auto check = [&](const char* name, auto&& view_of) {
+    CAPTURE(name);
+    auto in = sheet, out = sheet;
+    auto row_in = row_sheet, row_out = row_sheet;
+    const RowMajor<double> a = view_of(in), b = view_of(row_in);
+    RowMajor<double> grad_a(a.rows(), a.cols()), grad_b(b.rows(), b.cols());
+    const double value = decorr::r_off(a, b, grad_a, grad_b);
+    CHECK(decorr::r_off(view_of(in), view_of(row_in)) == value);
+    CHECK(decorr::r_off(view_of(in), view_of(row_in), view_of(row_out), view_of(out)) == value);
+    CHECK(RowMajor<double>(view_of(row_out)) == grad_a);
+    CHECK(RowMajor<double>(view_of(out)) == grad_b);
+    CHECK(in == sheet);
+    CHECK(row_in == row_sheet);
+    view_of(out) = view_of(in);
+    view_of(row_out) = view_of(row_in);
+    CHECK(out == sheet);
+    CHECK(row_out == row_sheet);
+  };
+  check("every second row", [&](auto& m) { return m(seqN(1, kRows, 2), seqN(2, kCols)); });
+  check("every second row, known to the compiler",
+        [&](auto& m) { return m(seqN(1, kRows, fix<2>), seqN(2, kCols)); });
+  check("every second column", [&](auto& m) { return m(seqN(3, kRows), seqN(0, kCols, 2)); });
+  check("rows from the last on",
+        [&](auto& m) { return m(seqN(kRows, kRows, -1), seqN(1, kCols)); });
+  check("rows from the last on, known to the compiler",
+        [&](auto& m) { return m(seqN(2 * kRows - 1, kRows, fix<-2>), seqN(1, kCols)); });
+  check("all rows", [&](auto& m) { return m(all, seqN(0, kCols, 2)); });
+  const std::vector<int> rows{7, 3, 30, 1, 0, 40, 41, 5, 13, 12, 11};
+  const std::vector<Index> cols{3, 2, 9, 15, 0};
+  check("rows by a list", [&](auto& m) { return m(rows, all); });
+  check("rows and columns by lists", [&](auto& m) { return m(rows, cols); });
+  check("transposed", [&](auto& m) { return m(seqN(0, kCols, 3), seqN(1, 7, 2)).transpose(); });
+  check("reversed", [](auto& m) { return m.reverse(); });
+  check("reversed part", [](auto& m) { return m.block(1, 2, kRows, kCols).rowwise().reverse(); });
+  check("reshaped", [](auto& m) { return m.reshaped(4 * kRows, kCols); });
+  check("reshaped by rows",
+        [](auto& m) { return m.template reshaped<Eigen::RowMajor>(4 * kRows, kCols); });
+  check("diagonal", [](auto& m) { return m.diagonal(); });
+
+  const auto a = random_matrix<RowMajor<float>>(kRows, kCols, 1);
+  const auto b = random_matrix<RowMajor<float>>(kRows, kCols, 2);
+  RowMajor<float> out = row_sheet.cast<float>();
+  RowMajor<Eigen::half> half_out(kCols, 2 * kRows);
+  check_storage("every function, gradients of either type", a, b, a, b,
+                out(seqN(0, kRows, 2), seqN(0, kCols, 2)),
+                half_out(all, seqN(1, kRows, 2)).transpose());
+}
+
+TEST_CASE("nestByValue() and views of const matrices as inputs") {
+  using Eigen::seqN;
+  const auto sheet = random_matrix<ColMajor<double>>(2 * kRows, kCols, 1);
+  const auto even = seqN(0, kRows, 2), odd = seqN(1, kRows, 2);
+  const RowMajor<double> a = sheet(even, seqN(0, kCols)), b = sheet(odd, seqN(0, kCols));
+  RowMajor<double> grad_a(kRows, kCols), grad_b(kRows, kCols);
+  check_storage("by indices", a, b, sheet(even, seqN(0, kCols)), sheet(odd, seqN(0, kCols)), grad_a,
+                grad_b);
+  check_storage("nested", a, b, a.nestByValue(), ColMajor<double>(b).nestByValue(), grad_a, grad_b);
+}
+
+TEST_CASE("two views and their gradients interleaved in one matrix each") {
+  using Eigen::seqN;
+  auto both = random_matrix<ColMajor<double>>(2 * kRows, kCols, 1);
+  ColMajor<double> gradients = ColMajor<double>::Zero(2 * kRows, kCols);
+  const auto columns = seqN(0, kCols);
+  const auto check = [&](const char* name, const auto& first, const auto& second) {
+    const RowMajor<double> a = both(first, columns), b = both(second, columns);
+    check_storage(name, a, b, both(first, columns), both(second, columns),
+                  gradients(first, columns), gradients(second, columns));
+  };
+  check("in turn", seqN(0, kRows, 2), seqN(1, kRows, 2));
+  check("one of them upwards", seqN(0, kRows, 2), seqN(2 * kRows - 1, kRows, -2));
+  std::vector<int> first, second;
+  for (int i = 0; i < 2 * kRows; ++i)
+    (i * i % 5 < 2 && first.size() < kRows ? first : second).push_back(i);
+  first.resize(std::min(first.size(), second.size()));
+  second.resize(first.size());
+  check("by lists", first, second);
+}
+
+// Refused, and nothing is written: the same for views with and without strides.
+TEST_CASE("gradients in views without strides that share elements") {
+  using Eigen::seqN;
+  auto z = random_matrix<ColMajor<double>>(2 * kRows, kCols, 1), out = z;
+  const auto a = random_matrix<RowMajor<double>>(kRows, kCols, 2);
+  RowMajor<double> grad(kRows, kCols);
+  std::vector<int> rows(kRows), repeated(kRows);
+  for (int i = 0; i < kRows; ++i) rows[static_cast<std::size_t>(i)] = i * 11 % 40;
+  repeated = rows;
+  repeated[5] = repeated[17];
+  const auto columns = seqN(0, kCols);
+  const ColMajor<double> before_z = z, before_out = out;
+  const auto check = [&](const char* message, const auto& stored_a, auto&& grad_a, auto&& grad_b) {
+    CHECK_THROWS_WITH_AS(decorr::r_off(stored_a, a, grad_a, grad_b), message,
+                         std::invalid_argument);
+    CHECK(z == before_z);
+    CHECK(out == before_out);
+  };
+  check("r_off: grad_a has elements that share memory, expected memory of its own for each", a,
+        out(repeated, columns), grad);
+  check("r_off: grad_b has strides 0 and 42 for 21 x 8 elements, of which some share memory", a,
+        grad, out(std::vector<int>(kRows, 3), columns));
+  const char* inputs = "r_off: grad_a overlaps a, expected memory of its own";
+  check(inputs, z(rows, columns), z(rows, columns), grad);
+  check(inputs, z(rows, columns), z(seqN(0, kRows, 2), columns), grad);
+  check(inputs, z(seqN(1, kRows, 2), columns), z(seqN(1, kRows, 2), columns), grad);
+  check(inputs, z.topRows(kRows), z.topRows(kRows).reverse(), grad);
+  const char* gradients = "r_off: grad_b overlaps grad_a, expected memory of its own";
+  check(gradients, a, out(rows, columns), out(seqN(0, kRows, 2), columns));
+  check(gradients, a, out.topRows(kRows).reverse(), out.topRows(kRows));
+  check("r_off: grad_a has 20 rows, a has 21", a, out(seqN(0, kRows - 1, 2), columns), grad);
 }
 
 TEST_CASE("real and imaginary parts of complex matrices") {

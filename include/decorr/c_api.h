@@ -100,8 +100,9 @@ typedef struct decorr_input {
 } decorr_input;
 
 /// The same for a matrix that is written. No two elements may share memory, so zero strides are an
-/// error; nor may it overlap an input or another output. The type is that of the inputs, or a
-/// 16-bit one where these are computed in float.
+/// error; nor may it overlap an input or another output. Matrices that lie between each other's
+/// elements are apart if their strides agree in bytes, whatever the sign, and count as overlapping
+/// if not. The type is that of the inputs, or a 16-bit one where these are computed in float.
 typedef struct decorr_output {
   size_t size;
   void* data;

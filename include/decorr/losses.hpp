@@ -11,25 +11,28 @@
 ///
 /// For all functions here: inputs are n x d, a row is one sample's embedding; n at least 2 where a
 /// variance is taken. Float, double, long double; half and bfloat16 are computed in float, and
-/// their gradients may be float or 16-bit. Either storage order, Maps, blocks and strided views are
-/// read in place, other expressions are evaluated once. Gradients are with respect to the raw
-/// embeddings, `scale` included; they are overwritten, never resized, and may overlap neither the
-/// inputs nor each other. The regularizer is Exact (the default, also for {}) or Relaxed. The
-/// published weights differ between the two, see presets.hpp: a lambda of 0.0051 on a plain Relaxed
-/// is not the published loss. NaN and infinities in the data propagate to the value and the
-/// gradients; a constant feature gives finite results. Standardization and the variance term are
-/// accurate for deviations that are normal numbers of the scalar up to a quarter of its largest,
-/// whatever their mixture and epsilon; a deviation (epsilon included) below the smallest normal
-/// number counts as zero, like that of a constant feature. Terms and gradients beyond the scalar's
-/// range are infinite or NaN. Features so small that their products are subnormal numbers (1e-20 in
-/// float) can take many times as long (docs/performance.md). Throws std::invalid_argument, naming
+/// their gradients may be float or 16-bit. Either storage order, Maps, blocks and other views with
+/// strides are read in place, other expressions are evaluated once. Gradients are with respect to
+/// the raw embeddings, `scale` included; they go to any matrix or view that can be assigned to, are
+/// overwritten, never resized, and may overlap neither the inputs nor each other (regularizers.hpp
+/// says what counts as overlapping). The regularizer is Exact (the default, also for {}) or
+/// Relaxed. The published weights differ between the two, see presets.hpp: a lambda of 0.0051 on a
+/// plain Relaxed is not the published loss. NaN and infinities in the data propagate to the value
+/// and the gradients; a constant feature gives finite results. Standardization and the variance
+/// term are accurate for deviations that are normal numbers of the scalar up to a quarter of its
+/// largest, whatever their mixture and epsilon; a deviation (epsilon included) below the smallest
+/// normal number counts as zero, like that of a constant feature. Terms and gradients beyond the
+/// scalar's range are infinite or NaN. Features so small that their products are subnormal numbers
+/// (1e-20 in float) can take many times as long (docs/performance.md). Throws
+/// std::invalid_argument, naming
 /// function, argument and both values, for shapes that differ, empty matrices, too few rows,
 /// gradients that overlap or whose elements share memory, and options out of range (weights, gamma
 /// and scale are finite, epsilon at least 0 too, and the regularizer's as options.hpp says);
 /// std::bad_alloc and std::runtime_error (no plan) as they come. Gradients are untouched when a
 /// function throws. All functions may be called from several threads at once. Cost: O(n d) for the
 /// moments and the regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the
-/// regularizer's and O(d), and n d floats for each gradient that is stored in 16 bits.
+/// regularizer's and O(d), and n d numbers for each gradient that is stored in 16 bits or in a view
+/// whose type knows no strides (by indices, reversed).
 
 namespace decorr {
 

@@ -13,10 +13,14 @@
 ///
 /// For all functions here: `a` and `b` are n x d, n and d at least 1, a row is one sample. Float,
 /// double, long double; half and bfloat16 are computed in float. Either storage order, Maps, blocks
-/// and strided views are read in place, other expressions are evaluated once. Gradients are with
-/// respect to `a` and `b`; they are overwritten, never resized, and may overlap neither the inputs
-/// nor each other. NaN and infinities in the data propagate to the value and the gradients; numbers
-/// so small that their products are subnormal (1e-20 in float) can take many times as long
+/// and other views with strides are read in place, other expressions are evaluated once. Gradients
+/// are with respect to `a` and `b`; they go to any matrix or view that can be assigned to (where
+/// its type knows no strides, by way of n d numbers of workspace), are overwritten, never resized,
+/// and may overlap neither the inputs nor each other. Matrices that lie between each other's
+/// elements are apart if their strides agree, as those of column blocks of one buffer do, and count
+/// as overlapping if not. Of an input that is evaluated the matrices it is made of may be
+/// overwritten. NaN and infinities in the data propagate to the value and the gradients; numbers so
+/// small that their products are subnormal (1e-20 in float) can take many times as long
 /// (docs/performance.md). Throws std::invalid_argument, naming function, argument and both values,
 /// for shapes that differ, empty matrices, gradients that overlap or whose elements share memory,
 /// and options out of range; std::bad_alloc and std::runtime_error (no plan) as they come.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "support/loss_cases.hpp"
+#include "support/placements.hpp"
 #include "support/random_matrices.hpp"
 
 namespace {
@@ -293,6 +294,79 @@ TEST_CASE("sumvec") {
     CHECK(close(sum, expected[i], expected.cwiseAbs().maxCoeff(), tolerance<double>()));
     CHECK(sums[static_cast<std::size_t>(2 * i + 1)] == 77);
   }
+}
+
+// Anywhere in one buffer, of any types that go together: what shares memory is refused, and else
+// only what lies between each other's elements in strides that differ.
+TEST_CASE("Matrices in one buffer are accepted where they share nothing") {
+  constexpr Index size = 400;
+  alignas(8) static char buffer[size];
+  decorr_tests::PlacementDraws draws(4, size);
+  int refused = 0, accepted = 0;
+  for (int i = 0; i < 8000; ++i) {
+    const Index rows = draws.between(1, 4), cols = draws.between(1, 4);
+    const Index widest = draws.between(0, 3) == 0 ? 8 : 4;
+    const auto type = [](Index element) {
+      return element == 8 ? DECORR_FLOAT64 : element == 4 ? DECORR_FLOAT32 : DECORR_FLOAT16;
+    };
+    const auto element = [&] { return widest == 4 && draws.between(0, 2) == 0 ? 2 : widest; };
+    const auto a = draws.placement(rows, cols, element());
+    const auto b = draws.placement(rows, cols, element(), &a);
+    const auto grad_a = draws.placement(rows, cols, element(), &a);
+    const auto grad_b = draws.placement(rows, cols, element(), &grad_a);
+    const auto lags = draws.placement(cols, 1, element(), &a);
+    const auto described = [&](const decorr_tests::Placement& place, auto matrix) {
+      matrix = {sizeof matrix, buffer + place.first, type(place.element), 0,
+                place.rows,    place.cols,           place.row_stride,    place.col_stride};
+      return matrix;
+    };
+    const auto in_a = described(a, decorr_input{}), in_b = described(b, decorr_input{});
+    const auto fill = [&] {
+      for (Index k = 0; k < size; ++k) buffer[k] = static_cast<char>(k % 50);
+    };
+    const auto check = [&](const auto& outputs, auto&& call) {
+      fill();
+      const std::vector<char> before(buffer, buffer + size);
+      const decorr_status status = call();
+      bool share = false, may_be_refused = false;
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        share = share || repeats_bytes(outputs[k]);
+        const auto meet = [&](const decorr_tests::Placement& other) {
+          share = share || share_bytes(outputs[k], other);
+          may_be_refused = may_be_refused || decorr_tests::may_be_refused(outputs[k], other);
+        };
+        meet(a);
+        meet(b);
+        if (k > 0) meet(outputs[0]);
+      }
+      CAPTURE(decorr_error_message());
+      if (status == DECORR_OK) {
+        ++accepted;
+        REQUIRE(!share);
+        for (const auto& place : {a, b}) {
+          for (const Index byte : place.bytes()) {
+            REQUIRE(buffer[byte] == before[static_cast<std::size_t>(byte)]);
+          }
+        }
+      } else {
+        ++refused;
+        REQUIRE((share || may_be_refused));
+        REQUIRE(std::memcmp(buffer, before.data(), size) == 0);
+      }
+    };
+    check(std::vector{grad_a, grad_b}, [&] {
+      const auto out_a = described(grad_a, decorr_output{});
+      const auto out_b = described(grad_b, decorr_output{});
+      return decorr_r_off(&in_a, &in_b, &out_a, &out_b, nullptr, nullptr);
+    });
+    check(std::vector{lags}, [&] {
+      const auto out = described(lags, decorr_output{});
+      const decorr_execution execution{sizeof execution, 1, DECORR_ESTIMATE};
+      return decorr_sumvec(&in_a, &in_b, &execution, &out);
+    });
+  }
+  CHECK(refused > 2000);
+  CHECK(accepted > 500);
 }
 
 TEST_CASE("Seeds draw what C++ draws") {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/memory_layout.hpp"
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/views.hpp"
 #include "decorr/options.hpp"
@@ -23,54 +24,6 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
-
-// Where a matrix lies in memory; empty for an expression that has none.
-struct MemoryLayout {
-  const char* data = nullptr;
-  std::ptrdiff_t element = 0, rows = 0, cols = 0, row_stride = 0, col_stride = 0;
-
-  const char* end() const {
-    return data + ((rows - 1) * row_stride + (cols - 1) * col_stride + 1) * element;
-  }
-};
-
-template <class Derived>
-MemoryLayout memory_layout(const Derived& matrix) {
-  if constexpr (kDirectAccess<Derived>) {
-    return {reinterpret_cast<const char*>(matrix.data()),
-            static_cast<std::ptrdiff_t>(sizeof(typename Derived::Scalar)),
-            matrix.rows(),
-            matrix.cols(),
-            matrix.rowStride(),
-            matrix.colStride()};
-  } else {
-    return {};
-  }
-}
-
-inline bool overlap(const MemoryLayout& x, const MemoryLayout& y) {
-  const std::less<> before;
-  if (x.data == nullptr || y.data == nullptr || !before(x.data, y.end()) ||
-      !before(y.data, x.end())) {
-    return false;
-  }
-  if (x.element != y.element || x.row_stride != y.row_stride || x.col_stride != y.col_stride ||
-      (y.data - x.data) % x.element != 0) {
-    return true;
-  }
-  // Interleaved parts of one buffer (column blocks of a row-major matrix, say) cover the same range
-  // and share no element: with equal strides they meet only where i * row_stride + j * col_stride
-  // bridges the distance.
-  const std::ptrdiff_t distance = (y.data - x.data) / x.element;
-  for (std::ptrdiff_t i = 1 - y.rows; i < x.rows; ++i) {
-    const std::ptrdiff_t rest = distance - i * x.row_stride;
-    const std::ptrdiff_t j = x.col_stride == 0 ? 0 : rest / x.col_stride;
-    if (j * x.col_stride == rest && 1 - y.cols <= j && j < x.cols) {
-      return true;
-    }
-  }
-  return false;
-}
 
 // The name of the function that was called; throws in its name.
 class Call {
@@ -114,18 +67,21 @@ class Call {
 
   // Of a matrix that is written. Elements (i, j) and (k, l) are one if (i-k) row_stride = (l-j)
   // col_stride, of which the smallest solution is that of the strides without their common divisor.
-  void check_distinct(const char* name, Index rows, Index cols, Index row_stride,
-                      Index col_stride) const {
-    const Index row = std::abs(row_stride), col = std::abs(col_stride);
-    const Index divisor = std::gcd(row, col);
-    if ((row == 0 && rows > 1) || (col == 0 && cols > 1) ||
-        (row != 0 && col != 0 && col / divisor < rows && row / divisor < cols)) {
-      fail(name, " has strides ", row_stride, " and ", col_stride, " for ", rows, " x ", cols,
-           " elements, of which some share memory");
-    }
-  }
   void check_distinct(const char* name, const MemoryLayout& memory) const {
-    check_distinct(name, memory.rows, memory.cols, memory.row_stride, memory.col_stride);
+    if (!memory.scattered.empty()) {
+      if (repeats(memory)) {
+        fail(name, " has elements that share memory, expected memory of its own for each");
+      }
+      return;
+    }
+    const auto size = [](std::ptrdiff_t stride) { return stride < 0 ? -stride : stride; };
+    const std::ptrdiff_t row = memory.rows > 1 ? size(memory.row_stride) : 1;
+    const std::ptrdiff_t col = memory.cols > 1 ? size(memory.col_stride) : 1;
+    const std::ptrdiff_t divisor = std::gcd(row, col);
+    if (row == 0 || col == 0 || (col / divisor < memory.rows && row / divisor < memory.cols)) {
+      fail(name, " has strides ", memory.row_stride, " and ", memory.col_stride, " for ",
+           memory.rows, " x ", memory.cols, " elements, of which some share memory");
+    }
   }
 
   void check(const Execution& execution) const {

@@ -67,21 +67,23 @@ void check_gradients(const Call& call, const ViewNames& names, const A& a, const
                      const GradientA& grad_a, const GradientB& grad_b) {
   call.check_shape(names.grad_a, grad_a.rows(), grad_a.cols(), names.a, a.rows(), a.cols());
   call.check_shape(names.grad_b, grad_b.rows(), grad_b.cols(), names.b, b.rows(), b.cols());
-  const MemoryLayout memory_a = memory_layout(grad_a), memory_b = memory_layout(grad_b);
-  call.check_distinct(names.grad_a, memory_a);
-  call.check_distinct(names.grad_b, memory_b);
-  call.check_separate(names.grad_a, memory_a, names.a, memory_layout(a));
-  call.check_separate(names.grad_a, memory_a, names.b, memory_layout(b));
-  call.check_separate(names.grad_b, memory_b, names.a, memory_layout(a));
-  call.check_separate(names.grad_b, memory_b, names.b, memory_layout(b));
-  call.check_separate(names.grad_b, memory_b, names.grad_a, memory_a);
+  const MemoryLayout memory_a = memory_layout(a), memory_b = memory_layout(b);
+  const MemoryLayout gradient_a = memory_layout(grad_a), gradient_b = memory_layout(grad_b);
+  call.check_distinct(names.grad_a, gradient_a);
+  call.check_distinct(names.grad_b, gradient_b);
+  call.check_separate(names.grad_a, gradient_a, names.a, memory_a);
+  call.check_separate(names.grad_a, gradient_a, names.b, memory_b);
+  call.check_separate(names.grad_b, gradient_b, names.a, memory_a);
+  call.check_separate(names.grad_b, gradient_b, names.b, memory_b);
+  call.check_separate(names.grad_b, gradient_b, names.grad_a, gradient_a);
 }
 
 template <class Z, class Gradient>
 void check_gradient(const Call& call, const ViewNames& names, const Z& z, const Gradient& grad) {
   call.check_shape(names.grad_a, grad.rows(), grad.cols(), names.a, z.rows(), z.cols());
-  call.check_distinct(names.grad_a, memory_layout(grad));
-  call.check_separate(names.grad_a, memory_layout(grad), names.a, memory_layout(z));
+  const MemoryLayout gradient = memory_layout(grad);
+  call.check_distinct(names.grad_a, gradient);
+  call.check_separate(names.grad_a, gradient, names.a, memory_layout(z));
 }
 
 // run(rows of a, rows of b, no gradients).

@@ -393,29 +393,27 @@ inline void check_one_scalar(const Call& call, const char* name, const CMatrix& 
   }
 }
 
+inline MemoryLayout memory_layout(const CMatrix& matrix) {
+  MemoryLayout layout;
+  if (matrix) {
+    layout.first = reinterpret_cast<std::uintptr_t>(matrix.data());
+    layout.element = matrix.element_size();
+    layout.rows = matrix.rows();
+    layout.cols = matrix.cols();
+    layout.row_stride = matrix.row_stride();
+    layout.col_stride = matrix.col_stride();
+  }
+  return layout;
+}
+
 // Empty where there is none.
 inline CMatrix to_output(const Call& call, const char* name, const decorr_output* from,
                          const char* model_name, const CMatrix& model) {
   if (from == nullptr) return {};
   const CMatrix matrix = to_matrix(call, name, from);
   check_one_scalar(call, name, matrix, model_name, model);
-  call.check_distinct(name, matrix.rows(), matrix.cols(), matrix.row_stride(), matrix.col_stride());
+  call.check_distinct(name, memory_layout(matrix));
   return matrix;
-}
-
-// The same elements, from the lowest one on.
-inline MemoryLayout memory_layout(const CMatrix& matrix) {
-  if (!matrix) return {};
-  const Index element = matrix.element_size();
-  const Index row = matrix.row_stride(), col = matrix.col_stride();
-  const Index lowest =
-      (row < 0 ? (matrix.rows() - 1) * row : 0) + (col < 0 ? (matrix.cols() - 1) * col : 0);
-  return {static_cast<const char*>(matrix.data()) + lowest * element,
-          element,
-          matrix.rows(),
-          matrix.cols(),
-          std::abs(row),
-          std::abs(col)};
 }
 
 inline CViews to_two_views(const Call& call, const ViewNames& names, const decorr_input* a,

@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/compiler_warnings.hpp"
@@ -236,9 +237,27 @@ class OutputRows {
 };
 
 template <class Derived>
-inline constexpr bool kDirectAccess = (int(Derived::Flags) & int(Eigen::DirectAccessBit)) != 0;
+inline constexpr bool kIsLvalue = (int(Derived::Flags) & int(Eigen::LvalueBit)) != 0;
 
-// An input at the border: an expression without memory of its own is evaluated once.
+// Whether a type says where its elements are. Eigen 3.4 gives its flag for that to expressions
+// without data(), too, whose strides must not be asked for (views by indices, nestByValue()), and
+// to what is made of them.
+template <class Derived, class = void>
+struct HasStrides : std::false_type {};
+template <class Derived, class = void>
+struct NestsStrides : std::true_type {};
+template <class Derived>
+struct NestsStrides<Derived,
+                    std::void_t<decltype(std::declval<const Derived&>().nestedExpression())>>
+    : HasStrides<std::decay_t<decltype(std::declval<const Derived&>().nestedExpression())>> {};
+template <class Derived>
+struct HasStrides<Derived, std::void_t<decltype(std::declval<const Derived&>().data())>>
+    : std::bool_constant<(int(Derived::Flags) & int(Eigen::DirectAccessBit)) != 0 &&
+                         NestsStrides<Derived>::value> {};
+template <class Derived>
+inline constexpr bool kHasStrides = HasStrides<Derived>::value;
+
+// An input at the border: an expression without strides of its own is evaluated once.
 template <class Derived>
 class Operand {
  public:
@@ -252,18 +271,18 @@ class Operand {
 
  private:
   using Evaluated = Eigen::Matrix<Storage, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  std::conditional_t<kDirectAccess<Derived>, const Derived&, Evaluated> value_;
+  std::conditional_t<kHasStrides<Derived>, const Derived&, Evaluated> value_;
 };
 
-// A gradient at the border. Where it is stored in 16 bits it is computed in a workspace of n x d
-// floats, and rounded once, at the end.
+// A gradient at the border. One that is stored in 16 bits, or in an expression without strides of
+// its own, is computed in a workspace of n x d numbers, and moved at the end.
 template <class Derived>
 class GradientTarget {
  public:
   using Storage = typename Derived::Scalar;
   using Scalar = ComputeScalarOf<Storage>;
-  static_assert(kDirectAccess<Derived> && (int(Derived::Flags) & int(Eigen::LvalueBit)) != 0,
-                "decorr: a gradient must be a writable matrix, block or Map");
+  static_assert(kIsLvalue<Derived>,
+                "decorr: a gradient must be a matrix that can be assigned to, or a view of one");
 
   explicit GradientTarget(Derived& target) : target_(target) {
     if constexpr (!kInPlace) {
@@ -279,14 +298,23 @@ class GradientTarget {
     }
   }
   void commit() {
-    if constexpr (!kInPlace) {
+    if constexpr (kInPlace) {
+      return;
+    } else if constexpr (kHasStrides<Derived>) {
       copy_strided(workspace_.data(), target_.cols(), Index{1}, target_.data(), target_.rowStride(),
                    target_.colStride(), target_.rows(), target_.cols());
+    } else {
+      const Scalar* from = workspace_.data();
+      for (Index i = 0; i < target_.rows(); ++i) {
+        for (Index j = 0; j < target_.cols(); ++j) {
+          target_.coeffRef(i, j) = static_cast<Storage>(*from++);
+        }
+      }
     }
   }
 
  private:
-  static constexpr bool kInPlace = std::is_same<Storage, Scalar>::value;
+  static constexpr bool kInPlace = kHasStrides<Derived> && std::is_same<Storage, Scalar>::value;
   Derived& target_;
   Buffer<Scalar> workspace_;
 };
