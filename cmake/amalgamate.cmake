@@ -29,6 +29,8 @@ function(decorr_append header)
   set_property(GLOBAL APPEND PROPERTY decorr_headers "${header}")
   # Not as a list of lines, in which brackets and semicolons would mean something.
   file(READ "${source}/include/${header}" text)
+  # These go around the whole.
+  string(REGEX REPLACE "\n#include \"decorr/detail/(prologue|epilogue)\\.hpp\"\n" "" text "${text}")
   set(own_include "\n#include \"(decorr/[^\"\n]+)\"")
   string(REGEX MATCHALL "${own_include}" includes "${text}")
   foreach(include IN LISTS includes)
@@ -58,6 +60,8 @@ foreach(part IN ITEMS MAJOR MINOR PATCH)
   list(APPEND version ${CMAKE_MATCH_1})
 endforeach()
 list(JOIN version "." version)
+file(READ "${source}/include/decorr/detail/prologue.hpp" prologue)
+file(READ "${source}/include/decorr/detail/epilogue.hpp" epilogue)
 file(READ "${source}/LICENSE" licence)
 string(STRIP "${licence}" licence)
 string(REGEX REPLACE "\n" "\n// " licence "// ${licence}")
@@ -73,7 +77,9 @@ ${licence}
 
 #ifndef DECORR_SINGLE_HEADER_HPP_
 #define DECORR_SINGLE_HEADER_HPP_
-${text}
+
+${prologue}${text}
+${epilogue}
 #endif  // DECORR_SINGLE_HEADER_HPP_
 ")
 

@@ -1,6 +1,8 @@
 #ifndef DECORR_LOSSES_HPP_
 #define DECORR_LOSSES_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <Eigen/Core>
 
 #include "decorr/detail/losses.hpp"
@@ -199,5 +201,7 @@ VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
 
 }  // namespace DECORR_ABI
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_LOSSES_HPP_

@@ -1,6 +1,8 @@
 #ifndef DECORR_OPTIONS_HPP_
 #define DECORR_OPTIONS_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <Eigen/Core>
 #include <cstdint>
 #include <vector>
@@ -86,5 +88,7 @@ struct Execution {
 };
 
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_OPTIONS_HPP_

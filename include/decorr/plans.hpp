@@ -1,6 +1,8 @@
 #ifndef DECORR_PLANS_HPP_
 #define DECORR_PLANS_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <cstddef>
 #include <mutex>
 #include <stdexcept>
@@ -65,5 +67,7 @@ void load_wisdom(const std::string& path) {
 }
 
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_PLANS_HPP_

@@ -1,6 +1,8 @@
 #ifndef DECORR_PRESETS_HPP_
 #define DECORR_PRESETS_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <Eigen/Core>
 
 #include "decorr/detail/abi.hpp"
@@ -190,5 +192,7 @@ VicregPreset<Relaxed> vicreg_random_signs(Eigen::Index d, Generator&& generator,
 }  // namespace DECORR_ABI
 }  // namespace presets
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_PRESETS_HPP_

@@ -1,6 +1,8 @@
 #ifndef DECORR_RANDOMIZATION_HPP_
 #define DECORR_RANDOMIZATION_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
@@ -109,5 +111,7 @@ std::vector<std::int8_t> random_signs(Eigen::Index d, Generator&& generator) {
 
 }  // namespace DECORR_ABI
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_RANDOMIZATION_HPP_

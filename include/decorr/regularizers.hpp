@@ -1,6 +1,8 @@
 #ifndef DECORR_REGULARIZERS_HPP_
 #define DECORR_REGULARIZERS_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <Eigen/Core>
 #include <utility>
 
@@ -87,5 +89,7 @@ Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::Mat
 
 }  // namespace DECORR_ABI
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_REGULARIZERS_HPP_

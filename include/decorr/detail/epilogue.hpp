@@ -1,0 +1,22 @@
+// Undoes prologue.hpp, at the end of each public header.
+
+#if defined(__clang__)
+#pragma float_control(pop)
+#endif
+#pragma pop_macro("word")
+#pragma pop_macro("Success")
+#pragma pop_macro("small")
+#pragma pop_macro("round")
+#pragma pop_macro("None")
+#pragma pop_macro("near")
+#pragma pop_macro("min")
+#pragma pop_macro("max")
+#pragma pop_macro("isnan")
+#pragma pop_macro("isinf")
+#pragma pop_macro("isfinite")
+#pragma pop_macro("I")
+#pragma pop_macro("far")
+#pragma pop_macro("Complex")
+#pragma pop_macro("complex")
+#pragma pop_macro("bit")
+#pragma pop_macro("abs")
