@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <complex>
+#include <cstddef>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/block_weights.hpp"
@@ -245,7 +246,7 @@ class GroupedRelaxed {
     if (kLaneCount == 1 || count == kLaneCount) {
       Eigen::internal::pstoreu(to, lanes);
     } else {
-      alignas(kWorkspaceAlignment) Scalar numbers[kLaneCount];
+      alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(kLaneCount)];
       Eigen::internal::pstore(numbers, lanes);
       std::copy(numbers, numbers + count, to);
     }
@@ -254,7 +255,7 @@ class GroupedRelaxed {
     if (kLaneCount == 1 || count == kLaneCount) {
       Eigen::internal::pstoreu(to - (kLaneCount - 1), Eigen::internal::preverse(lanes));
     } else {
-      alignas(kWorkspaceAlignment) Scalar numbers[kLaneCount];
+      alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(kLaneCount)];
       Eigen::internal::pstore(numbers, lanes);
       std::reverse_copy(numbers, numbers + count, to - (count - 1));
     }
@@ -323,7 +324,7 @@ class GroupedRelaxed {
     const Scalar* second =
         covariance_ ? (row + 1 < rows ? first + groups_ * kElement : nullptr) : right_.data();
     using namespace Eigen::internal;
-    alignas(kWorkspaceAlignment) const Scalar zeros[kElement] = {};
+    alignas(kWorkspaceAlignment) const Scalar zeros[static_cast<std::size_t>(kElement)] = {};
     const auto u_factor = pset1<Packet>(met.first), v_factor = pset1<Packet>(met.second);
     Scalar* real = real_part(worker);
     Scalar* imaginary = real + part_size();

@@ -135,7 +135,7 @@ class LagPenalty {
     forward_->execute(lags_.data(), spectrum_.data());
     for (Index f = 0; f < half(); ++f) {
       const bool real = multiplicity(f) == 1;
-      spectrum[f] = ComplexSum(spectrum_[f].real(), real ? Scalar(0) : spectrum_[f].imag());
+      spectrum[f] = ComplexSum(Sum(spectrum_[f].real()), real ? Sum(0) : Sum(spectrum_[f].imag()));
     }
     return value;
   }

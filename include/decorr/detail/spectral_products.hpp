@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_SPECTRAL_PRODUCTS_HPP_
 
 #include <Eigen/Core>
+#include <cstddef>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/lanes.hpp"
@@ -37,14 +38,15 @@ void multiply_tile(const LaneMatrix<const Scalar, kCount>& left,
   static_assert(kCount == 1 || kCount == kLanes<Scalar>, "one lane, or those of a vector");
   using Packet = LanePacket<Scalar, kCount>;
   using namespace Eigen::internal;
-  Packet real[kRows][kCols], imaginary[kRows][kCols];
+  constexpr auto rows = static_cast<std::size_t>(kRows), cols = static_cast<std::size_t>(kCols);
+  Packet real[rows][cols], imaginary[rows][cols];
   for (Index i = 0; i < kRows; ++i) {
     for (Index j = 0; j < kCols; ++j) {
       real[i][j] = imaginary[i][j] = pset1<Packet>(Scalar(0));
     }
   }
   for (Index l = 0; l < depth; ++l) {
-    Packet b_real[kCols], b_imaginary[kCols], b_negative[kCols];
+    Packet b_real[cols], b_imaginary[cols], b_negative[cols];
     for (Index j = 0; j < kCols; ++j) {
       const Scalar* b = right.element(l, col + j);
       b_real[j] = pload<Packet>(b);
