@@ -2,7 +2,10 @@
 
 bool second_unit_can_run() {
 #if defined(__AVX2__)
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#if defined(__FMA__)
+  if (!__builtin_cpu_supports("fma")) return false;
+#endif
+  return __builtin_cpu_supports("avx2");
 #else
   return true;
 #endif

@@ -116,6 +116,8 @@ class WorkspaceBlock {
   RawBlock block_;
 };
 
+inline namespace DECORR_ABI {
+
 inline std::size_t array_bytes(Eigen::Index count, std::size_t element_bytes) {
   if (count < 0 ||
       static_cast<std::size_t>(count) > std::numeric_limits<std::size_t>::max() / element_bytes) {
@@ -123,8 +125,6 @@ inline std::size_t array_bytes(Eigen::Index count, std::size_t element_bytes) {
   }
   return static_cast<std::size_t>(count) * element_bytes;
 }
-
-inline namespace DECORR_ABI {
 
 // An array of T on a 64-byte boundary, from the pool. Its elements start uninitialized.
 template <class T>

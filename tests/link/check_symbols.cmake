@@ -1,0 +1,34 @@
+# Of decorr, two objects that are compiled with different flags have the state of the process and the
+# types of options in common, and nothing else: the linker would keep one copy for both.
+#
+#   cmake -Dnm=<nm> -Dfirst=<object> -Dsecond=<object> -P check_symbols.cmake
+foreach(object IN ITEMS first second)
+  execute_process(
+    COMMAND "${nm}" --defined-only "${${object}}"
+    OUTPUT_VARIABLE text
+    RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "${nm} failed for ${${object}}")
+  endif()
+  string(REGEX MATCHALL "_Z[A-Za-z0-9_]*6decorr[A-Za-z0-9_]*" ${object}_symbols "${text}")
+  list(REMOVE_DUPLICATES ${object}_symbols)
+endforeach()
+list(LENGTH first_symbols total)
+if(total LESS 20)
+  message(FATAL_ERROR "${first} has ${total} symbols of decorr's alone")
+endif()
+set(shared ${first_symbols})
+list(REMOVE_ITEM first_symbols ${second_symbols})
+list(REMOVE_ITEM shared ${first_symbols})
+# What abi.hpp says stays outside, by name.
+list(
+  FILTER
+  shared
+  EXCLUDE
+  REGEX
+  "6decorr(7Relaxed|6detail(9PlanCache|13WorkspacePool|14WorkspaceBlock|13TransformPlan|14transform_plan|11plan_extent|21process_planner_mutex))"
+)
+if(shared)
+  list(JOIN shared "\n  " shared)
+  message(FATAL_ERROR "in both objects:\n  ${shared}")
+endif()
