@@ -1,6 +1,6 @@
 // Undoes prologue.hpp, at the end of each public header.
 
-#if defined(__clang__)
+#if defined(__clang__) && (defined(__x86_64__) || defined(__i386__))
 #pragma float_control(pop)
 #endif
 #pragma pop_macro("word")

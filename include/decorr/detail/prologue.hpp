@@ -40,8 +40,9 @@
 #undef word
 
 // Sums are compensated, which reordering undoes. Clang has no macro that tells of
-// -fassociative-math; GCC has one (compiler_flags.hpp).
-#if defined(__clang__)
+// -fassociative-math, as GCC has (compiler_flags.hpp), and on these processors a pragma that puts
+// back what the program had; on others the flag goes unnoticed.
+#if defined(__clang__) && (defined(__x86_64__) || defined(__i386__))
 #pragma float_control(push)
 #pragma clang fp reassociate(off)
 #endif
