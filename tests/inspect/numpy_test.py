@@ -66,6 +66,26 @@ def test_every_kind_of_file():
                 check_lines(report(path, "--draws", 1), reference.report_lines(array))
 
 
+def test_every_name_of_a_type():
+    """A header with another name for the type, wherever numpy.load itself takes it."""
+    for dtype, names in (("f2", "e half float16"), ("f4", "f single float32"),
+                         ("f8", "d double float64 float float_")):
+        array = reference.two_views()[0].astype(dtype)
+        for name in names.split():
+            for order in ("", "<", ">", "=", "|"):
+                descr, path = order + name, FOLDER / "name.npy"
+                with open(path, "wb") as file:
+                    np.lib.format.write_array_header_1_0(
+                        file, {"descr": descr, "fortran_order": False, "shape": array.shape})
+                    try:
+                        stored = array.astype(descr)
+                    except TypeError:
+                        continue
+                    file.write(stored.tobytes())
+                assert np.load(path).dtype == array.dtype or order == ">", descr
+                check_lines(report(path, "--draws", 1), reference.report_lines(stored))
+
+
 def test_shapes():
     random = np.random.default_rng(1)
     for n, d in ((2, 1), (50, 1), (2, 2), (3, 700), (700, 3), (64, 64), (30, 600), (600, 30)):

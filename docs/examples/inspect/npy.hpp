@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iostream>
 #include <limits>
 #include <optional>
@@ -68,32 +69,53 @@ inline std::string printable(std::string_view text) {
   return "'" + shown + (text.size() > 40 ? "...'" : "'");
 }
 
-/// Why an array of this dtype is not read.
-inline std::string describe_type(std::string_view descr) {
-  const std::size_t first = descr.find_first_not_of("<>=|");
-  const std::string_view type = first == std::string_view::npos ? "" : descr.substr(first);
-  const char kind = type.empty() ? ' ' : type[0];
-  std::string what = "dtype " + printable(descr);
-  if (kind == 'O') {
-    what += " (Python objects, stored by pickle, which can run any code when loaded)";
-  } else if (kind == 'i' || kind == 'u') {
-    what += " (integers)";
-  } else if (kind == 'b' || kind == '?') {
-    what += " (booleans)";
-  } else if (kind == 'c') {
-    what += " (complex numbers)";
-  } else if (kind == 'S' || kind == 'U' || kind == 'a') {
-    what += " (strings)";
-  } else if (kind == 'M' || kind == 'm') {
-    what += " (dates or times)";
-  } else if (type == "V2") {
-    what += " (raw bytes; bfloat16 is saved like this)";
-  } else if (kind == 'V') {
-    what += " (raw bytes or records)";
-  } else if (type == "f12" || type == "f16") {
-    what += " (long double)";
+/// The names that numpy.dtype takes for a type. With a byte order before them, codes alone.
+struct FloatNames {
+  int element_bytes;
+  std::array<std::string_view, 2> codes;
+  std::array<std::string_view, 4> names;
+};
+constexpr std::array<FloatNames, 3> kFloatNames = {{
+    {2, {"f2", "e"}, {"float16", "half"}},
+    {4, {"f4", "f"}, {"float32", "single"}},
+    {8, {"f8", "d"}, {"float64", "double", "float", "float_"}},
+}};
+
+/// What is meant by a dtype that is not read, given without its byte order; empty where unknown.
+inline std::string_view type_in_words(std::string_view type) {
+  if (type.empty()) return "";
+  const auto starts_with_one_of = [&](std::initializer_list<std::string_view> starts) {
+    return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) {
+      return type.substr(0, start.size()) == start;
+    });
+  };
+  const auto is_letter_of = [&](std::string_view letters) {
+    return type.size() == 1 && letters.find(type[0]) != std::string_view::npos;
+  };
+  const auto is_sized_letter_of = [&](std::string_view letters) {
+    return letters.find(type[0]) != std::string_view::npos &&
+           type.find_first_not_of("0123456789", 1) == std::string_view::npos;
+  };
+  if (starts_with_one_of({"bfloat16"}) || type == "V2") {
+    return "bfloat16, which NumPy does not have: save array.astype(numpy.float32)";
   }
-  return what + " is not supported, expected float16, float32 or float64";
+  if (is_sized_letter_of("O") || starts_with_one_of({"object"})) {
+    return "Python objects, stored by pickle, which can run any code when loaded";
+  }
+  if (type == "b1" || type == "?" || starts_with_one_of({"bool"})) return "booleans";
+  if (is_letter_of("bBhHiIlLqQpP") || is_sized_letter_of("iu") ||
+      starts_with_one_of({"int", "uint"}))
+    return "integers";
+  if (is_letter_of("FDG") || is_sized_letter_of("c") || starts_with_one_of({"complex"}))
+    return "complex numbers";
+  if (is_sized_letter_of("SUa") || starts_with_one_of({"str", "bytes"})) return "strings";
+  if (starts_with_one_of({"M8", "m8", "datetime64", "timedelta64"})) return "dates or times";
+  if (is_sized_letter_of("V") || starts_with_one_of({"void"})) return "raw bytes or records";
+  if (type == "f12" || type == "f16" || type == "g" ||
+      starts_with_one_of({"longdouble", "float96", "float128"})) {
+    return "long double";
+  }
+  return "";
 }
 
 /// The header's Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
@@ -236,14 +258,22 @@ inline NpyLayout parse_layout(const std::string& descr, bool fortran_order) {
   std::memcpy(&first_byte, &one, 1);
   bool big_endian = first_byte == 0;
   std::string_view type = descr;
-  if (!type.empty() && std::string_view("<>=|").find(type[0]) != std::string_view::npos) {
+  const bool has_order = !type.empty() && std::string_view("<>=|").find(type[0]) != type.npos;
+  if (has_order) {
     if (type[0] == '<' || type[0] == '>') big_endian = type[0] == '>';
     type.remove_prefix(1);
   }
-  for (const int bytes : {2, 4, 8}) {
-    if (type == "f" + std::to_string(bytes)) return {bytes, big_endian, fortran_order};
+  const auto is_one_of = [&](const auto& names) {
+    return !type.empty() && std::find(names.begin(), names.end(), type) != names.end();
+  };
+  for (const FloatNames& known : kFloatNames) {
+    if (is_one_of(known.codes) || (!has_order && is_one_of(known.names))) {
+      return {known.element_bytes, big_endian, fortran_order};
+    }
   }
-  throw NpyError(describe_type(descr));
+  const std::string words(type_in_words(type));
+  throw NpyError("dtype " + printable(descr) + (words.empty() ? "" : " (" + words + ")") +
+                 " is not supported, expected float16, float32 or float64");
 }
 
 inline std::string shape_text(const std::vector<std::uint64_t>& shape) {
