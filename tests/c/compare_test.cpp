@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "support/foreign_locale.hpp"
 #include "support/loss_cases.hpp"
 #include "support/placements.hpp"
 #include "support/random_matrices.hpp"
@@ -451,6 +452,24 @@ TEST_CASE("Presets are those of C++") {
   check_vicreg(DECORR_PRESET_RELAXED_8192, 8192, 0, vicreg_relaxed_8192(engine));
   check_vicreg(DECORR_PRESET_RANDOM_SIGNS, 100, 0, vicreg_random_signs(100, engine));
   decorr_generator_destroy(generator);
+}
+
+TEST_CASE("Messages do not depend on the locale") {
+  const decorr_tests::ForeignLocale locale;
+  std::vector<float> memory(4096);
+  const decorr_input few = decorr_input_rows(memory.data(), DECORR_FLOAT32, 2, 1024);
+  const decorr_input many = decorr_input_rows(memory.data(), DECORR_FLOAT32, 2, 2048);
+  decorr_barlow_twins_options options;
+  decorr_barlow_twins_options_defaults(&options, sizeof options);
+  options.epsilon = -0.5;
+  decorr_barlow_twins_terms terms = {sizeof terms, 0, 0, 0};
+  const auto message = [&](const decorr_input& b) {
+    CHECK(decorr_barlow_twins_loss(&few, &b, nullptr, nullptr, &options, nullptr, nullptr,
+                                   &terms) == DECORR_INVALID_ARGUMENT);
+    return std::string(decorr_error_message());
+  };
+  CHECK(message(many) == "barlow_twins_loss: z_b has 2048 columns, z_a has 1024");
+  CHECK(message(few) == "barlow_twins_loss: epsilon is -0.5, expected at least 0");
 }
 
 TEST_CASE("Messages are each thread's own") {

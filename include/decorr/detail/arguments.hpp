@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <locale>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
@@ -33,6 +34,8 @@ class Call {
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
     std::ostringstream message;
+    // The process's own locale may group digits, or write a comma for the decimal point.
+    message.imbue(std::locale::classic());
     message << function_ << ": ";
     (message << ... << parts);
     throw std::invalid_argument(message.str());
