@@ -1,6 +1,7 @@
 """decorr_torch.py against the losses in plain PyTorch, whose gradients are autograd's, on tensors
 of every kind, and what it refuses."""
 
+import contextlib
 import copy
 import io
 import pickle
@@ -315,6 +316,72 @@ class Tensors(TestCase):
             self.assertFalse(value.requires_grad)
             self.assertEqual(value.item(), expected)
 
+    def test_state_of_pytorch(self):
+        """What a program may have set for all of PyTorch changes nothing."""
+        losses = (BarlowTwinsLoss(), VICRegLoss(), VarianceCovarianceLoss(),
+                  BarlowTwinsLoss(regularizer="relaxed", permutation=True),
+                  VICRegLoss(regularizer="relaxed", permutation=True, block_size=3,
+                             generator=torch.Generator()),
+                  barlow_loss_func, vicreg_loss_func)
+
+        def run(loss, z):
+            """Of a copy, whose generator is that of the loss."""
+            z = z[:1] if isinstance(loss, VarianceCovarianceLoss) else z
+            torch.manual_seed(0)
+            value = copy.deepcopy(loss)(*z)
+            return value, *torch.autograd.grad(value, z)
+
+        @contextlib.contextmanager
+        def default_type(dtype):
+            before = torch.get_default_dtype()
+            torch.set_default_dtype(dtype)
+            try:
+                yield
+            finally:
+                torch.set_default_dtype(before)
+
+        @contextlib.contextmanager
+        def deterministic():
+            torch.use_deterministic_algorithms(True)
+            try:
+                yield
+            finally:
+                torch.use_deterministic_algorithms(False)
+
+        states = {
+            "float64 by default": lambda: default_type(torch.float64),
+            "float16 by default": lambda: default_type(torch.float16),
+            "deterministic": deterministic,
+            "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+            "anomalies": torch.autograd.detect_anomaly,
+        }
+        if int(torch.__version__.split(".")[0]) >= 2:
+            # A device on which nothing can be computed.
+            states["another device"] = lambda: torch.device("meta")
+        for dtype in (torch.float64, torch.float32, torch.float16):
+            z = views(dtype=dtype)
+            for loss in losses:
+                expected = run(loss, z)
+                for name, state in states.items():
+                    with self.subTest(name, dtype=dtype), warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # that anomalies are looked for
+                        with state():
+                            found = run(loss, z)
+                        for mine, other in zip(found, expected):
+                            self.assertEqual((mine.device.type, mine.dtype), ("cpu", other.dtype))
+                            self.assertTrue(torch.equal(mine, other))
+
+    def test_inference_tensors(self):
+        a, b = views()
+        with torch.inference_mode():
+            constant = b.detach().clone()
+            value = VICRegLoss()(a, constant)
+        self.assertEqual(value, VICRegLoss()(a, b))
+        self.assert_same_loss(lambda a: VICRegLoss()(a, constant),
+                              lambda a: autograd_losses.vicreg(a, b.detach()), (a,))
+        with torch.inference_mode(), torch.enable_grad():
+            self.assertFalse(VICRegLoss()(a, b).requires_grad)
+
     def test_gradients_are_computed_only_where_required(self):
         a, b = views()
         outputs = []
@@ -426,12 +493,38 @@ class Refusals(TestCase):
             self.refuse(ValueError, f"^{first} is 9 x 0", loss, a[:, :0], b[:, :0])
 
     def test_second_derivatives(self):
-        a, b = views()
-        for loss in (BarlowTwinsLoss(), VICRegLoss()):
-            self.refuse(RuntimeError, "no second derivatives.*create_graph=True",
-                        torch.autograd.grad, loss(a, b), a, create_graph=True)
-            self.refuse(RuntimeError, "create_graph=True", torch.autograd.gradgradcheck, loss,
-                        (a, b))
+        message = "no second derivatives.*create_graph=True"
+        for loss in (BarlowTwinsLoss(), VICRegLoss(), BarlowTwinsLoss(regularizer="relaxed"),
+                     lambda a, b: VarianceCovarianceLoss()(a * b)):
+            a, b = views()
+            torch.manual_seed(0)
+            expected = torch.autograd.grad(loss(a, b), (a, b))
+            torch.manual_seed(0)
+            value = loss(a, b)
+            found = torch.autograd.grad(value, (a, b), create_graph=True)
+            for mine, other in zip(found, expected):
+                self.assertTrue(mine.requires_grad)
+                self.assertTrue(torch.equal(mine, other))
+            # Neither of one input, nor beside terms that have one: without an error it would be
+            # the second derivative of the other terms alone.
+            for gradient in found:
+                for z in (a, b):
+                    for more in (0, (a**2 * b).sum()):
+                        self.refuse(RuntimeError, message, torch.autograd.grad,
+                                    (gradient**2).sum() + more, z, retain_graph=True)
+                self.refuse(RuntimeError, message, ((gradient**2).sum() + value).backward)
+            self.refuse(RuntimeError, message, torch.autograd.gradgradcheck, loss, (a, b))
+            # backward() has the same convention; PyTorch itself warns of the cycle that it makes.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                loss(a, b).backward(create_graph=True)
+            self.assertTrue(a.grad.requires_grad)
+            a.grad = b.grad = None
+            # Of one view; and the loss may be changed in place.
+            value = loss(a, b.detach())
+            value /= 2
+            gradient, = torch.autograd.grad(value, a, create_graph=True)
+            self.refuse(RuntimeError, message, torch.autograd.grad, gradient.sum(), a)
 
     def test_settings(self):
         a, b = views()

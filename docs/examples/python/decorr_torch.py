@@ -15,7 +15,8 @@ Tensors are on the CPU, of two dimensions, a row a sample: float32, float64, flo
 which the last two are computed in float32. They are read in place, whatever their strides. The loss
 has no dimension and the inputs' type; gradients go back in the inputs' types. A 16-bit loss holds
 three digits at best, and a gradient scaler's factor may be beyond it: `criterion(z_a.float(),
-z_b.float())` gives a float32 loss. There are first derivatives only.
+z_b.float())` gives a float32 loss. There are first derivatives only:
+`create_graph=True` gives a gradient, which cannot be differentiated.
 
 All losses take these keyword arguments, which do not change what is asked for unless
 `regularizer="relaxed"` does:
@@ -125,36 +126,64 @@ def _matrix(struct: type, z: torch.Tensor) -> Any:
     return struct(z.data_ptr(), _ELEMENT_TYPES[z.dtype], 0, *z.shape, *z.stride())
 
 
+def _evaluate(compute, with_gradients: bool, views):
+    """The loss, and its gradients or an empty list."""
+    # A lazy minus sign is not in memory.
+    inputs = [z.resolve_neg() for z in views]
+    # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
+    # gradients into the 16-bit range, comes before the rounding.
+    gradients = [torch.empty_like(z, dtype=z.dtype if z.dtype == torch.float64 else torch.float32)
+                 for z in inputs] if with_gradients else []
+    matrices = [_matrix(decorr._Input, z) for z in inputs]
+    matrices += [_matrix(decorr._Output, z) for z in gradients] or [None] * len(inputs)
+    value = compute(matrices).value
+    dtype = inputs[0].dtype
+    for z in inputs[1:]:
+        dtype = torch.promote_types(dtype, z.dtype)
+    # By way of float64: a value beyond the 16-bit range is an infinity and no error. On the inputs'
+    # device, which need not be the default one.
+    return torch.tensor(value, dtype=torch.float64, device=inputs[0].device).to(dtype), gradients
+
+
 class _Function(torch.autograd.Function):
-    """A loss whose gradients are computed with its value, since that is cheapest together."""
+    """A loss whose gradients are computed with its value, since that is cheapest together.
+
+    Its second output, a copy, stands for the loss in the graph of a gradient, as the loss itself
+    may be changed in place.
+    """
 
     @staticmethod
-    def forward(ctx, compute, with_gradients: bool, *views: torch.Tensor) -> torch.Tensor:
-        # A lazy minus sign is not in memory.
-        inputs = [z.resolve_neg() for z in views]
-        # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
-        # gradients into the 16-bit range, comes before the rounding.
-        gradients = [torch.empty_like(z, dtype=z.dtype if z.dtype == torch.float64 else
-                                      torch.float32) for z in inputs] if with_gradients else []
-        matrices = [_matrix(decorr._Input, z) for z in inputs]
-        matrices += [_matrix(decorr._Output, z) for z in gradients] or [None] * len(inputs)
-        value = compute(matrices).value
-        ctx.dtypes = [z.dtype for z in inputs]
-        ctx.save_for_backward(*gradients)
-        dtype = inputs[0].dtype
-        for z in inputs[1:]:
-            dtype = torch.promote_types(dtype, z.dtype)
-        # By way of float64: a value beyond the 16-bit range is an infinity and no error.
-        return torch.tensor(value, dtype=torch.float64).to(dtype)
+    def forward(ctx, compute, *views: torch.Tensor):
+        loss, gradients = _evaluate(compute, True, views)
+        copy = loss.clone()
+        ctx.dtypes = [z.dtype for z in views]
+        ctx.save_for_backward(copy, *gradients)
+        return loss, copy
 
     @staticmethod
-    def backward(ctx, grad_output: torch.Tensor):
-        if torch.is_grad_enabled():
-            raise RuntimeError("decorr's losses have no second derivatives: backward was called "
-                               "with create_graph=True")
-        gradients = zip(ctx.saved_tensors, ctx.dtypes, ctx.needs_input_grad[2:])
-        return (None, None, *((gradient * grad_output).to(dtype) if needed else None
-                              for gradient, dtype, needed in gradients))
+    def backward(ctx, grad_loss: torch.Tensor, _):
+        copy, *gradients = ctx.saved_tensors
+        dtypes = [dtype if needed else None
+                  for dtype, needed in zip(ctx.dtypes, ctx.needs_input_grad[1:])]
+        return (None, *_Gradient.apply(dtypes, copy, grad_loss, *gradients))
+
+
+class _Gradient(torch.autograd.Function):
+    """The gradients times that of the loss, each in its dtype; None where that is None.
+
+    With create_graph=True they hang on the loss, and so on the views: to differentiate them again
+    is an error, also in a sum with terms that have second derivatives.
+    """
+
+    @staticmethod
+    def forward(ctx, dtypes, copy, grad_loss, *gradients):
+        return tuple(None if dtype is None else (gradient * grad_loss).to(dtype)
+                     for gradient, dtype in zip(gradients, dtypes))
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError("decorr's losses have no second derivatives: their gradient, made with "
+                           "create_graph=True, was differentiated")
 
 
 # ---- Settings
@@ -335,8 +364,12 @@ def _apply(name: str, options, settings: _Settings, views: dict[str, Any], names
             terms = decorr._loss(name, matrices, options, regularizer, settings.execution())
         return terms
 
-    with_gradients = torch.is_grad_enabled() and any(z.requires_grad for z in tensors)
-    return _Function.apply(compute, with_gradients, *tensors), terms
+    if torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and \
+            any(z.requires_grad for z in tensors):
+        loss, _ = _Function.apply(compute, *tensors)
+    else:
+        loss, _ = _evaluate(compute, False, tensors)
+    return loss, terms
 
 
 # ---- Modules
