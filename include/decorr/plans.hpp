@@ -60,6 +60,7 @@ void save_wisdom(const std::string& path) {
 template <class Scalar>
 void load_wisdom(const std::string& path) {
   const std::lock_guard<std::mutex> lock(planner_mutex());
+  detail::PlannerLife<Scalar>::before_import();
   if (!detail::Fftw<Scalar>::import_wisdom(path.c_str())) {
     throw std::runtime_error("load_wisdom: cannot read \"" + path +
                              "\", or it holds no wisdom of this scalar type and library");

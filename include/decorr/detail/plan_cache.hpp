@@ -33,6 +33,99 @@ inline std::mutex& process_planner_mutex() {
   return *mutex;
 }
 
+// FFTW's cleanup, called by another user of it, leaves all plans undefined; to destroy one then is
+// a crash. Nothing tells of it, but it takes all wisdom along, and with it that of a transform
+// which nobody else asks for. So a life of FFTW's planner lasts while that is known. Wisdom that
+// was only forgotten looks the same, and so does a library without wisdom but for `tells`. Under
+// the planner's lock.
+template <class Scalar>
+class PlannerLife {
+ public:
+  // That to which a plan made now belongs.
+  static std::uint64_t current() {
+    State& now = state();
+    if (now.tells && !is_marked()) {
+      ++now.number;
+      destroy(Fftw<Scalar>::plan_marker(false));
+      now.tells = is_marked();
+    }
+    return now.number;
+  }
+
+  // Whether FFTW still knows the plans of this life.
+  static bool lasts(std::uint64_t number) {
+    return !state().tells || (number == state().number && is_marked());
+  }
+
+  // Before wisdom is read from a file, which may bring the mark back.
+  static void before_import() {
+    if (!is_marked()) ++state().number;
+  }
+
+ private:
+  struct State {
+    std::uint64_t number = 0;
+    bool tells = true;
+  };
+  static State& state() {
+    static State state;
+    return state;
+  }
+
+  static bool is_marked() { return destroy(Fftw<Scalar>::plan_marker(true)); }
+  static bool destroy(typename Fftw<Scalar>::Plan plan) {
+    if (plan != nullptr) Fftw<Scalar>::destroy(plan);
+    return plan != nullptr;
+  }
+};
+
+// A plan of FFTW's, destroyed where FFTW still knows it. Where not it is kept for good.
+template <class Scalar>
+class OwnedPlan {
+ public:
+  using Plan = typename Fftw<Scalar>::Plan;
+
+  OwnedPlan() = default;
+  OwnedPlan(const OwnedPlan&) = delete;
+  OwnedPlan& operator=(const OwnedPlan&) = delete;
+  ~OwnedPlan() {
+    if (plan_ == nullptr) return;
+    const std::lock_guard<std::mutex> lock(process_planner_mutex());
+    if (PlannerLife<Scalar>::lasts(life_)) {
+      Fftw<Scalar>::destroy(plan_);
+    } else {
+      kept_->next = std::exchange(first_kept(), kept_.get());
+      kept_.release();
+    }
+  }
+
+  // Under the planner's lock, once. The arguments are those of Fftw<Scalar>::plan.
+  template <class... Arguments>
+  bool make(Arguments... arguments) {
+    auto kept = std::make_unique<Kept>();
+    life_ = PlannerLife<Scalar>::current();
+    plan_ = kept->plan = Fftw<Scalar>::plan(arguments...);
+    kept_ = std::move(kept);
+    return plan_ != nullptr;
+  }
+  Plan get() const { return plan_; }
+
+ private:
+  // Where they can be found, so that a search for leaks does not tell of them.
+  struct Kept {
+    Plan plan = nullptr;
+    Kept* next = nullptr;
+  };
+  static Kept*& first_kept() {
+    static Kept* first = nullptr;
+    return first;
+  }
+
+  Plan plan_ = nullptr;
+  std::uint64_t life_ = 0;
+  std::unique_ptr<Kept> kept_;  // allocated when nothing is lost yet if it fails
+};
+
 template <class Scalar>
 class TransformPlan;
 
@@ -47,11 +140,6 @@ class TransformPlan {
  public:
   TransformPlan(const TransformPlan&) = delete;
   TransformPlan& operator=(const TransformPlan&) = delete;
-  ~TransformPlan() {
-    if (plan_ == nullptr) return;
-    const std::lock_guard<std::mutex> lock(process_planner_mutex());
-    Fftw<Scalar>::destroy(plan_);
-  }
 
   Eigen::Index length() const { return length_; }
   Eigen::Index count() const { return count_; }
@@ -59,7 +147,7 @@ class TransformPlan {
   // Both arrays are distinct and on 64-byte boundaries, as the planned ones were. The input is
   // preserved.
   void execute(const std::complex<Scalar>* in, std::complex<Scalar>* out) const noexcept {
-    Fftw<Scalar>::execute(plan_, const_cast<std::complex<Scalar>*>(in), out);
+    Fftw<Scalar>::execute(plan_.get(), const_cast<std::complex<Scalar>*>(in), out);
   }
 
   // How much more power than on average a forward transform of this plan gives to frequencies
@@ -81,10 +169,9 @@ class TransformPlan {
     const std::size_t row = array_bytes(length_, sizeof(std::complex<Scalar>));
     const std::size_t bytes = array_bytes(count_, row);
     const WorkspaceBlock in(bytes), out(bytes);
-    plan_ = Fftw<Scalar>::plan(length_, count_, static_cast<std::complex<Scalar>*>(in.data()),
-                               static_cast<std::complex<Scalar>*>(out.data()),
-                               transform_sign(direction), planner_flags(planning));
-    if (plan_ == nullptr) {
+    if (!plan_.make(length_, count_, static_cast<std::complex<Scalar>*>(in.data()),
+                    static_cast<std::complex<Scalar>*>(out.data()), transform_sign(direction),
+                    planner_flags(planning))) {
       throw std::runtime_error("decorr: the FFT library made no plan for " +
                                std::to_string(count_) + " complex transforms of length " +
                                std::to_string(length_) + " of " + std::to_string(sizeof(Scalar)) +
@@ -128,7 +215,7 @@ class TransformPlan {
 
   int length_;
   int count_;
-  typename Fftw<Scalar>::Plan plan_ = nullptr;
+  OwnedPlan<Scalar> plan_;
   WorkspaceBlock power_deviation_;
 };
 
