@@ -328,7 +328,8 @@ DECORR_C_FUNCTION decorr_status decorr_vicreg_preset(int32_t preset, int64_t d, 
 DECORR_C_FUNCTION decorr_status decorr_lock_planner(void);
 DECORR_C_FUNCTION decorr_status decorr_unlock_planner(void);
 
-/// Empties the library's cache of FFT plans.
+/// Empties the library's cache of FFT plans. To be called before fftw_cleanup(), which leaves all
+/// plans undefined (docs/c.md, Together with others in a process).
 DECORR_C_FUNCTION decorr_status decorr_clear_plans(void);
 
 /// The number of FFT plans in the cache, 0 to 64.

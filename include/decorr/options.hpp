@@ -74,8 +74,9 @@ struct VicregOptions {
 };
 
 /// How long FFTW searches for its plans, at the first call for a length. `estimate` does not
-/// measure and is the one that repeats bit for bit from run to run; `measure` takes up to seconds
-/// for long transforms, `patient` far longer.
+/// measure, takes 0.02 s for a length of 8192 and 0.1 s for 100,352, and is the one that repeats
+/// bit for bit from run to run; `measure` takes 0.2 s for a length of 512, 1 s for 8192 and 10 s
+/// for 100,352 (float, docs/performance.md), `patient` far longer.
 enum class Planning { estimate, measure, patient };
 
 /// How a call is carried out; nothing here changes what is computed.

@@ -12,6 +12,27 @@
 #include "decorr/detail/plan_cache.hpp"
 #include "decorr/detail/workspace.hpp"
 
+// FFTW's planner is the process's, and others may use it, too. What holds then:
+//
+// - Calls of FFTW but for execution take planner_mutex() while other threads may be in decorr.
+// - fftw_cleanup() and fftw_cleanup_threads() leave all plans undefined, those of decorr as well:
+//   call clear_plans() before, while no other thread is in decorr. So does the first
+//   fftw_plan_with_nthreads() of a program that has not called fftw_init_threads(). Where that was
+//   left out, decorr finds out before it destroys a plan, and keeps it: memory is lost, at most
+//   that of the plans in the cache, and nothing crashes. But a plan in the cache is still executed,
+//   which FFTW allows itself to let fail, and which works in all of its versions up to 3.3.10. The
+//   exception is wisdom that FFTW itself has exported and read again around its cleanup.
+// - fftw_plan_with_nthreads() does not count: decorr plans for one thread, and leaves the number as
+//   it was. That takes FFTW 3.3.9 with its own threads library, on systems with ELF files (Linux,
+//   the BSDs); elsewhere set the number to 1 around calls that may plan.
+// - fftw_set_timelimit() does count, since FFTW tells nobody what it is: decorr's plans are then
+//   found in that time, and with a limit of 0 as with Planning::estimate.
+// - Wisdom counts, whoever has read or gathered it, also for Planning::estimate, whose results are
+//   the same bit for bit from run to run where the wisdom is the same. After fftw_forget_wisdom()
+//   plans in the cache stay, and lengths are measured anew when they are planned anew.
+// - A shared library that is compiled with decorr and OpenMP must not be unloaded, as OpenMP's
+//   threads would wait in code that is gone: link it with -Wl,-z,nodelete.
+
 namespace decorr {
 
 /// The process-wide lock that decorr takes around every call of FFTW's planner, plan destruction
@@ -26,8 +47,8 @@ inline std::mutex& planner_mutex() { return detail::process_planner_mutex(); }
 /// progress keep theirs until they end; the next call for a length plans anew, from the wisdom
 /// gathered so far.
 ///
-/// Thread-safe; waits for the planner while another thread is planning. FFTW's own state is left
-/// alone.
+/// To be called before fftw_cleanup(), which leaves all plans undefined. Thread-safe; waits for the
+/// planner while another thread is planning. FFTW's own state is left alone.
 inline void clear_plans() { detail::PlanCache::instance().clear(); }
 
 /// The number of FFT plans in the cache, 0 to 64, over all scalar types. Thread-safe.
