@@ -10,8 +10,8 @@
 namespace decorr {
 
 /// The exact regularizer R_off(C) = sum over i != j of C_ij^2, of Barlow Twins and VICReg.
-/// O(n d min(n, d)): through C or through the n x n Gram matrices, whichever is cheaper; as accurate
-/// as through C whatever the data (regularizers.hpp).
+/// O(n d min(n, d)): through C or through the n x n Gram matrices, whichever is cheaper; as
+/// accurate as through C whatever the data (regularizers.hpp).
 struct Exact {};
 
 /// The relaxed regularizer R_sum(C) = sum over lags i of |sumvec(C)_i|^q, O(n d log d), and its

@@ -37,9 +37,9 @@
 #define abs(x) ((x) > 0 ? (x) : -(x))
 #define bit(b) (1UL << (b))
 #define constrain(x, low, high) ((x) < (low) ? (low) : ((x) > (high) ? (high) : (x)))
-#define degrees(x) ((x)*57.295779513082320876798154814105)
-#define radians(x) ((x)*0.017453292519943295769236907684886)
-#define round(x) ((x) >= 0 ? (long)((x) + 0.5) : (long)((x)-0.5))
+#define degrees(x) ((x) * 57.295779513082320876798154814105)
+#define radians(x) ((x) * 0.017453292519943295769236907684886)
+#define round(x) ((x) >= 0 ? (long)((x) + 0.5) : (long)((x) - 0.5))
 #define sq(x) ((x) * (x))
 #define word(...) makeWord(__VA_ARGS__)
 // complex.h and math.h of C

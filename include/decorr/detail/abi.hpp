@@ -27,7 +27,8 @@
 #define DECORR_DETAIL_ABI_IS_1 ,
 #define DECORR_DETAIL_ABI_IS_1000000 ,
 #define DECORR_DETAIL_ABI_SECOND(first, second, ...) second
-// The comma, if it is one, makes the 1 a second argument. NOLINTNEXTLINE(bugprone-macro-parentheses)
+// The comma, if it is one, makes the 1 a second argument.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define DECORR_DETAIL_ABI_CHOOSE(comma) DECORR_DETAIL_ABI_SECOND(comma 1, 0, )
 #define DECORR_DETAIL_ABI_IS(value) DECORR_DETAIL_ABI_CHOOSE(DECORR_DETAIL_ABI_IS_##value)
 #define DECORR_DETAIL_ABI_BIT(macro) DECORR_DETAIL_ABI_IS(macro)
