@@ -1,8 +1,6 @@
 #ifndef DECORR_PLANS_HPP_
 #define DECORR_PLANS_HPP_
 
-#include "decorr/detail/prologue.hpp"
-
 #include <cstddef>
 #include <mutex>
 #include <stdexcept>
@@ -19,17 +17,17 @@
 //   call clear_plans() before, while no other thread is in decorr. So does the first
 //   fftw_plan_with_nthreads() of a program that has not called fftw_init_threads(). Where that was
 //   left out, decorr finds out before it destroys a plan, and keeps it: memory is lost, at most
-//   that of the plans in the cache, and nothing crashes. But a plan in the cache is still executed,
-//   which FFTW allows itself to let fail, and which works in all of its versions up to 3.3.10. The
-//   exception is wisdom that FFTW itself has exported and read again around its cleanup.
+//   that of the plans in the cache, and nothing crashes, unless wisdom that FFTW itself exported
+//   was read again by FFTW itself just after. But a plan in the cache is still executed, which
+//   works in FFTW 3.3.10 and is promised by none.
 // - fftw_plan_with_nthreads() does not count: decorr plans for one thread, and leaves the number as
 //   it was. That takes FFTW 3.3.9 with its own threads library, on systems with ELF files (Linux,
 //   the BSDs); elsewhere set the number to 1 around calls that may plan.
 // - fftw_set_timelimit() does count, since FFTW tells nobody what it is: decorr's plans are then
 //   found in that time, and with a limit of 0 as with Planning::estimate.
-// - Wisdom counts, whoever has read or gathered it, also for Planning::estimate, whose results are
-//   the same bit for bit from run to run where the wisdom is the same. After fftw_forget_wisdom()
-//   plans in the cache stay, and lengths are measured anew when they are planned anew.
+// - Wisdom counts, whoever has read or gathered it, also for Planning::estimate, whose results
+//   repeat bit for bit where the wisdom is the same. After fftw_forget_wisdom() plans in the cache
+//   stay, and lengths are measured anew when they are planned anew.
 // - A shared library that is compiled with decorr and OpenMP must not be unloaded, as OpenMP's
 //   threads would wait in code that is gone: link it with -Wl,-z,nodelete.
 
@@ -89,7 +87,5 @@ void load_wisdom(const std::string& path) {
 }
 
 }  // namespace decorr
-
-#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_PLANS_HPP_
