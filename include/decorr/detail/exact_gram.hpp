@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "decorr/detail/abi.hpp"
@@ -297,13 +298,13 @@ class ExactGram {
     multiply_add<Order::as_is, Order::as_is, Scalar>(
         {other.dominant.data(), count}, {own.cross.data() + column, features_},
         {samples_, width, count}, derivative, panels_, worker);
-    // The largest parts of each feature's derivative that are subtracted, and left.
-    alignas(kWorkspaceAlignment) Scalar diagonal[Rows::kTile], subtracted[Rows::kTile],
-        left[Rows::kTile];
+    constexpr auto most = static_cast<std::size_t>(Rows::kTile);
+    alignas(kWorkspaceAlignment) Scalar diagonal[most] = {};
     for (Index j = 0; j < width; ++j) {
       diagonal[j] = static_cast<Scalar>(diagonal_[column + j]);
-      subtracted[j] = left[j] = 0;
     }
+    // The largest parts of each feature's derivative that are subtracted, and left.
+    alignas(kWorkspaceAlignment) Scalar subtracted[most] = {}, left[most] = {};
     for (Index k = 0; k < samples_; ++k) {
       Scalar* d = derivative.data + k * derivative.stride;
       const Scalar* o = row(other, k) + column;
@@ -317,7 +318,7 @@ class ExactGram {
     }
     const ConstArray<Scalar> subtracted_array(subtracted, width), left_array(left, width);
     if ((subtracted_array - kMostLost * left_array).maxCoeff() > 0) {
-      Index lost[kTogether], found = 0;
+      Index lost[static_cast<std::size_t>(kTogether)], found = 0;
       for (Index j = 0; j < width; ++j) {
         if (subtracted[j] > kMostLost * left[j]) {
           lost[found++] = j;

@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_EXACT_ROWS_HPP_
 
 #include <algorithm>
+#include <cstddef>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/matrix_product.hpp"
@@ -101,7 +102,7 @@ class ExactRows {
       const Tile<Scalar> from{derivatives.data + row * derivatives.stride, derivatives.stride};
       gradient.copy(first + row, count, column, width, from);
       if (products != nullptr) {
-        alignas(kWorkspaceAlignment) Scalar partial[kTile] = {};
+        alignas(kWorkspaceAlignment) Scalar partial[static_cast<std::size_t>(kTile)] = {};
         const auto input = view.input().tile(first + row, count, column, width, tiles_.of(worker));
         for (Index k = 0; k < count; ++k) {
           add_products(view, input.row(k), from.row(k), column, width, partial);

@@ -97,14 +97,14 @@ Function* own_function_if_any(const char* name, Function* bound) {
 }
 
 #define DECORR_DETAIL_OWN_IF_ANY(NAME, BOUND) own_function_if_any(NAME, BOUND)
-#define DECORR_DETAIL_OWN(FUNCTION)                                   \
-  [] {                                                                \
-    static auto* const function = own_function(#FUNCTION, &FUNCTION); \
-    return function;                                                  \
+#define DECORR_DETAIL_OWN(FUNCTION)                                     \
+  [] {                                                                  \
+    static auto* const function = own_function(#FUNCTION, &(FUNCTION)); \
+    return function;                                                    \
   }()
 #else
 #define DECORR_DETAIL_OWN_IF_ANY(NAME, BOUND) (BOUND)
-#define DECORR_DETAIL_OWN(FUNCTION) (&FUNCTION)
+#define DECORR_DETAIL_OWN(FUNCTION) (&(FUNCTION))
 #endif
 
 // While it lives, FFTW plans for a single thread, on which decorr executes its plans, whatever

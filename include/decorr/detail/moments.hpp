@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <utility>
 
@@ -311,8 +312,7 @@ class MomentsReader {
   template <class Unit>
   static void sum_one(const Tile<const Scalar>& tile, Index rows, Index width, Unit unit,
                       const OneView& sums) {
-    alignas(kWorkspaceAlignment) Scalar shift[kMostFeatures], sum[kMostFeatures] = {},
-                                                              square[kMostFeatures] = {};
+    alignas(kWorkspaceAlignment) Strip shift, sum = {}, square = {};
     choose_shift(tile, rows, width, shift);
     for (Index k = 0; k < rows; ++k) {
       const Scalar* x = tile.row(k);
@@ -332,9 +332,8 @@ class MomentsReader {
   static void sum_two(const Tile<const Scalar>& a, const Tile<const Scalar>& b, Index rows,
                       Index width, Unit unit_a, Unit unit_b, Unit unit_difference,
                       const TwoViews& sums) {
-    alignas(kWorkspaceAlignment) Scalar shift_a[kMostFeatures], shift_b[kMostFeatures],
-        sum_a[kMostFeatures] = {}, sum_b[kMostFeatures] = {}, square_a[kMostFeatures] = {},
-        square_b[kMostFeatures] = {}, product[kMostFeatures] = {}, difference[kMostFeatures] = {};
+    alignas(kWorkspaceAlignment) Strip shift_a, shift_b,
+        sum_a = {}, sum_b = {}, square_a = {}, square_b = {}, product = {}, difference = {};
     choose_shift(a, rows, width, shift_a);
     choose_shift(b, rows, width, shift_b);
     for (Index k = 0; k < rows; ++k) {
@@ -451,6 +450,7 @@ class MomentsReader {
   }
 
   static constexpr Index kMostFeatures = RowTiles<Scalar>::kMostFeatures;
+  using Strip = Scalar[static_cast<std::size_t>(kMostFeatures)];
 
   RowTiles<Scalar> tiles_;
   Index features_;
@@ -480,7 +480,8 @@ Buffer<Accumulator<Scalar>> mean_products(const InputRows<Scalar>& a, const Inpu
   tiles.for_each(
       [&](int worker, const auto& tile_a, const auto& tile_b, Index rows, Index column,
           Index width) {
-        alignas(kWorkspaceAlignment) Sum product[RowTiles<Scalar>::kMostFeatures] = {};
+        alignas(kWorkspaceAlignment)
+            Sum product[static_cast<std::size_t>(RowTiles<Scalar>::kMostFeatures)] = {};
         for (Index k = 0; k < rows; ++k) {
           const Scalar* x = tile_a.row(k);
           const Scalar* y = tile_b.row(k);
