@@ -26,7 +26,7 @@ list(
   shared
   EXCLUDE
   REGEX
-  "6decorr(7Relaxed|6detail(9PlanCache|13WorkspacePool|14WorkspaceBlock|13TransformPlan|14transform_plan|11plan_extent|21process_planner_mutex))"
+  "6decorr(7Relaxed|6detail(4Fftw|9PlanCache|9OwnedPlan|11PlannerLife|13WorkspacePool|14WorkspaceBlock|13TransformPlan|14transform_plan|11plan_extent|21process_planner_mutex))"
 )
 if(shared)
   list(JOIN shared "\n  " shared)
