@@ -58,9 +58,10 @@ detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixB
 /// R_sum(C) = sum over lags i = 1 .. d-1 of |sumvec(C)_i|^q, or its grouped form; q, block size,
 /// permutation and signs by `relaxed`. O(n d log d) time and O(d) memory; grouped O(n d (log b +
 /// d/b)) time and O(d^2/b) memory, or with q = 2 and n < d/b, unless a block outweighs the others,
-/// O(n d (log b + n)) and O(n d), with the accuracy of the former up to a factor of ten. With
-/// signs drawn anew for each call and q = 2 its expected value is R_off(C), and so for the
-/// gradients. Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569.
+/// O(n d (log b + n)) and O(n d), with the accuracy of the former up to a factor of ten (but for
+/// the gradient of a block that has no sample in common with any other, which is zero up to
+/// rounding). With signs drawn anew for each call and q = 2 its expected value is R_off(C), and so
+/// for the gradients. Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569.
 template <class A, class B>
 detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
                              const Relaxed& relaxed = {}, const Execution& execution = {}) {

@@ -42,14 +42,13 @@ class ExactCorrelation {
     for_each_chunk(end - begin, Rows::kChunkRows, [&](Index from, Index to) {
       const Index rows = to - from;
       load(begin + from, rows);
-      parallel_chunks(rows_.workers(), 0, features_, Rows::kTile,
-                      [&](int worker, Index row, Index last) {
-                        // Of a covariance, the tiles up to the diagonal.
-                        multiply_add<Order::transposed, Order::as_is, Scalar>(
-                            {left() + row, features_}, {right_.data(), features_},
-                            {last - row, covariance_ ? last : features_, rows},
-                            {matrix_.data() + row * features_, features_}, panels_, worker);
-                      });
+      rows_.for_each_tile([&](int worker, Index row, Index width) {
+        // Of a covariance, the tiles up to the diagonal.
+        multiply_add<Order::transposed, Order::as_is, Scalar>(
+            {left() + row, features_}, {right_.data(), features_},
+            {width, covariance_ ? row + width : features_, rows},
+            {matrix_.data() + row * features_, features_}, panels_, worker);
+      });
     });
   }
 
@@ -58,8 +57,8 @@ class ExactCorrelation {
   Sum finish(Sum gradient_weight) {
     factor_ = rows_.gradient_factor(gradient_weight);
     Scalar* c = matrix_.data();
-    parallel_chunks(rows_.workers(), 0, features_, Rows::kTile, [&](int, Index first, Index last) {
-      for (Index i = first; i < last; ++i) {
+    rows_.for_each_tile([&](int, Index first, Index width) {
+      for (Index i = first; i < first + width; ++i) {
         Scalar* row = c + i * features_;
         if (covariance_) {
           for (Index j = i + 1; j < features_; ++j) {
@@ -82,12 +81,12 @@ class ExactCorrelation {
       const Index first = begin + from, rows = to - from;
       load(first, rows);
       // dA = factor B C^T, dB = factor A C.
-      for_each_tile([&](int worker, Index column, Index width) {
+      rows_.for_each_tile([&](int worker, Index column, Index width) {
         differentiate<Order::transposed>(worker, rows, column, width, right_.data());
         rows_.store_left(worker, first, rows, column, width);
       });
       if (!covariance_) {
-        for_each_tile([&](int worker, Index column, Index width) {
+        rows_.for_each_tile([&](int worker, Index column, Index width) {
           differentiate<Order::as_is>(worker, rows, column, width, left());
           rows_.store_right(worker, first, rows, column, width);
         });
@@ -109,12 +108,6 @@ class ExactCorrelation {
     }
   }
 
-  template <class Body>
-  void for_each_tile(const Body& body) {
-    parallel_chunks(
-        rows_.workers(), 0, features_, Rows::kTile,
-        [&](int worker, Index column, Index end) { body(worker, column, end - column); });
-  }
   template <Order kOrder>
   void differentiate(int worker, Index rows, Index column, Index width, const Scalar* other) {
     const Scalar* c = matrix_.data() + column * (kOrder == Order::transposed ? features_ : 1);

@@ -85,13 +85,13 @@ class ExactGram {
   // Writes the gradient with respect to the prepared rows, all of which it takes at once.
   void gradient(Index, Index) {
     differentiate_dominant<Order::transposed>(right_);
-    for_each_tile([&](int worker, Index column, Index width) {
+    rows_.for_each_tile([&](int worker, Index column, Index width) {
       differentiate(worker, column, width, left(), right_);
       rows_.store_left(worker, 0, samples_, column, width);
     });
     if (!covariance_) {
       differentiate_dominant<Order::as_is>(left_);
-      for_each_tile([&](int worker, Index column, Index width) {
+      rows_.for_each_tile([&](int worker, Index column, Index width) {
         differentiate(worker, column, width, right_, left_);
         rows_.store_right(worker, 0, samples_, column, width);
       });
@@ -250,13 +250,11 @@ class ExactGram {
   }
   void correlate_dominant(View& other, View& own) {
     const Index count = dominant_.size();
-    parallel_chunks(rows_.workers(), 0, features_, Rows::kTile,
-                    [&](int worker, Index column, Index end) {
-                      multiply_add<Order::transposed, Order::as_is, Scalar>(
-                          {other.dominant.data(), count}, {row(own, 0) + column, features_},
-                          {count, end - column, samples_}, {own.cross.data() + column, features_},
-                          panels_, worker);
-                    });
+    rows_.for_each_tile([&](int worker, Index column, Index width) {
+      multiply_add<Order::transposed, Order::as_is, Scalar>(
+          {other.dominant.data(), count}, {row(own, 0) + column, features_},
+          {count, width, samples_}, {own.cross.data() + column, features_}, panels_, worker);
+    });
   }
   static Sum sum_of_squares(const Buffer<Scalar>& numbers) {
     Sum squares = 0;
@@ -264,13 +262,6 @@ class ExactGram {
       squares += Sum(numbers[i]) * Sum(numbers[i]);
     }
     return squares;
-  }
-
-  template <class Body>
-  void for_each_tile(const Body& body) {
-    parallel_chunks(
-        rows_.workers(), 0, features_, Rows::kTile,
-        [&](int worker, Index column, Index end) { body(worker, column, end - column); });
   }
 
   // Of one view: B (A_s^T B)^T. kWithin: how C among the dominant features comes in.

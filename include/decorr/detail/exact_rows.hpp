@@ -79,6 +79,14 @@ class ExactRows {
     });
   }
 
+  // Calls body(worker, first feature, features) for tiles of features, on all workers.
+  template <class Body>
+  void for_each_tile(const Body& body) const {
+    parallel_chunks(workers_, 0, features(), kTile, [&](int worker, Index column, Index end) {
+      body(worker, column, end - column);
+    });
+  }
+
   // A worker's memory for the derivatives by tile() prepared features.
   Stored<Scalar> derivative(int worker) { return {derivatives_.of(worker), tile()}; }
 
