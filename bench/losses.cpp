@@ -107,10 +107,10 @@ void add_transforms(Index n, Index d, decorr::Planning planning = decorr::Planni
         auto spectrum = Buffer<Complex>::filled(d, Complex(1, 1));
         for (auto _ : state) {
           for (Index k = 0; k < n; ++k) {
-            forward->execute(signal.data(), spectrum.data());
+            forward.execute(signal.data(), spectrum.data());
           }
           for (Index k = 0; k < n; ++k) {
-            backward->execute(signal.data(), spectrum.data());
+            backward.execute(signal.data(), spectrum.data());
           }
           benchmark::ClobberMemory();
         }

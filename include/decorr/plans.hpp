@@ -1,11 +1,14 @@
 #ifndef DECORR_PLANS_HPP_
 #define DECORR_PLANS_HPP_
 
+#include "decorr/detail/prologue.hpp"
+
 #include <cstddef>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 
+#include "decorr/detail/abi.hpp"
 #include "decorr/detail/fftw.hpp"
 #include "decorr/detail/plan_cache.hpp"
 #include "decorr/detail/workspace.hpp"
@@ -32,6 +35,7 @@
 //   threads would wait in code that is gone: link it with -Wl,-z,nodelete.
 
 namespace decorr {
+inline namespace DECORR_ABI {
 
 /// The process-wide lock that decorr takes around every call of FFTW's planner, plan destruction
 /// and wisdom, none of which is thread-safe.
@@ -47,10 +51,10 @@ inline std::mutex& planner_mutex() { return detail::process_planner_mutex(); }
 ///
 /// To be called before fftw_cleanup(), which leaves all plans undefined. Thread-safe; waits for the
 /// planner while another thread is planning. FFTW's own state is left alone.
-inline void clear_plans() { detail::PlanCache::instance().clear(); }
+inline void clear_plans() { detail::PlanCache::clear(); }
 
 /// The number of FFT plans in the cache, 0 to 64, over all scalar types. Thread-safe.
-inline std::size_t cached_plans() { return detail::PlanCache::instance().size(); }
+inline std::size_t cached_plans() { return detail::PlanCache::size(); }
 
 /// Frees the workspaces kept between calls (at most 256 blocks and 512 MiB in all). Those of calls
 /// in progress stay and return to the pool when the calls end. Never throws; thread-safe.
@@ -86,6 +90,9 @@ void load_wisdom(const std::string& path) {
   }
 }
 
+}  // namespace DECORR_ABI
 }  // namespace decorr
+
+#include "decorr/detail/epilogue.hpp"
 
 #endif  // DECORR_PLANS_HPP_

@@ -26,7 +26,7 @@ list(
   shared
   EXCLUDE
   REGEX
-  "6decorr(7Relaxed|6detail(4Fftw|9PlanCache|9OwnedPlan|11PlannerLife|13WorkspacePool|14WorkspaceBlock|13TransformPlan|14transform_plan|11plan_extent|21process_planner_mutex))"
+  "6decorr(7Relaxed|6detail(12ProcessState|11free_blocks|18cached_plans_state|18planner_life_state|19planner_mutex_state|15first_kept_plan))"
 )
 if(shared)
   list(JOIN shared "\n  " shared)

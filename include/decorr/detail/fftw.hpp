@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "decorr/detail/abi.hpp"
 #include "decorr/options.hpp"
 
 namespace decorr {
@@ -26,6 +27,8 @@ enum class Direction {
   forward,
   backward
 };  // exp(-2 pi i jk/n), exp(+2 pi i jk/n); neither divides by n
+
+inline namespace DECORR_ABI {
 
 inline int transform_sign(Direction direction) {
   return direction == Direction::forward ? FFTW_FORWARD : FFTW_BACKWARD;
@@ -231,6 +234,7 @@ DECORR_DETAIL_FFTW(long double, fftwl, "l", 2)
 #undef DECORR_DETAIL_WEAK_REFERENCES
 #undef DECORR_DETAIL_LOOKS_FOR_LIBRARIES
 
+}  // namespace DECORR_ABI
 }  // namespace detail
 }  // namespace decorr
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
-#include <memory>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/plan_cache.hpp"
@@ -132,7 +131,7 @@ class LagPenalty {
     for (Index i = 1; i < width_ && length_ != width_; ++i) {
       lags_[length_ - width_ + i] = lags_[i];
     }
-    forward_->execute(lags_.data(), spectrum_.data());
+    forward_.execute(lags_.data(), spectrum_.data());
     for (Index f = 0; f < half(); ++f) {
       const bool real = multiplicity(f) == 1;
       spectrum[f] = ComplexSum(Sum(spectrum_[f].real()), real ? Sum(0) : Sum(spectrum_[f].imag()));
@@ -153,7 +152,7 @@ class LagPenalty {
     if (length_ % 2 == 0) {
       spectrum_[length_ / 2] = Complex(spectrum_[length_ / 2].real(), 0);
     }
-    backward_->execute(spectrum_.data(), lags_.data());
+    backward_.execute(spectrum_.data(), lags_.data());
     for (Index i = 1; i < width_ && length_ != width_; ++i) {
       lags_[i] += lags_[length_ - width_ + i];
     }
@@ -162,7 +161,7 @@ class LagPenalty {
   Index length_, width_;
   int exponent_;
   const Scalar* power_deviation_;
-  std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
+  TransformPlan<Scalar> forward_, backward_;
   Buffer<Complex> spectrum_, lags_;
 };
 

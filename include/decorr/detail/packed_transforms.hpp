@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <complex>
-#include <memory>
 #include <utility>
 
 #include "decorr/detail/abi.hpp"
@@ -100,7 +99,7 @@ class PackedTransforms {
   Index length() const { return length_; }          // of a block's transform
   Index size() const { return length_ * groups_; }  // of a signal
   int workers() const { return workers_; }
-  const TransformPlan<Scalar>& forward_plan() const { return *forward_; }
+  const TransformPlan<Scalar>& forward_plan() const { return forward_; }
 
   // Calls body(batch) for the signals of some rows, batch by batch. `first` is even for a
   // covariance.
@@ -139,7 +138,7 @@ class PackedTransforms {
         packed = permuted;
       }
       pad(packed);
-      forward_->execute(packed, spectrum(batch, signal));
+      forward_.execute(packed, spectrum(batch, signal));
     }
   }
 
@@ -258,7 +257,7 @@ class PackedTransforms {
         fill(batch);
         for (Index signal = batch.begin; signal < batch.end; ++signal) {
           Complex* derivative = spectrum(batch, signal);
-          backward_->execute(this->signal(batch, signal), derivative);
+          backward_.execute(this->signal(batch, signal), derivative);
           unpad(derivative);
           if (packing_.permutes()) {
             packing_.restore(derivative, this->signal(batch, signal));
@@ -436,7 +435,7 @@ class PackedTransforms {
   Index batch_;     // signals that are handled together
   Index kept_ = 0;  // signals whose spectra are kept in the workspace
   Packing<Scalar> packing_;
-  std::shared_ptr<const TransformPlan<Scalar>> forward_, backward_;
+  TransformPlan<Scalar> forward_, backward_;
   PerWorker<Complex> signals_, spectra_, permuted_;
   Buffer<Complex> workspace_;
   PerWorker<Scalar> left_input_, right_input_, left_output_, right_output_;

@@ -15,7 +15,9 @@
 #include <string>
 #include <utility>
 
+#include "decorr/detail/abi.hpp"
 #include "decorr/detail/fftw.hpp"
+#include "decorr/detail/process_state.hpp"
 #include "decorr/detail/scalars.hpp"
 #include "decorr/detail/workspace.hpp"
 #include "decorr/options.hpp"
@@ -23,15 +25,60 @@
 namespace decorr {
 namespace detail {
 
+// A plan as all files of a program know it.
+struct PlanData {
+  int length = 0, count = 0;
+  void* plan = nullptr;                   // FFTW's
+  const void* power_deviation = nullptr;  // TransformPlan::power_deviation()
+};
+
+// Of a cached plan.
+struct PlanKey {
+  int scalar = -1;
+  int length = 0;
+  int count = 0;
+  Direction direction = Direction::forward;
+  Planning planning = Planning::measure;
+};
+
+// The plans of the process, of all scalar types.
+struct CachedPlans {
+  static constexpr std::size_t kMost = 64;
+  struct Entry {
+    PlanKey key;
+    std::uint64_t last_use = 0;
+    std::shared_ptr<const PlanData> plan;
+  };
+
+  std::mutex mutex;
+  std::array<Entry, kMost> entries;
+  std::size_t size = 0;
+  std::uint64_t clock = 0;
+};
+inline ProcessState<CachedPlans> cached_plans_state;
+
 // Two locks: the planner's, which may be held for seconds, and the cache's, for look-ups. Where
 // both are taken, the planner's comes first. A plan's destructor takes the planner's lock, so a
 // plan may be dropped only under neither.
+inline ProcessState<std::mutex> planner_mutex_state;
 
-// Never destroyed, as plans may be destroyed after static objects are.
-inline std::mutex& process_planner_mutex() {
-  static auto* const mutex = new std::mutex;
-  return *mutex;
-}
+struct PlannerLifeState {
+  std::uint64_t number = 0;
+  bool tells = true;
+};
+template <class Scalar>
+inline ProcessState<PlannerLifeState> planner_life_state;
+
+// Plans of an FFTW that has forgotten them, where a search for leaks finds them.
+struct KeptPlan {
+  void* plan = nullptr;
+  KeptPlan* next = nullptr;
+};
+inline KeptPlan* first_kept_plan = nullptr;
+
+inline namespace DECORR_ABI {
+
+inline std::mutex& process_planner_mutex() { return planner_mutex_state.value; }
 
 // FFTW's cleanup, called by another user of it, leaves all plans undefined; to destroy one then is
 // a crash. Nothing tells of it, but it takes all wisdom along, and with it that of a transform
@@ -43,7 +90,7 @@ class PlannerLife {
  public:
   // That to which a plan made now belongs.
   static std::uint64_t current() {
-    State& now = state();
+    PlannerLifeState& now = state();
     if (now.tells && !is_marked()) {
       ++now.number;
       destroy(Fftw<Scalar>::plan_marker(false));
@@ -63,14 +110,7 @@ class PlannerLife {
   }
 
  private:
-  struct State {
-    std::uint64_t number = 0;
-    bool tells = true;
-  };
-  static State& state() {
-    static State state;
-    return state;
-  }
+  static PlannerLifeState& state() { return planner_life_state<Scalar>.value; }
 
   static bool is_marked() { return destroy(Fftw<Scalar>::plan_marker(true)); }
   static bool destroy(typename Fftw<Scalar>::Plan plan) {
@@ -94,7 +134,7 @@ class OwnedPlan {
     if (PlannerLife<Scalar>::lasts(life_)) {
       Fftw<Scalar>::destroy(plan_);
     } else {
-      kept_->next = std::exchange(first_kept(), kept_.get());
+      kept_->next = std::exchange(first_kept_plan, kept_.get());
       kept_.release();
     }
   }
@@ -102,52 +142,36 @@ class OwnedPlan {
   // Under the planner's lock, once. The arguments are those of Fftw<Scalar>::plan.
   template <class... Arguments>
   bool make(Arguments... arguments) {
-    auto kept = std::make_unique<Kept>();
+    auto kept = std::make_unique<KeptPlan>();
     life_ = PlannerLife<Scalar>::current();
-    plan_ = kept->plan = Fftw<Scalar>::plan(arguments...);
+    kept->plan = plan_ = Fftw<Scalar>::plan(arguments...);
     kept_ = std::move(kept);
     return plan_ != nullptr;
   }
   Plan get() const { return plan_; }
 
  private:
-  // Where they can be found, so that a search for leaks does not tell of them.
-  struct Kept {
-    Plan plan = nullptr;
-    Kept* next = nullptr;
-  };
-  static Kept*& first_kept() {
-    static Kept* first = nullptr;
-    return first;
-  }
-
   Plan plan_ = nullptr;
   std::uint64_t life_ = 0;
-  std::unique_ptr<Kept> kept_;  // allocated when nothing is lost yet if it fails
+  std::unique_ptr<KeptPlan> kept_;  // allocated when nothing is lost yet if it fails
 };
 
-template <class Scalar>
-class TransformPlan;
-
-template <class Scalar>
-std::shared_ptr<const TransformPlan<Scalar>> transform_plan(Eigen::Index length, Eigen::Index count,
-                                                            Direction direction, Planning planning);
-
 // `count` complex transforms of `length`, one after another in memory. Immutable, so any number of
-// threads may use one.
+// threads may use one; copies are the same plan. An empty one is for nothing but to be assigned to.
 template <class Scalar>
 class TransformPlan {
  public:
-  TransformPlan(const TransformPlan&) = delete;
-  TransformPlan& operator=(const TransformPlan&) = delete;
+  TransformPlan() = default;
+  explicit TransformPlan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
 
-  Eigen::Index length() const { return length_; }
-  Eigen::Index count() const { return count_; }
+  Eigen::Index length() const { return data_->length; }
+  Eigen::Index count() const { return data_->count; }
 
   // Both arrays are distinct and on 64-byte boundaries, as the planned ones were. The input is
   // preserved.
   void execute(const std::complex<Scalar>* in, std::complex<Scalar>* out) const noexcept {
-    Fftw<Scalar>::execute(plan_.get(), const_cast<std::complex<Scalar>*>(in), out);
+    Fftw<Scalar>::execute(static_cast<typename Fftw<Scalar>::Plan>(data_->plan),
+                          const_cast<std::complex<Scalar>*>(in), out);
   }
 
   // How much more power than on average a forward transform of this plan gives to frequencies
@@ -155,148 +179,131 @@ class TransformPlan {
   // twiddle factors make it a few units in the last place, the same for every signal, so that it
   // does not average out over a batch.
   const Scalar* power_deviation() const {
-    return static_cast<const Scalar*>(power_deviation_.data());
+    return static_cast<const Scalar*>(data_->power_deviation);
   }
 
  private:
-  friend std::shared_ptr<const TransformPlan> transform_plan<Scalar>(Eigen::Index, Eigen::Index,
-                                                                     Direction, Planning);
+  std::shared_ptr<const PlanData> data_;
+};
 
-  TransformPlan(int length, int count) : length_(length), count_(count) {}
+// The plan itself, and what it needs to be made and destroyed.
+template <class Scalar>
+class MadePlan : public PlanData {
+ public:
+  MadePlan(int transform_length, int transform_count) {
+    length = transform_length;
+    count = transform_count;
+  }
 
   // Under the planner's lock. Planning overwrites its arrays, so it gets scratch ones.
   void make(Direction direction, Planning planning) {
-    const std::size_t row = array_bytes(length_, sizeof(std::complex<Scalar>));
-    const std::size_t bytes = array_bytes(count_, row);
+    const std::size_t row = array_bytes(length, sizeof(std::complex<Scalar>));
+    const std::size_t bytes = array_bytes(count, row);
     const WorkspaceBlock in(bytes), out(bytes);
-    if (!plan_.make(length_, count_, static_cast<std::complex<Scalar>*>(in.data()),
-                    static_cast<std::complex<Scalar>*>(out.data()), transform_sign(direction),
-                    planner_flags(planning))) {
-      throw std::runtime_error("decorr: the FFT library made no plan for " +
-                               std::to_string(count_) + " complex transforms of length " +
-                               std::to_string(length_) + " of " + std::to_string(sizeof(Scalar)) +
-                               "-byte reals");
+    if (!owned_.make(length, count, static_cast<std::complex<Scalar>*>(in.data()),
+                     static_cast<std::complex<Scalar>*>(out.data()), transform_sign(direction),
+                     planner_flags(planning))) {
+      throw std::runtime_error("decorr: the FFT library made no plan for " + std::to_string(count) +
+                               " complex transforms of length " + std::to_string(length) + " of " +
+                               std::to_string(sizeof(Scalar)) + "-byte reals");
     }
+    plan = owned_.get();
     if (direction == Direction::forward) {
       measure_power(static_cast<std::complex<Scalar>*>(in.data()),
                     static_cast<std::complex<Scalar>*>(out.data()));
     }
   }
 
+ private:
   // From unit impulses, whose spectra have modulus 1 everywhere.
   void measure_power(std::complex<Scalar>* in, std::complex<Scalar>* out) {
     using Sum = Accumulator<Scalar>;
-    const Eigen::Index length = length_, half = length / 2 + 1;
+    const Eigen::Index size = length, half = size / 2 + 1;
     // All of them for short transforms; for long ones a sample tells nearly as much.
     const Eigen::Index impulses =
-        std::min(length, std::max(Eigen::Index{64}, (Eigen::Index{1} << 18) / length));
-    const WorkspaceBlock sums(array_bytes(length, sizeof(Sum)));
+        std::min(size, std::max(Eigen::Index{64}, (Eigen::Index{1} << 18) / size));
+    const WorkspaceBlock sums(array_bytes(size, sizeof(Sum)));
     Sum* power = static_cast<Sum*>(sums.data());
-    std::fill_n(power, length, Sum(0));
-    std::fill_n(in, length * count_, std::complex<Scalar>(0));
+    std::fill_n(power, size, Sum(0));
+    std::fill_n(in, size * count, std::complex<Scalar>(0));
     for (Eigen::Index i = 0; i < impulses; ++i) {
-      std::complex<Scalar>& impulse = in[i * length / impulses];
+      std::complex<Scalar>& impulse = in[i * size / impulses];
       impulse = Scalar(1);
-      execute(in, out);
+      Fftw<Scalar>::execute(owned_.get(), in, out);
       impulse = Scalar(0);
-      for (Eigen::Index f = 0; f < length; ++f) {
+      for (Eigen::Index f = 0; f < size; ++f) {
         power[f] +=
             Sum(out[f].real()) * Sum(out[f].real()) + Sum(out[f].imag()) * Sum(out[f].imag());
       }
     }
-    const Sum average = std::accumulate(power, power + length, Sum(0)) / Sum(length);
-    power_deviation_ = WorkspaceBlock(array_bytes(half, sizeof(Scalar)));
-    auto* deviation = static_cast<Scalar*>(power_deviation_.data());
+    const Sum average = std::accumulate(power, power + size, Sum(0)) / Sum(size);
+    power_ = WorkspaceBlock(array_bytes(half, sizeof(Scalar)));
+    auto* deviation = static_cast<Scalar*>(power_.data());
+    power_deviation = deviation;
     for (Eigen::Index f = 0; f < half; ++f) {
-      const Eigen::Index mirrored = f == 0 ? 0 : length - f;
+      const Eigen::Index mirrored = f == 0 ? 0 : size - f;
       deviation[f] = static_cast<Scalar>((power[f] + power[mirrored]) / (2 * average) - 1);
     }
   }
 
-  int length_;
-  int count_;
-  OwnedPlan<Scalar> plan_;
-  WorkspaceBlock power_deviation_;
+  OwnedPlan<Scalar> owned_;
+  WorkspaceBlock power_;
 };
 
-struct PlanKey {
-  int scalar = -1;
-  int length = 0;
-  int count = 0;
-  Direction direction = Direction::forward;
-  Planning planning = Planning::measure;
-
-  bool operator==(const PlanKey& other) const {
-    return scalar == other.scalar && length == other.length && count == other.count &&
-           direction == other.direction && planning == other.planning;
-  }
-};
-
-// The plans of the process, of all scalar types; the least recently used one makes room.
+// The least recently used plan makes room.
 class PlanCache {
  public:
-  static constexpr std::size_t kCapacity = 64;
-  using Value = std::shared_ptr<const void>;
+  using Value = std::shared_ptr<const PlanData>;
 
-  static PlanCache& instance() {
-    static auto* const cache = new PlanCache;
-    return *cache;
-  }
-
-  Value find(const PlanKey& key) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    for (std::size_t i = 0; i < size_; ++i) {
-      if (entries_[i].key == key) {
-        entries_[i].last_use = ++clock_;
-        return entries_[i].value;
+  static Value find(const PlanKey& key) {
+    const std::lock_guard<std::mutex> lock(cached().mutex);
+    for (std::size_t i = 0; i < cached().size; ++i) {
+      CachedPlans::Entry& entry = cached().entries[i];
+      if (is_same(entry.key, key)) {
+        entry.last_use = ++cached().clock;
+        return entry.plan;
       }
     }
     return nullptr;
   }
 
   // Returns the value that made room, for the caller to drop when it holds no lock.
-  [[nodiscard]] Value insert(const PlanKey& key, Value value) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    std::size_t slot = size_;
-    if (size_ < kCapacity) {
-      ++size_;
+  [[nodiscard]] static Value insert(const PlanKey& key, Value value) {
+    const std::lock_guard<std::mutex> lock(cached().mutex);
+    auto& entries = cached().entries;
+    std::size_t slot = cached().size;
+    if (slot < CachedPlans::kMost) {
+      ++cached().size;
     } else {
       slot = 0;
-      for (std::size_t i = 1; i < size_; ++i) {
-        if (entries_[i].last_use < entries_[slot].last_use) slot = i;
+      for (std::size_t i = 1; i < CachedPlans::kMost; ++i) {
+        if (entries[i].last_use < entries[slot].last_use) slot = i;
       }
     }
-    Value evicted = std::exchange(entries_[slot].value, std::move(value));
-    entries_[slot].key = key;
-    entries_[slot].last_use = ++clock_;
+    Value evicted = std::exchange(entries[slot].plan, std::move(value));
+    entries[slot].key = key;
+    entries[slot].last_use = ++cached().clock;
     return evicted;
   }
 
-  void clear() {
-    std::array<Entry, kCapacity> dropped{};  // destroyed after the lock is given back
-    const std::lock_guard<std::mutex> lock(mutex_);
-    dropped.swap(entries_);
-    size_ = 0;
+  static void clear() {
+    std::array<CachedPlans::Entry, CachedPlans::kMost> dropped{};  // destroyed without the lock
+    const std::lock_guard<std::mutex> lock(cached().mutex);
+    dropped.swap(cached().entries);
+    cached().size = 0;
   }
 
-  std::size_t size() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return size_;
+  static std::size_t size() {
+    const std::lock_guard<std::mutex> lock(cached().mutex);
+    return cached().size;
   }
 
  private:
-  struct Entry {
-    PlanKey key;
-    std::uint64_t last_use = 0;
-    Value value;
-  };
-
-  PlanCache() = default;
-
-  std::mutex mutex_;
-  std::array<Entry, kCapacity> entries_{};
-  std::size_t size_ = 0;
-  std::uint64_t clock_ = 0;
+  static CachedPlans& cached() { return cached_plans_state.value; }
+  static bool is_same(const PlanKey& x, const PlanKey& y) {
+    return x.scalar == y.scalar && x.length == y.length && x.count == y.count &&
+           x.direction == y.direction && x.planning == y.planning;
+  }
 };
 
 inline int plan_extent(Eigen::Index value, const char* name) {
@@ -312,10 +319,8 @@ inline int plan_extent(Eigen::Index value, const char* name) {
 // std::invalid_argument for an extent that the FFT library cannot take, std::runtime_error when it
 // makes no plan, std::bad_alloc.
 template <class Scalar>
-std::shared_ptr<const TransformPlan<Scalar>> transform_plan(Eigen::Index length, Eigen::Index count,
-                                                            Direction direction,
-                                                            Planning planning) {
-  using Plan = TransformPlan<Scalar>;
+TransformPlan<Scalar> transform_plan(Eigen::Index length, Eigen::Index count, Direction direction,
+                                     Planning planning) {
   PlanKey key;
   key.scalar = Fftw<Scalar>::id;
   key.length = plan_extent(length, "length");
@@ -323,22 +328,23 @@ std::shared_ptr<const TransformPlan<Scalar>> transform_plan(Eigen::Index length,
   key.direction = direction;
   key.planning = planning;
 
-  PlanCache& cache = PlanCache::instance();
-  if (PlanCache::Value hit = cache.find(key)) {
-    return std::static_pointer_cast<const Plan>(std::move(hit));
+  if (PlanCache::Value hit = PlanCache::find(key)) {
+    return TransformPlan<Scalar>(std::move(hit));
   }
   // Declared before the lock, so that they are dropped after it on every way out.
   PlanCache::Value evicted;
-  const std::shared_ptr<Plan> made(new Plan(key.length, key.count));
+  const auto made = std::make_shared<MadePlan<Scalar>>(key.length, key.count);
   const std::lock_guard<std::mutex> lock(process_planner_mutex());
-  if (PlanCache::Value hit = cache.find(key)) {  // another thread made it while this one waited
-    return std::static_pointer_cast<const Plan>(std::move(hit));
+  if (PlanCache::Value hit =
+          PlanCache::find(key)) {  // another thread made it while this one waited
+    return TransformPlan<Scalar>(std::move(hit));
   }
   made->make(direction, planning);
-  evicted = cache.insert(key, made);
-  return made;
+  evicted = PlanCache::insert(key, made);
+  return TransformPlan<Scalar>(made);
 }
 
+}  // namespace DECORR_ABI
 }  // namespace detail
 }  // namespace decorr
 

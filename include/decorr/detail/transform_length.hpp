@@ -3,10 +3,12 @@
 
 #include <limits>
 
+#include "decorr/detail/abi.hpp"
 #include "decorr/detail/scalars.hpp"
 
 namespace decorr {
 namespace detail {
+inline namespace DECORR_ABI {
 
 // Whether a number has no prime factor above `largest`. Calls ask each time, so it takes few steps
 // for any number.
@@ -55,6 +57,7 @@ inline Index transform_length(Index width, Padding padding = Padding::allowed) {
   return padded <= std::numeric_limits<int>::max() ? padded : width;
 }
 
+}  // namespace DECORR_ABI
 }  // namespace detail
 }  // namespace decorr
 

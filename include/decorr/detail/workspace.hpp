@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "decorr/detail/abi.hpp"
+#include "decorr/detail/process_state.hpp"
 
 namespace decorr {
 namespace detail {
@@ -22,50 +23,58 @@ struct RawBlock {
   std::size_t bytes = 0;
 };
 
-// Free blocks of the whole process. Being shared by all threads, it does not grow with threads that
-// have ended; being a fixed array, it allocates nothing to take or give back a block.
+// The free blocks of the process, in the order in which they were given back.
+struct FreeBlocks {
+  static constexpr std::size_t kMost = 256;  // one call takes up to 80
+
+  std::mutex mutex;
+  std::array<RawBlock, kMost> blocks;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+};
+inline ProcessState<FreeBlocks> free_blocks;
+
+inline namespace DECORR_ABI {
+
+// Being shared by all threads, it does not grow with threads that have ended; being a fixed array,
+// it allocates nothing to take or give back a block.
 class WorkspacePool {
  public:
-  static constexpr std::size_t kMostBlocks = 256;  // one call takes up to 80
   // Pages that a system gives anew can cost more than the work on them: C of 8192 features stays.
   static constexpr std::size_t kMostBytes = std::size_t{512} << 20;
 
-  // Never destroyed: buffers with static lifetime may outlive any order of destruction.
-  static WorkspacePool& instance() {
-    static auto* const pool = new WorkspacePool;
-    return *pool;
-  }
-
-  RawBlock acquire(std::size_t bytes) {
+  static RawBlock acquire(std::size_t bytes) {
     if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
     bytes = size_class(bytes);
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::lock_guard<std::mutex> lock(free().mutex);
       // The block given back last is the one that the cache may still hold. Only one of the very
       // class is taken, so that calls that ask for the same sizes never want for one.
-      for (std::size_t i = count_; i > 0; --i) {
-        if (blocks_[i - 1].bytes == bytes) return remove(i - 1);
+      for (std::size_t i = free().count; i > 0; --i) {
+        if (free().blocks[i - 1].bytes == bytes) return remove(i - 1);
       }
     }
     return {::operator new(bytes, std::align_val_t{kWorkspaceAlignment}), bytes};
   }
 
-  void release(RawBlock block) noexcept {
-    if (block.bytes > kMostBytes) return free_block(block);
-    const std::lock_guard<std::mutex> lock(mutex_);
+  static void release(RawBlock block) noexcept {
+    if (block.bytes > kMostBytes) return delete_block(block);
+    const std::lock_guard<std::mutex> lock(free().mutex);
     // The block given back longest ago makes room, so that the shapes in use now stay.
-    while (count_ == kMostBlocks || retained_ + block.bytes > kMostBytes) free_block(remove(0));
-    blocks_[count_++] = block;
-    retained_ += block.bytes;
+    while (free().count == FreeBlocks::kMost || free().bytes + block.bytes > kMostBytes) {
+      delete_block(remove(0));
+    }
+    free().blocks[free().count++] = block;
+    free().bytes += block.bytes;
   }
 
-  void clear() noexcept {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    while (count_ > 0) free_block(remove(count_ - 1));
+  static void clear() noexcept {
+    const std::lock_guard<std::mutex> lock(free().mutex);
+    while (free().count > 0) delete_block(remove(free().count - 1));
   }
 
  private:
-  WorkspacePool() = default;
+  static FreeBlocks& free() { return free_blocks.value; }
 
   // At most an eighth more than asked for, in whole cache lines.
   static std::size_t size_class(std::size_t bytes) {
@@ -74,32 +83,29 @@ class WorkspacePool {
     return (bytes + step - 1) / step * step;
   }
 
-  RawBlock remove(std::size_t index) noexcept {
-    const RawBlock block = blocks_[index];
-    for (std::size_t i = index + 1; i < count_; ++i) blocks_[i - 1] = blocks_[i];
-    --count_;
-    retained_ -= block.bytes;
+  static RawBlock remove(std::size_t index) noexcept {
+    const RawBlock block = free().blocks[index];
+    for (std::size_t i = index + 1; i < free().count; ++i) {
+      free().blocks[i - 1] = free().blocks[i];
+    }
+    --free().count;
+    free().bytes -= block.bytes;
     return block;
   }
 
-  static void free_block(RawBlock block) noexcept {
+  static void delete_block(RawBlock block) noexcept {
     ::operator delete(block.data, std::align_val_t{kWorkspaceAlignment});
   }
-
-  std::mutex mutex_;
-  std::array<RawBlock, kMostBlocks> blocks_{};  // in the order in which they were given back
-  std::size_t count_ = 0;
-  std::size_t retained_ = 0;
 };
 
-inline void clear_workspaces() noexcept { WorkspacePool::instance().clear(); }
+inline void clear_workspaces() noexcept { WorkspacePool::clear(); }
 
 // Owns one block of the pool.
 class WorkspaceBlock {
  public:
   WorkspaceBlock() = default;
   explicit WorkspaceBlock(std::size_t bytes) {
-    if (bytes > 0) block_ = WorkspacePool::instance().acquire(bytes);
+    if (bytes > 0) block_ = WorkspacePool::acquire(bytes);
   }
   WorkspaceBlock(WorkspaceBlock&& other) noexcept : block_(std::exchange(other.block_, {})) {}
   WorkspaceBlock& operator=(WorkspaceBlock&& other) noexcept {
@@ -107,7 +113,7 @@ class WorkspaceBlock {
     return *this;
   }
   ~WorkspaceBlock() {
-    if (block_.data != nullptr) WorkspacePool::instance().release(block_);
+    if (block_.data != nullptr) WorkspacePool::release(block_);
   }
 
   void* data() const { return block_.data; }
@@ -115,8 +121,6 @@ class WorkspaceBlock {
  private:
   RawBlock block_;
 };
-
-inline namespace DECORR_ABI {
 
 inline std::size_t array_bytes(Eigen::Index count, std::size_t element_bytes) {
   if (count < 0 ||
