@@ -90,6 +90,26 @@ std::vector<Data> data_sets(Index rows, Index cols, std::uint64_t seed) {
   add("one sample by 1e4", [](Matrix& x) { x.row(0) *= 1e4; });
   add("one entry of 1e5", [](Matrix& x) { x(x.rows() - 1, 1) = 1e5; });
   add("mean 10", [](Matrix& x) { x.array() += 10; });
+  // Directions over the samples that both views have, but at right angles.
+  for (const double mean : {3.0, 30.0, 1e3, 1e5}) {
+    auto [a, b] = random_views<Matrix>(rows, cols, seed + 105);
+    a.array() += mean;
+    b.rowwise() -= b.colwise().mean().eval();
+    sets.push_back({"one view's mean " + std::to_string(mean), a, b});
+    b.col(1) *= 100;
+    sets.push_back({"the same, one feature by 100", a, b});
+  }
+  for (const double noise : {1e-1, 1e-3}) {
+    const Matrix directions = orthogonal_columns(rows, 2, seed + 106);
+    const Matrix weights = random_matrix<Matrix>(2, cols, seed + 107);
+    sets.push_back(
+        {"two directions and noise " + std::to_string(noise),
+         directions.col(0) * weights.row(0) + noise * random_matrix<Matrix>(rows, cols, seed + 108),
+         directions.col(1) * weights.row(1) +
+             noise * random_matrix<Matrix>(rows, cols, seed + 109)});
+  }
+  const auto [large, small] = random_views<Matrix>(rows, cols, seed + 110);
+  sets.push_back({"views of 1e12 and 1e-22", 1e12 * large, 1e-22 * small});
   for (const double ratio : {1.0, 1e2, 1e4}) {
     Matrix x = random_matrix<Matrix>(rows, cols, seed + 100);
     const Index count = std::min<Index>(rows / 2, 5);

@@ -65,17 +65,23 @@ class ExactGram {
   Sum finish(Sum gradient_weight) {
     factor_ = rows_.gradient_factor(gradient_weight);
     set_apart(dominant_features(right_.squares, left().squares));
+    if (dominant_.size() > 0 && samples_ + 2 * dominant_.size() > features_) {
+      is_accurate_ = false;  // C is cheaper
+      return 0;
+    }
     fill_gram(right_);
     if (!covariance_) {
       fill_gram(left_);
     }
-    const Sum all = sum_gram();
-    Sum squares = all;
+    const GramSums<Sum> sums = sum_gram();
+    Sum squares = sums.products;
     for (Index j = 0; j < features_; ++j) {
       squares -= diagonal_[j] * diagonal_[j];
     }
+    const Sum own = squares;
     squares += correlate_dominant();
-    is_accurate_ = keeps_digits(all, squares, right_.squares, left().squares);
+    is_accurate_ = sums.template keeps_digits<Scalar>(own, squares, Sum(samples_)) ||
+                   !(is_finite(right_) && is_finite(left()));
     return rows_.value(squares);
   }
 
@@ -213,18 +219,27 @@ class ExactGram {
 
   // ||C||_F^2 m^2 = tr( (A A^T) (B B^T) ). All of the diagonal's terms have one sign, so that their
   // rounding in the products would not average out.
-  Sum sum_gram() {
-    Sum squares = 0;
+  GramSums<Sum> sum_gram() {
+    GramSums<Sum> sums;
     for (Index i = 0; i < samples_; ++i) {
       const Scalar* p = left().gram.data() + i * samples_;
       const Scalar* q = right_.gram.data() + i * samples_;
-      Sum below = 0;
+      GramSums<Sum> row;
       for (Index j = 0; j < i; ++j) {
-        below += Sum(p[j]) * Sum(q[j]);
+        row.add_off_diagonal(Sum(p[j]), Sum(q[j]), 2);
       }
-      squares += 2 * below + left().norms[i] * right_.norms[i];
+      row.add_diagonal(left().norms[i], right_.norms[i], 1);
+      sums.add(row);
     }
-    return squares;
+    return sums;
+  }
+  // Of views with a NaN or an infinity there are no digits to keep.
+  bool is_finite(const View& view) const {
+    const auto all_finite = [](const Buffer<Scalar>& numbers) {
+      return std::all_of(numbers.data(), numbers.data() + numbers.size(),
+                         [](Scalar x) { return std::isfinite(x); });
+    };
+    return all_finite(view.rows) && all_finite(view.dominant);
   }
 
   // The dominant features' rows and columns of m C, without its diagonal; returns the sum of their
@@ -258,9 +273,13 @@ class ExactGram {
   }
   static Sum sum_of_squares(const Buffer<Scalar>& numbers) {
     Sum squares = 0;
-    for (Index i = 0; i < numbers.size(); ++i) {
-      squares += Sum(numbers[i]) * Sum(numbers[i]);
-    }
+    for_each_chunk(numbers.size(), Rows::kTile, [&](Index begin, Index end) {
+      Sum part = 0;
+      for (Index i = begin; i < end; ++i) {
+        part += Sum(numbers[i]) * Sum(numbers[i]);
+      }
+      squares += part;
+    });
     return squares;
   }
 
@@ -268,6 +287,9 @@ class ExactGram {
   template <Order kWithin>
   void differentiate_dominant(View& other) {
     const Index count = dominant_.size();
+    if (count == 0) {
+      return;
+    }
     std::fill_n(derivative_.data(), derivative_.size(), Scalar(0));
     multiply_add<Order::as_is, Order::transposed, Scalar>(
         {row(other, 0), features_}, {other.cross.data(), features_}, {samples_, count, features_},
@@ -286,9 +308,11 @@ class ExactGram {
     multiply_add<Order::as_is, Order::as_is, Scalar>(
         {other.gram.data(), samples_}, {row(own, 0) + column, features_},
         {samples_, width, samples_}, derivative, panels_, worker);
-    multiply_add<Order::as_is, Order::as_is, Scalar>(
-        {other.dominant.data(), count}, {own.cross.data() + column, features_},
-        {samples_, width, count}, derivative, panels_, worker);
+    if (count > 0) {
+      multiply_add<Order::as_is, Order::as_is, Scalar>(
+          {other.dominant.data(), count}, {own.cross.data() + column, features_},
+          {samples_, width, count}, derivative, panels_, worker);
+    }
     constexpr auto most = static_cast<std::size_t>(Rows::kTile);
     alignas(kWorkspaceAlignment) Scalar diagonal[most] = {};
     for (Index j = 0; j < width; ++j) {
@@ -353,9 +377,11 @@ class ExactGram {
     const Stored<Scalar> derivative = rows_.derivative(worker);
     for (Index i = 0; i < count; ++i) {
       const Index j = lost[i], dominant = dominant_.size();
-      multiply_add<Order::as_is, Order::as_is, Scalar>(
-          {other.dominant.data(), dominant}, {own.cross.data() + column + j, features_},
-          {samples_, 1, dominant}, {result + i, count}, panels_, worker);
+      if (dominant > 0) {
+        multiply_add<Order::as_is, Order::as_is, Scalar>(
+            {other.dominant.data(), dominant}, {own.cross.data() + column + j, features_},
+            {samples_, 1, dominant}, {result + i, count}, panels_, worker);
+      }
       for (Index k = 0; k < samples_; ++k) {
         derivative.data[k * derivative.stride + j] = factor_ * result[k * count + i];
       }

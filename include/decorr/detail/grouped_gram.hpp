@@ -2,8 +2,8 @@
 #define DECORR_DETAIL_GROUPED_GRAM_HPP_
 
 #include <algorithm>
+#include <cmath>
 #include <complex>
-#include <numeric>
 
 #include "decorr/detail/abi.hpp"
 #include "decorr/detail/block_weights.hpp"
@@ -72,7 +72,7 @@ class GroupedGram {
         left_gram_(covariance_ ? 0 : right_gram_.size()),
         block_(frequencies_),
         diagonal_(Buffer<ComplexSum>::filled(frequencies_ * groups_, ComplexSum(0))),
-        squares_(frequencies_),
+        sums_(frequencies_),
         right_squares_(Buffer<Sum>::filled(frequencies_ * groups_, Sum(0))),
         left_squares_(Buffer<Sum>::filled(covariance_ ? 0 : right_squares_.size(), Sum(0))),
         right_blocks_(groups_),
@@ -106,8 +106,8 @@ class GroupedGram {
       fill_gram(left_, left_gram_);
     }
     // All blocks alike, less the diagonal ones, which go through the penalty.
-    const Sum all = sum_gram() / (m * m);
-    Sum squares = all, value = 0;
+    const GramSums<Sum> sums = sum_gram();
+    Sum squares = sums.products / (m * m), value = 0;
     for (Index g = 0; g < groups_; ++g) {
       const ComplexSum* diagonal = diagonal_.data() + g;
       for (Index f = 0; f < frequencies_; ++f) {
@@ -127,8 +127,10 @@ class GroupedGram {
     if (!covariance_) {
       sum_blocks(left_squares_, left_blocks_);
     }
-    is_accurate_ = dominant_features(left_blocks(), right_blocks_).size() == 0 &&
-                   keeps_digits(all, squares, left_blocks(), right_blocks_);
+    is_accurate_ = (dominant_features(left_blocks(), right_blocks_).size() == 0 &&
+                    sums.template keeps_digits<Scalar>(squares * m * m, squares * m * m,
+                                                       Sum(samples_ * length_))) ||
+                   !(is_finite(right_) && is_finite(left()));
     return value + weight * squares / Sum(length_);
   }
 
@@ -297,17 +299,39 @@ class GroupedGram {
 
   // The sum of m^2 |S_gh(f)|^2 over all blocks and the whole circle: at each frequency it is
   // tr( (A A^*) (B B^*) ).
-  Sum sum_gram() {
+  GramSums<Sum> sum_gram() {
     for_each_tile(1, 1, [&](int, Index f, Index, Index) {
       const Scalar* p = left_gram().data() + gram_begin(f);
       const Scalar* q = right_gram_.data() + gram_begin(f);
-      Sum sum = 0;
-      for (Index i = 0; i < parts(f) * samples_ * samples_; ++i) {
-        sum += Sum(p[i]) * Sum(q[i]);
+      const Sum multiplicity = Sum(penalty_.multiplicity(f));
+      GramSums<Sum> sums;
+      for (Index part = 0; part < parts(f); ++part) {
+        for (Index i = 0; i < samples_; ++i) {
+          const Index first = (part * samples_ + i) * samples_;
+          GramSums<Sum> row;
+          for (Index j = 0; j < samples_; ++j) {
+            if (i != j) {
+              row.add_off_diagonal(Sum(p[first + j]), Sum(q[first + j]), multiplicity);
+            }
+          }
+          if (part == 0) {
+            row.add_diagonal(Sum(p[first + i]), Sum(q[first + i]), multiplicity);
+          }
+          sums.add(row);
+        }
       }
-      squares_[f] = Sum(penalty_.multiplicity(f)) * sum;
+      sums_[f] = sums;
     });
-    return std::accumulate(squares_.data(), squares_.data() + frequencies_, Sum(0));
+    GramSums<Sum> all;
+    for (Index f = 0; f < frequencies_; ++f) {
+      all.add(sums_[f]);
+    }
+    return all;
+  }
+  // Of views with a NaN or an infinity there are no digits to keep.
+  static bool is_finite(const Buffer<Scalar>& spectra) {
+    return std::all_of(spectra.data(), spectra.data() + spectra.size(),
+                       [](Scalar x) { return std::isfinite(x); });
   }
 
   // Of each block over the whole circle.
@@ -424,7 +448,7 @@ class GroupedGram {
   Buffer<Scalar> right_, left_, right_gram_, left_gram_, right_derivative_, left_derivative_;
   Buffer<Scalar> correction_;  // of a frequency's diagonal blocks, real parts and imaginary parts
   Buffer<ComplexSum> block_, diagonal_;
-  Buffer<Sum> squares_;
+  Buffer<GramSums<Sum>> sums_;                // of each frequency
   Buffer<Sum> right_squares_, left_squares_;  // of each frequency's blocks
   Buffer<Sum> right_blocks_, left_blocks_;
 };
