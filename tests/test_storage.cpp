@@ -366,6 +366,13 @@ TEST_CASE("real and imaginary parts of complex matrices") {
   const Eigen::MatrixXcd& constant = both;
   check_storage("parts of a const matrix", a, b, constant.real(), constant.imag(), gradients.imag(),
                 gradients.real());
+  Eigen::MatrixXcd larger = Eigen::MatrixXcd::Zero(kRows + 3, kCols + 2);
+  auto block = larger.block(1, 2, kRows, kCols);
+  block = both;
+  Eigen::MatrixXcd larger_gradients(kRows + 3, kCols + 2);
+  auto gradient_block = larger_gradients.block(2, 1, kRows, kCols);
+  check_storage("parts of a block", a, b, block.real(), block.imag(), gradient_block.real(),
+                gradient_block.imag());
 }
 
 TEST_CASE("vectors are matrices of one row or of one column") {

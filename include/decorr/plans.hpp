@@ -25,7 +25,8 @@
 //   works in FFTW 3.3.10 and is promised by none.
 // - fftw_plan_with_nthreads() does not count: decorr plans for one thread, and leaves the number as
 //   it was. That takes FFTW 3.3.9 with its own threads library, on systems with ELF files (Linux,
-//   the BSDs); elsewhere set the number to 1 around calls that may plan.
+//   the BSDs), and for a threads library that a program loads by dlopen() code compiled with -fPIC;
+//   elsewhere set the number to 1 around calls that may plan.
 // - fftw_set_timelimit() does count, since FFTW tells nobody what it is: decorr's plans are then
 //   found in that time, and with a limit of 0 as with Planning::estimate.
 // - Wisdom counts, whoever has read or gathered it, also for Planning::estimate, whose results

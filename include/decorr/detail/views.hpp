@@ -250,10 +250,17 @@ template <class Derived>
 struct NestsStrides<Derived,
                     std::void_t<decltype(std::declval<const Derived&>().nestedExpression())>>
     : HasStrides<std::decay_t<decltype(std::declval<const Derived&>().nestedExpression())>> {};
+// The real parts of a block of a complex matrix have a data() that does not compile, as it asks for
+// the first element by a single index.
+template <class Derived, class = void>
+struct HasUsableData : std::true_type {};
+template <class Derived>
+struct HasUsableData<Derived, std::void_t<decltype(std::declval<const Derived&>().functor())>>
+    : std::bool_constant<(int(Derived::Flags) & int(Eigen::LinearAccessBit)) != 0> {};
 template <class Derived>
 struct HasStrides<Derived, std::void_t<decltype(std::declval<const Derived&>().data())>>
     : std::bool_constant<(int(Derived::Flags) & int(Eigen::DirectAccessBit)) != 0 &&
-                         NestsStrides<Derived>::value> {};
+                         HasUsableData<Derived>::value && NestsStrides<Derived>::value> {};
 template <class Derived>
 inline constexpr bool kHasStrides = HasStrides<Derived>::value;
 
