@@ -36,9 +36,10 @@ inline namespace DECORR_ABI {
 /// O(n d min(n, d)) time: through C (d^2 memory) for n >= d, through the n x n Gram matrices (2 n
 /// (n + d) memory) otherwise. Whatever the data, the value is not negative, and value and gradient
 /// are as accurate as those through C in the same scalar, up to a factor of ten: features that
-/// outweigh the others are kept out of the Gram matrices (O(n d) for each), and where less than a
-/// quarter of ||C||_F^2 is off the diagonal, C is computed after all. Zbontar et al. 2021, arXiv
-/// 2103.03230, equation 1; the Gram route after Garrido et al. 2022, arXiv 2206.02574.
+/// outweigh the others are kept out of the Gram matrices (O(n d) for each), and where the rest
+/// turns out to have lost digits, C is computed after all (O(n d^2) time; hardly anything off the
+/// diagonal, or views without a direction in common). Zbontar et al. 2021, arXiv 2103.03230,
+/// equation 1; the Gram route after Garrido et al. 2022, arXiv 2206.02574.
 template <class A, class B>
 detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
                              const Execution& execution = {}) {
