@@ -134,8 +134,8 @@ class OwnedPlan {
     if (PlannerLife<Scalar>::lasts(life_)) {
       Fftw<Scalar>::destroy(plan_);
     } else {
-      kept_->next = std::exchange(first_kept_plan, kept_.get());
-      kept_.release();
+      kept_->next = first_kept_plan;
+      first_kept_plan = kept_.release();
     }
   }
 
