@@ -233,12 +233,7 @@ class ExactGram {
     }
     return sums;
   }
-  // Of views with a NaN or an infinity there are no digits to keep.
-  bool is_finite(const View& view) const {
-    const auto all_finite = [](const Buffer<Scalar>& numbers) {
-      return std::all_of(numbers.data(), numbers.data() + numbers.size(),
-                         [](Scalar x) { return std::isfinite(x); });
-    };
+  static bool is_finite(const View& view) {
     return all_finite(view.rows) && all_finite(view.dominant);
   }
 

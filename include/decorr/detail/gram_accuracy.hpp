@@ -76,6 +76,13 @@ Buffer<Index> dominant_features(const Buffer<Sum>& left_squares, const Buffer<Su
   return dominant;
 }
 
+// Of views with a NaN or an infinity there are no digits to keep.
+template <class Scalar>
+bool all_finite(const Buffer<Scalar>& numbers) {
+  return std::all_of(numbers.data(), numbers.data() + numbers.size(),
+                     [](Scalar x) { return std::isfinite(x); });
+}
+
 // Sums over the entries of two Gram matrices P and Q, of all frequencies where there are several.
 template <class Sum>
 struct GramSums {

@@ -130,7 +130,7 @@ class GroupedGram {
     is_accurate_ = (dominant_features(left_blocks(), right_blocks_).size() == 0 &&
                     sums.template keeps_digits<Scalar>(squares * m * m, squares * m * m,
                                                        Sum(samples_ * length_))) ||
-                   !(is_finite(right_) && is_finite(left()));
+                   !(all_finite(right_) && all_finite(left()));
     return value + weight * squares / Sum(length_);
   }
 
@@ -327,11 +327,6 @@ class GroupedGram {
       all.add(sums_[f]);
     }
     return all;
-  }
-  // Of views with a NaN or an infinity there are no digits to keep.
-  static bool is_finite(const Buffer<Scalar>& spectra) {
-    return std::all_of(spectra.data(), spectra.data() + spectra.size(),
-                       [](Scalar x) { return std::isfinite(x); });
   }
 
   // Of each block over the whole circle.
