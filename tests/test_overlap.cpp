@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <decorr/decorr.hpp>
-#include <decorr/detail/memory_layout.hpp>
+#include <decorr/detail/call/memory_layout.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>

@@ -1,11 +1,11 @@
 #ifndef DECORR_LOSSES_HPP_
 #define DECORR_LOSSES_HPP_
 
-#include "decorr/detail/prologue.hpp"
+#include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
 
-#include "decorr/detail/losses.hpp"
+#include "decorr/detail/call/losses.hpp"
 #include "decorr/options.hpp"
 
 /// @file
@@ -202,6 +202,6 @@ VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
 }  // namespace DECORR_ABI
 }  // namespace decorr
 
-#include "decorr/detail/epilogue.hpp"
+#include "decorr/detail/runtime/epilogue.hpp"
 
 #endif  // DECORR_LOSSES_HPP_

@@ -1,7 +1,7 @@
 #ifndef DECORR_OPTIONS_HPP_
 #define DECORR_OPTIONS_HPP_
 
-#include "decorr/detail/prologue.hpp"
+#include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
 #include <cstdint>
@@ -90,6 +90,6 @@ struct Execution {
 
 }  // namespace decorr
 
-#include "decorr/detail/epilogue.hpp"
+#include "decorr/detail/runtime/epilogue.hpp"
 
 #endif  // DECORR_OPTIONS_HPP_

@@ -1,17 +1,17 @@
 #ifndef DECORR_PLANS_HPP_
 #define DECORR_PLANS_HPP_
 
-#include "decorr/detail/prologue.hpp"
+#include "decorr/detail/runtime/prologue.hpp"
 
 #include <cstddef>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 
-#include "decorr/detail/abi.hpp"
-#include "decorr/detail/fftw.hpp"
-#include "decorr/detail/plan_cache.hpp"
-#include "decorr/detail/workspace.hpp"
+#include "decorr/detail/fft/fftw.hpp"
+#include "decorr/detail/fft/plan_cache.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
 
 // FFTW's planner is the process's, and others may use it, too. What holds then:
 //
@@ -94,6 +94,6 @@ void load_wisdom(const std::string& path) {
 }  // namespace DECORR_ABI
 }  // namespace decorr
 
-#include "decorr/detail/epilogue.hpp"
+#include "decorr/detail/runtime/epilogue.hpp"
 
 #endif  // DECORR_PLANS_HPP_

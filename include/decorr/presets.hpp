@@ -1,11 +1,11 @@
 #ifndef DECORR_PRESETS_HPP_
 #define DECORR_PRESETS_HPP_
 
-#include "decorr/detail/prologue.hpp"
+#include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
 
-#include "decorr/detail/abi.hpp"
+#include "decorr/detail/runtime/abi.hpp"
 #include "decorr/options.hpp"
 #include "decorr/randomization.hpp"
 
@@ -193,6 +193,6 @@ VicregPreset<Relaxed> vicreg_random_signs(Eigen::Index d, Generator&& generator,
 }  // namespace presets
 }  // namespace decorr
 
-#include "decorr/detail/epilogue.hpp"
+#include "decorr/detail/runtime/epilogue.hpp"
 
 #endif  // DECORR_PRESETS_HPP_

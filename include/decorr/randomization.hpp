@@ -1,7 +1,7 @@
 #ifndef DECORR_RANDOMIZATION_HPP_
 #define DECORR_RANDOMIZATION_HPP_
 
-#include "decorr/detail/prologue.hpp"
+#include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
 #include <cstddef>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "decorr/detail/abi.hpp"
+#include "decorr/detail/runtime/abi.hpp"
 
 namespace decorr {
 namespace detail {
@@ -112,6 +112,6 @@ std::vector<std::int8_t> random_signs(Eigen::Index d, Generator&& generator) {
 }  // namespace DECORR_ABI
 }  // namespace decorr
 
-#include "decorr/detail/epilogue.hpp"
+#include "decorr/detail/runtime/epilogue.hpp"
 
 #endif  // DECORR_RANDOMIZATION_HPP_

@@ -1,13 +1,13 @@
 #ifndef DECORR_REGULARIZERS_HPP_
 #define DECORR_REGULARIZERS_HPP_
 
-#include "decorr/detail/prologue.hpp"
+#include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
 #include <utility>
 
-#include "decorr/detail/bare.hpp"
-#include "decorr/detail/border.hpp"
+#include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/losses/regularizer_alone.hpp"
 #include "decorr/options.hpp"
 
 /// @file
@@ -92,6 +92,6 @@ Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::Mat
 }  // namespace DECORR_ABI
 }  // namespace decorr
 
-#include "decorr/detail/epilogue.hpp"
+#include "decorr/detail/runtime/epilogue.hpp"
 
 #endif  // DECORR_REGULARIZERS_HPP_

@@ -3,7 +3,7 @@
 #   cmake -Dcompiler=<C++ compiler> -Dflags=<flags for all> -Ddirectory=<where to write> -P this
 #
 # Sets that the compiler does not know are left out.
-file(WRITE "${directory}/tag.cpp" "#include \"decorr/detail/abi.hpp\"\nDECORR_ABI\n")
+file(WRITE "${directory}/tag.cpp" "#include \"decorr/detail/runtime/abi.hpp\"\nDECORR_ABI\n")
 set(sets
     " "
     "-msse3"

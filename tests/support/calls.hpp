@@ -3,11 +3,11 @@
 
 #include <Eigen/Core>
 #include <decorr/decorr.hpp>
-#include <decorr/detail/bare.hpp>
-#include <decorr/detail/barlow_twins.hpp>
-#include <decorr/detail/exact.hpp>
-#include <decorr/detail/regularizer.hpp>
-#include <decorr/detail/vicreg.hpp>
+#include <decorr/detail/losses/barlow_twins.hpp>
+#include <decorr/detail/losses/regularizer_alone.hpp>
+#include <decorr/detail/losses/vicreg.hpp>
+#include <decorr/detail/regularizers/exact.hpp>
+#include <decorr/detail/regularizers/regularizer.hpp>
 #include <variant>
 #include <vector>
 

@@ -19,11 +19,11 @@
 
 #include "decorr/c_api.h"
 #include "decorr/decorr.hpp"
-#include "decorr/detail/arguments.hpp"
-#include "decorr/detail/bare.hpp"
-#include "decorr/detail/border.hpp"
 #include "decorr/detail/c_kernels.hpp"
-#include "decorr/detail/losses.hpp"
+#include "decorr/detail/call/argument_checks.hpp"
+#include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/call/losses.hpp"
+#include "decorr/detail/losses/regularizer_alone.hpp"
 
 // The functions of c_api.h: C's arguments to C++'s, checks, and exceptions to statuses. For one
 // translation unit of libdecorr, which the build generates. DECORR_C_HAS_AVX2 and

@@ -4,11 +4,11 @@
 #include <Eigen/Core>
 #include <type_traits>
 
-#include "decorr/detail/abi.hpp"
-#include "decorr/detail/arguments.hpp"
-#include "decorr/detail/bare.hpp"
-#include "decorr/detail/losses.hpp"
-#include "decorr/detail/views.hpp"
+#include "decorr/detail/call/argument_checks.hpp"
+#include "decorr/detail/call/losses.hpp"
+#include "decorr/detail/losses/regularizer_alone.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/runtime/abi.hpp"
 #include "decorr/losses.hpp"
 #include "decorr/options.hpp"
 

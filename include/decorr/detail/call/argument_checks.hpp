@@ -1,0 +1,198 @@
+#ifndef DECORR_DETAIL_CALL_ARGUMENT_CHECKS_HPP_
+#define DECORR_DETAIL_CALL_ARGUMENT_CHECKS_HPP_
+
+#include <Eigen/Core>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <locale>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "decorr/detail/call/memory_layout.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/options.hpp"
+
+// The checks of a call's arguments. All of them run before anything is allocated or written.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// The name of the function that was called; throws in its name.
+class Call {
+ public:
+  explicit Call(const char* function) : function_(function) {}
+
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    std::ostringstream message;
+    // The process's own locale may group digits, or write a comma for the decimal point.
+    message.imbue(std::locale::classic());
+    message << function_ << ": ";
+    (message << ... << parts);
+    throw std::invalid_argument(message.str());
+  }
+
+  void check_not_empty(const char* name, Index rows, Index cols, Index least_rows) const {
+    if (rows < 1 || cols < 1) {
+      fail(name, " is ", rows, " x ", cols, ", expected at least 1 row and 1 column");
+    }
+    if (rows < least_rows) {
+      fail(name, " has ", rows, rows == 1 ? " row" : " rows", ", expected at least ", least_rows,
+           " (a variance is taken over the rows)");
+    }
+  }
+
+  void check_shape(const char* name, Index rows, Index cols, const char* model, Index model_rows,
+                   Index model_cols) const {
+    if (rows != model_rows) {
+      fail(name, " has ", rows, rows == 1 ? " row, " : " rows, ", model, " has ", model_rows);
+    }
+    if (cols != model_cols) {
+      fail(name, " has ", cols, cols == 1 ? " column, " : " columns, ", model, " has ", model_cols);
+    }
+  }
+
+  void check_separate(const char* name, const MemoryLayout& memory, const char* other_name,
+                      const MemoryLayout& other) const {
+    if (overlap(memory, other)) {
+      fail(name, " overlaps ", other_name, ", expected memory of its own");
+    }
+  }
+
+  // Of a matrix that is written. Elements (i, j) and (k, l) are one if (i-k) row_stride = (l-j)
+  // col_stride, of which the smallest solution is that of the strides without their common divisor.
+  void check_distinct(const char* name, const MemoryLayout& memory) const {
+    if (!memory.scattered.empty()) {
+      if (repeats(memory)) {
+        fail(name, " has elements that share memory, expected memory of its own for each");
+      }
+      return;
+    }
+    const auto size = [](std::ptrdiff_t stride) { return stride < 0 ? -stride : stride; };
+    const std::ptrdiff_t row = memory.rows > 1 ? size(memory.row_stride) : 1;
+    const std::ptrdiff_t col = memory.cols > 1 ? size(memory.col_stride) : 1;
+    const std::ptrdiff_t divisor = std::gcd(row, col);
+    if (row == 0 || col == 0 || (col / divisor < memory.rows && row / divisor < memory.cols)) {
+      fail(name, " has strides ", memory.row_stride, " and ", memory.col_stride, " for ",
+           memory.rows, " x ", memory.cols, " elements, of which some share memory");
+    }
+  }
+
+  void check(const Execution& execution) const {
+    if (execution.threads < 1) {
+      fail("threads is ", execution.threads, ", expected at least 1");
+    }
+    check_choice("planning", static_cast<int>(execution.planning),
+                 static_cast<int>(Planning::patient));
+  }
+
+  void check(const BarlowTwinsOptions& options) const {
+    check_finite("lambda", options.lambda);
+    check_finite("scale", options.scale);
+    check_epsilon(options.epsilon);
+  }
+  void check(const VicregOptions& options) const {
+    check_finite("invariance", options.invariance);
+    check_finite("variance", options.variance);
+    check_finite("covariance", options.covariance);
+    check_finite("gamma", options.gamma);
+    check_finite("scale", options.scale);
+    check_epsilon(options.epsilon);
+    check_choice("covariance_scaling", static_cast<int>(options.covariance_scaling),
+                 static_cast<int>(CovarianceScaling::block_mean));
+  }
+
+  void check(const Exact&, Index) const {}
+  void check(const Relaxed& relaxed, Index features) const {
+    if (relaxed.exponent != 1 && relaxed.exponent != 2) {
+      fail("exponent is ", relaxed.exponent, ", expected 1 or 2");
+    }
+    if (relaxed.block_size < 0 || relaxed.block_size > features) {
+      fail("block_size is ", relaxed.block_size, ", expected 0 to ", features,
+           ", the number of features");
+    }
+    check_permutation(relaxed.permutation, features);
+    check_signs("signs_a", relaxed.signs_a, features);
+    check_signs("signs_b", relaxed.signs_b, features);
+  }
+
+ private:
+  void check_finite(const char* name, double value) const {
+    if (!std::isfinite(value)) {
+      fail(name, " is ", value, ", expected a finite number");
+    }
+  }
+
+  void check_epsilon(double epsilon) const {
+    if (!(epsilon >= 0)) {
+      fail("epsilon is ", epsilon, ", expected at least 0");
+    }
+    check_finite("epsilon", epsilon);
+  }
+
+  void check_choice(const char* name, int value, int last) const {
+    if (value < 0 || value > last) {
+      fail(name, " is ", value, ", expected one of its names");
+    }
+  }
+
+  [[noreturn]] void fail_size(const char* name, Index size, Index features) const {
+    fail(name, " has ", size, size == 1 ? " entry" : " entries", ", expected ", features,
+         ", one for each feature");
+  }
+
+  void check_permutation(const std::vector<Index>& permutation, Index features) const {
+    if (permutation.empty()) {
+      return;
+    }
+    const auto size = static_cast<Index>(permutation.size());
+    if (size != features) {
+      fail_size("permutation", size, features);
+    }
+    Buffer<Index> position = Buffer<Index>::filled(features, -1);
+    for (Index j = 0; j < features; ++j) {
+      const Index feature = permutation[static_cast<std::size_t>(j)];
+      if (feature < 0 || feature >= features) {
+        fail("permutation[", j, "] is ", feature, ", expected 0 to ", features - 1);
+      }
+      if (position[feature] >= 0) {
+        fail("permutation[", j, "] is ", feature, " as permutation[", position[feature],
+             "] is, expected each feature once");
+      }
+      position[feature] = j;
+    }
+  }
+
+  void check_signs(const char* name, const std::vector<std::int8_t>& signs, Index features) const {
+    if (signs.empty()) {
+      return;
+    }
+    const auto size = static_cast<Index>(signs.size());
+    if (size != features) {
+      fail_size(name, size, features);
+    }
+    for (Index j = 0; j < features; ++j) {
+      const std::int8_t sign = signs[static_cast<std::size_t>(j)];
+      if (sign != 1 && sign != -1) {
+        fail(name, "[", j, "] is ", static_cast<int>(sign), ", expected +1 or -1");
+      }
+    }
+  }
+
+  const char* function_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_CALL_ARGUMENT_CHECKS_HPP_

@@ -1,0 +1,20 @@
+#ifndef DECORR_DETAIL_RUNTIME_COMPILER_WARNINGS_HPP_
+#define DECORR_DETAIL_RUNTIME_COMPILER_WARNINGS_HPP_
+
+// Around code that a compiler warns of without reason; both in a place where a declaration may
+// stand.
+//
+// GCC 12 takes its own AVX-512 intrinsics, which Eigen's vectors are made of, to use uninitialized
+// values, and remarks that a vector type's attributes do not count in template arguments.
+#if defined(__GNUC__) && !defined(__clang__)
+#define DECORR_DETAIL_VECTOR_CODE_BEGIN                                                     \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wignored-attributes\"") \
+      _Pragma("GCC diagnostic ignored \"-Wuninitialized\"")                                 \
+          _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")
+#define DECORR_DETAIL_VECTOR_CODE_END _Pragma("GCC diagnostic pop")
+#else
+#define DECORR_DETAIL_VECTOR_CODE_BEGIN
+#define DECORR_DETAIL_VECTOR_CODE_END
+#endif
+
+#endif  // DECORR_DETAIL_RUNTIME_COMPILER_WARNINGS_HPP_
