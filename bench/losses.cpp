@@ -11,6 +11,7 @@
 #include <complex>
 #include <cstdint>
 #include <decorr/decorr.hpp>
+#include <optional>
 #include <random>
 #include <string>
 #include <type_traits>
@@ -21,9 +22,7 @@
 namespace {
 
 using decorr::Execution;
-using decorr::detail::ExactRoute;
-using decorr::detail::GroupedRoute;
-using decorr::detail::RoutedRelaxed;
+using decorr::detail::Route;
 using Eigen::Index;
 
 enum class Loss { barlow_twins, vicreg, bare };
@@ -33,30 +32,38 @@ const char* name_of(Loss loss) {
   return loss == Loss::barlow_twins ? "barlow_twins" : loss == Loss::vicreg ? "vicreg" : "bare";
 }
 
-template <class Matrix>
-auto rows_of(const Matrix& matrix) {
-  return decorr::detail::Operand<Matrix>(matrix).rows();
-}
+// A regularizer by a route: routes have no public name.
+struct Form {
+  Form(const decorr::Relaxed& form, Route by = Route::automatic) : relaxed(form), route(by) {}
+  explicit Form(Route by) : route(by) {}  // exact
 
-// One call, with any regularizer: routes have no public name.
-template <class Scalar, int kOrder, class Regularizer>
-void call(Loss loss, Output output, Batch<Scalar, kOrder>& batch, const Regularizer& regularizer,
+  std::optional<decorr::Relaxed> relaxed;
+  Route route;
+};
+
+template <class Scalar, int kOrder>
+void call(Loss loss, Output output, Batch<Scalar, kOrder>& data, const Form& form,
           const Execution& execution) {
-  using decorr::detail::OutputRows;
-  const auto a = rows_of(batch.a), b = rows_of(batch.b);
+  using namespace decorr::detail;
   using Matrix = typename Batch<Scalar, kOrder>::Matrix;
-  decorr::detail::GradientTarget<Matrix> target_a(batch.grad_a), target_b(batch.grad_b);
-  const bool gradient = output == Output::gradient;
-  const auto grad_a = gradient ? target_a.rows() : OutputRows<Scalar>();
-  const auto grad_b = gradient ? target_b.rows() : OutputRows<Scalar>();
+  Arena arena;
+  decorr::detail::Batch<Scalar> batch{
+      arena,
+      {Operand<Matrix>(data.a).rows(), Operand<Matrix>(data.b).rows(), {}, {}},
+      execution,
+      form.route};
+  if (output == Output::gradient) {
+    batch.rows.gradient_a = GradientTarget<Matrix>(arena, data.grad_a).rows();
+    batch.rows.gradient_b = GradientTarget<Matrix>(arena, data.grad_b).rows();
+  }
+  const auto regularizer =
+      form.relaxed ? decorr::Regularizer(*form.relaxed) : decorr::Regularizer();
   if (loss == Loss::barlow_twins) {
-    benchmark::DoNotOptimize(
-        decorr::detail::barlow_twins(a, b, grad_a, grad_b, {}, regularizer, execution));
+    benchmark::DoNotOptimize(barlow_twins(batch, {}, regularizer));
   } else if (loss == Loss::vicreg) {
-    benchmark::DoNotOptimize(
-        decorr::detail::vicreg(a, b, grad_a, grad_b, {}, regularizer, execution));
+    benchmark::DoNotOptimize(vicreg(batch, {}, regularizer));
   } else {
-    benchmark::DoNotOptimize(decorr::detail::bare(a, b, grad_a, grad_b, regularizer, execution));
+    benchmark::DoNotOptimize(regularizer_alone(batch, regularizer));
   }
   benchmark::ClobberMemory();
 }
@@ -77,8 +84,8 @@ void add(const std::string& name, Function function) {
       ->UseRealTime();
 }
 
-template <class Scalar, int kOrder = Eigen::RowMajor, class Regularizer>
-void add_call(Loss loss, Index n, Index d, const std::string& form, const Regularizer& regularizer,
+template <class Scalar, int kOrder = Eigen::RowMajor>
+void add_call(Loss loss, Index n, Index d, const std::string& form, const Form& regularizer,
               Output output = Output::gradient, const Execution& execution = {}) {
   add(std::string(name_of(loss)) + "/" + scalar_name<Scalar>() + "/" + size_name(n, d) + "/" + form,
       [=](benchmark::State& state) {
@@ -98,13 +105,14 @@ void add_transforms(Index n, Index d, decorr::Planning planning = decorr::Planni
   add(std::string("transforms/") + scalar_name<Scalar>() + "/" + size_name(n, d) + variant,
       [=](benchmark::State& state) {
         using decorr::detail::Buffer;
+        decorr::detail::Arena arena;
         using Complex = std::complex<Scalar>;
         const auto forward = decorr::detail::transform_plan<Scalar>(
             d, 1, decorr::detail::Direction::forward, planning);
         const auto backward = decorr::detail::transform_plan<Scalar>(
             d, 1, decorr::detail::Direction::backward, planning);
-        auto signal = Buffer<Complex>::filled(d, Complex(1, 1));
-        auto spectrum = Buffer<Complex>::filled(d, Complex(1, 1));
+        Buffer<Complex> signal(arena, d, Complex(1, 1));
+        Buffer<Complex> spectrum(arena, d, Complex(1, 1));
         for (auto _ : state) {
           for (Index k = 0; k < n; ++k) {
             forward.execute(signal.data(), spectrum.data());
@@ -120,8 +128,8 @@ void add_transforms(Index n, Index d, decorr::Planning planning = decorr::Planni
 // The exact form's products alone, in memory that is there already: what a hand-written exact loss
 // can come to.
 template <class Scalar>
-void add_products(Index n, Index d, ExactRoute route) {
-  const bool gram = route == ExactRoute::gram;
+void add_products(Index n, Index d, Route route) {
+  const bool gram = route == Route::gram;
   add(std::string("products_") + (gram ? "gram/" : "correlation/") + scalar_name<Scalar>() + "/" +
           size_name(n, d),
       [=](benchmark::State& state) {
@@ -195,10 +203,10 @@ void add_size(Index n, Index d) {
       8.0 * static_cast<double>(n) * static_cast<double>(d) * static_cast<double>(std::max(n, d));
   const bool through_correlation = flops < 3e11, through_gram = n <= 4096;
   if (through_correlation) {
-    add_products<Scalar>(n, d, ExactRoute::correlation);
+    add_products<Scalar>(n, d, Route::features);
   }
   if (through_gram) {
-    add_products<Scalar>(n, d, ExactRoute::gram);
+    add_products<Scalar>(n, d, Route::gram);
   }
   for (const Loss loss : {Loss::barlow_twins, Loss::vicreg}) {
     add_call<Scalar>(loss, n, d, "relaxed", relaxed());
@@ -221,14 +229,14 @@ void add_size(Index n, Index d) {
       add_call<Scalar>(loss, n, d, form, relaxed(2, small_block));
       if (d <= 8192) {
         add_call<Scalar>(loss, n, d, form + "/features",
-                         RoutedRelaxed{relaxed(2, small_block), GroupedRoute::features});
+                         Form(relaxed(2, small_block), Route::features));
       }
     }
     if (through_correlation) {
-      add_call<Scalar>(loss, n, d, "exact_correlation", ExactRoute::correlation);
+      add_call<Scalar>(loss, n, d, "exact_correlation", Form(Route::features));
     }
     if (through_gram) {
-      add_call<Scalar>(loss, n, d, "exact_gram", ExactRoute::gram);
+      add_call<Scalar>(loss, n, d, "exact_gram", Form(Route::gram));
     }
   }
 }

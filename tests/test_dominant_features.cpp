@@ -29,6 +29,8 @@ using decorr_tests::RealMatrix;
 using decorr_tests::Regularizer;
 using decorr_tests::regularizer_by;
 using decorr_tests::relative_error;
+using decorr_tests::Routed;
+using decorr_tests::routes;
 using Eigen::Index;
 using Matrix = Eigen::MatrixXd;
 namespace naive = decorr_tests::naive;
@@ -182,7 +184,7 @@ struct Result {
 };
 
 // By one route, against the definition; gradients' errors over `scale`.
-template <class Scalar, class Routed>
+template <class Scalar>
 Result result_of(const Routed& routed, const Data& data, const Definition& expected,
                  const Definition& scale) {
   using View = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
@@ -199,7 +201,7 @@ Result result_of(const Routed& routed, const Data& data, const Definition& expec
 
 // Checks the Gram route of a regularizer against its other route. `scale` is what the gradients'
 // errors are measured by.
-template <class Scalar, class Routed>
+template <class Scalar>
 void check_routes(const Data& data, const Definition& expected, const Definition& scale,
                   const Routed& direct, const Routed& gram) {
   const Result through_c = result_of<Scalar>(direct, data, expected, scale);
@@ -224,7 +226,7 @@ Data rounded(const Data& data) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("Gram matrices are as accurate as C, whatever the data", Scalar, float, double) {
-  using decorr::detail::ExactRoute;
+  const auto exact = routes();
   struct Shape {
     Index rows, cols;
   };
@@ -237,7 +239,7 @@ TEST_CASE_TEMPLATE("Gram matrices are as accurate as C, whatever the data", Scal
       const RealMatrix a = data.a.cast<Real>(), b = data.b.cast<Real>();
       const Definition expected = definition(a, b, 1);
       const auto check = [&](const Definition& scale) {
-        check_routes<Scalar>(data, expected, scale, ExactRoute::correlation, ExactRoute::gram);
+        check_routes<Scalar>(data, expected, scale, exact[0], exact[1]);
       };
       check(expected);
       // What rounding is relative to: the definition of the absolute values. Features that have no
@@ -249,8 +251,6 @@ TEST_CASE_TEMPLATE("Gram matrices are as accurate as C, whatever the data", Scal
 
 TEST_CASE_TEMPLATE("Gram matrices of blocks are as accurate as the blocks, whatever the data",
                    Scalar, float, double) {
-  using decorr::detail::GroupedRoute;
-  using decorr::detail::RoutedRelaxed;
   struct Shape {
     Index rows, cols, block_size;
   };
@@ -266,8 +266,8 @@ TEST_CASE_TEMPLATE("Gram matrices of blocks are as accurate as the blocks, whate
       CAPTURE(shape.cols);
       const Definition expected =
           definition(data.a.cast<Real>(), data.b.cast<Real>(), shape.block_size);
-      check_routes<Scalar>(data, expected, expected, RoutedRelaxed{relaxed, GroupedRoute::features},
-                           RoutedRelaxed{relaxed, GroupedRoute::gram});
+      const auto grouped = routes(relaxed);
+      check_routes<Scalar>(data, expected, expected, grouped[0], grouped[1]);
     }
   }
 }

@@ -176,8 +176,9 @@ void with_barlow_twins_loss(const decorr::BarlowTwinsOptions& options,
 }
 
 template <class Check>
-void with_vicreg_loss(const decorr::VicregOptions& options, const Regularizer& regularizer,
+void with_vicreg_loss(const decorr::VicregOptions& options, const Regularizer& drawn,
                       const Check& check) {
+  const Regularizer regularizer = with_signs_of_both(drawn);
   check(
       [&](const auto& a, const auto& b, naive::Sides* sides) {
         return naive::vicreg_loss(a, b, options, regularizer, sides).value;
@@ -221,17 +222,17 @@ TEST_CASE("gradients of r_off and r_sum") {
 TEST_CASE("gradients of r_off by either route") {
   for (const auto& shapes : {kShapes, kSingleSamples}) {
     for (const Shape& shape : shapes) {
-      for (const auto route : routes()) {
+      for (const auto& routed : routes()) {
         CAPTURE(shape.rows);
         CAPTURE(shape.cols);
-        CAPTURE(static_cast<int>(route));
+        CAPTURE(static_cast<int>(routed.route));
         check_gradients(
             shape,
             [](const auto& a, const auto& b, naive::Sides* sides) {
               return naive::cross_correlation_regularizer(a, b, decorr::Exact{}, sides);
             },
             [&](const auto& a, const auto& b, auto& grad_a, auto& grad_b) {
-              regularizer_by(route, a, b, grad_a, grad_b);
+              regularizer_by(routed, a, b, grad_a, grad_b);
             });
       }
     }
@@ -239,8 +240,8 @@ TEST_CASE("gradients of r_off by either route") {
 }
 
 TEST_CASE("gradients of the grouped form by either route") {
-  const auto check = [](const Shape& shape, const decorr::detail::RoutedRelaxed& routed) {
-    const Regularizer regularizer = routed.relaxed;
+  const auto check = [](const Shape& shape, const Routed& routed) {
+    const Regularizer& regularizer = routed.regularizer;
     check_gradients(
         shape,
         [&](const auto& a, const auto& b, naive::Sides* sides) {
@@ -267,7 +268,7 @@ TEST_CASE("gradients of the grouped form by either route") {
   for (const auto& shapes : {kShapes, kSingleSamples}) {
     for (const Shape& shape : shapes) {
       for (const auto& relaxed : grouped_regularizers(shape.cols, 1)) {
-        for (const auto& routed : routes(relaxed)) {
+        for (const auto& routed : routes(with_signs_of_both(relaxed))) {
           CAPTURE(shape.rows);
           CAPTURE(shape.cols);
           CAPTURE(describe(relaxed));

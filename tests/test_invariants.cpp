@@ -59,7 +59,7 @@ Result barlow_twins(const Matrix& a, const Matrix& b, const Regularizer& regular
 Result vicreg(const Matrix& a, const Matrix& b, const Regularizer& regularizer,
               const decorr::VicregOptions& options) {
   return evaluate(a, [&](Matrix& grad_a, Matrix& grad_b) {
-    return vicreg_loss(regularizer, a, b, grad_a, grad_b, options).value;
+    return vicreg_loss(with_signs_of_both(regularizer), a, b, grad_a, grad_b, options).value;
   });
 }
 
@@ -225,8 +225,9 @@ TEST_CASE("a value does not depend on whether gradients are asked for") {
           cross_correlation_regularizer(regularizer, a, b, grad_a, grad_b));
     check(barlow_twins_loss(regularizer, a, b, barlow_twins_options).value,
           barlow_twins_loss(regularizer, a, b, grad_a, grad_b, barlow_twins_options).value);
-    check(vicreg_loss(regularizer, a, b, vicreg_options).value,
-          vicreg_loss(regularizer, a, b, grad_a, grad_b, vicreg_options).value);
+    const Regularizer both = with_signs_of_both(regularizer);
+    check(vicreg_loss(both, a, b, vicreg_options).value,
+          vicreg_loss(both, a, b, grad_a, grad_b, vicreg_options).value);
     check(variance_covariance_loss(regularizer, a, vicreg_options).value,
           variance_covariance_loss(regularizer, a, grad_a, vicreg_options).value);
   });
@@ -268,7 +269,8 @@ TEST_CASE("a cyclic shift of the features leaves R_sum unchanged and shifts its 
 
 TEST_CASE("a permutation is that of the features, done by hand") {
   for_each_function_and_case(
-      [](const Function& function, const Matrix& a, const Matrix& b, Regularizer regularizer) {
+      [](const Function& function, const Matrix& a, const Matrix& b, const Regularizer& drawn) {
+        Regularizer regularizer = with_signs_of_both(drawn);
         auto* relaxed = std::get_if<decorr::Relaxed>(&regularizer);
         if (relaxed == nullptr || relaxed->permutation.empty()) {
           return;
@@ -440,7 +442,7 @@ TEST_CASE("vicreg_loss without invariance is variance_covariance_loss of each vi
   options.invariance = 0;
   for_each_case([&](const Matrix& a, const Matrix& b, const Regularizer& regularizer) {
     const Result expected = vicreg(a, b, regularizer, options);
-    Regularizer regularizer_b = regularizer;
+    Regularizer regularizer_b = with_signs_of_both(regularizer);
     if (auto* relaxed = std::get_if<decorr::Relaxed>(&regularizer_b)) {
       relaxed->signs_a = relaxed->signs_b;  // the only view's
     }

@@ -358,8 +358,9 @@ TEST_CASE("a sum of squares is never negative") {
   // for nothing, so that they are left as they are.
   for (const Index rows : {Index{3}, Index{70}}) {
     const MatrixXf z = 1e-25f * random_matrix<MatrixXf>(rows, 8, 1);
-    const auto input = input_rows(z);
-    const auto moments = decorr::detail::take_moments(input, &input, 1e-5, 1);
+    decorr::detail::Arena arena;
+    const decorr::detail::Batch<float> batch{arena, {input_rows(z), input_rows(z), {}, {}}, {}};
+    const auto moments = decorr::detail::take_moments(batch, 1e-5);
     CHECK_FALSE(moments.a.unit);
     for (Index j = 0; j < 8; ++j) {
       CHECK(moments.a.squares[j] >= 0);

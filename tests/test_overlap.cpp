@@ -120,7 +120,7 @@ TEST_CASE("a gradient is distinct where no two of its elements share a byte") {
     for (const MemoryLayout& layout : {layout_of(place), scattered(place)}) {
       bool accepted = true;
       try {
-        decorr::detail::Call("f").check_distinct("x", layout);
+        decorr::detail::ArgumentChecks("f").check_distinct("x", layout);
       } catch (const std::invalid_argument&) {
         accepted = false;
       }

@@ -50,20 +50,24 @@ static_assert(!kCallable<BarlowTwins, In>);
 static_assert(!kCallable<BarlowTwins, In, In, Out>);
 static_assert(!kCallable<BarlowTwins, In, In, Out, BarlowTwinsOptions>);
 static_assert(!kCallable<BarlowTwins, In, In, BarlowTwinsOptions, Out>);
-static_assert(!kCallable<BarlowTwins, In, In, Relaxed>);
-static_assert(!kCallable<BarlowTwins, In, In, VicregOptions>);
-static_assert(!kCallable<BarlowTwins, In, In, BarlowTwinsOptions, Execution>);
 static_assert(!kCallable<BarlowTwins, In, In, double, double>);
 static_assert(!kCallable<BarlowTwins, In, In, Matrix*, Matrix*>);
 static_assert(kCallable<Vicreg, In, In, Out, Out, VicregOptions, Exact>);
 static_assert(kCallable<Vicreg, In, In, Out, Out, VicregOptions, Relaxed>);
-static_assert(!kCallable<Vicreg, In, In, BarlowTwinsOptions>);
 static_assert(kCallable<VarianceCovariance, In, Out>);
 static_assert(!kCallable<VarianceCovariance, In, Out, Out>);
 static_assert(kCallable<RSum, In, In, Relaxed>);
 static_assert(!kCallable<RSum, In, In, Exact>);
 static_assert(!kCallable<ROff, In, In, Relaxed>);
 static_assert(kCallable<ROff, In, In, Execution>);
+// A regularizer chosen at run time, and one gradient alone.
+static_assert(kCallable<BarlowTwins, In, In, BarlowTwinsOptions, decorr::Regularizer>);
+static_assert(kCallable<Vicreg, In, In, Out, decorr::NoGradient>);
+static_assert(kCallable<Vicreg, In, In, const decorr::NoGradient&, Out, VicregOptions, Relaxed>);
+static_assert(kCallable<VarianceCovariance, In, decorr::NoGradient, VicregOptions>);
+// Arrays, as inputs and as gradients.
+static_assert(kCallable<BarlowTwins, const Eigen::ArrayXXd&, In, Eigen::ArrayXXd&, Out>);
+static_assert(kCallable<ROff, const Eigen::ArrayXXd&, const Eigen::ArrayXXd&>);
 // Options that are const, and gradients that are temporary views.
 static_assert(kCallable<Vicreg, In, In, const VicregOptions&, const Relaxed&>);
 static_assert(kCallable<ROff, In, In, Eigen::Block<Matrix>, Eigen::Map<Matrix>>);

@@ -10,6 +10,7 @@
 #include "decorr/presets.hpp"
 #include "decorr/randomization.hpp"
 #include "decorr/regularizers.hpp"
+#include "decorr/results.hpp"
 #include "decorr/version.hpp"
 
 #endif  // DECORR_DECORR_HPP_

@@ -4,9 +4,14 @@
 #include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
+#include <utility>
 
-#include "decorr/detail/call/losses.hpp"
+#include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/call/misuse.hpp"
+#include "decorr/detail/losses/barlow_twins.hpp"
+#include "decorr/detail/losses/vicreg.hpp"
 #include "decorr/options.hpp"
+#include "decorr/results.hpp"
 
 /// @file
 /// Whole losses on raw embeddings: centring and scaling are inside, and gradients go through them.
@@ -15,188 +20,162 @@
 /// variance is taken. Float, double, long double; half and bfloat16 are computed in float, and
 /// their gradients may be float or 16-bit. Either storage order, Maps, blocks and other views with
 /// strides are read in place, other expressions are evaluated once. Gradients are with respect to
-/// the raw embeddings, `scale` included; they go to any matrix or view that can be assigned to, are
-/// overwritten, never resized, and may overlap neither the inputs nor each other (regularizers.hpp
-/// says what counts as overlapping). The regularizer is Exact (the default, also for {}) or
-/// Relaxed. The published weights differ between the two, see presets.hpp: a lambda of 0.0051 on a
-/// plain Relaxed is not the published loss. NaN and infinities in the data propagate to the value
-/// and the gradients; a constant feature gives finite results. Standardization and the variance
-/// term are accurate for deviations that are normal numbers of the scalar up to a quarter of its
-/// largest, whatever their mixture and epsilon; a deviation (epsilon included) below the smallest
-/// normal number counts as zero, like that of a constant feature. Terms and gradients beyond the
-/// scalar's range are infinite or NaN. Features so small that their products are subnormal numbers
-/// (1e-20 in float) can take many times as long (docs/performance.md). Throws
-/// std::invalid_argument, naming
-/// function, argument and both values, for shapes that differ, empty matrices, too few rows,
-/// gradients that overlap or whose elements share memory, and options out of range (weights, gamma
-/// and scale are finite, epsilon at least 0 too, and the regularizer's as options.hpp says);
-/// std::bad_alloc and std::runtime_error (no plan) as they come. Gradients are untouched when a
-/// function throws. All functions may be called from several threads at once. Cost: O(n d) for the
-/// moments and the regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the
-/// regularizer's and O(d), and n d numbers for each gradient that is stored in 16 bits or in a view
-/// whose type knows no strides (by indices, reversed).
+/// the raw embeddings, `scale` included; they go to any matrix, array or view that can be assigned
+/// to, are overwritten, never resized, and may overlap neither the inputs nor each other
+/// (regularizers.hpp says what counts as overlapping). `no_gradient` in a gradient's place leaves
+/// that view without one, as a teacher's: what is computed for it alone is not paid for (all of its
+/// backward pass in vicreg_loss, a product with the exact and the grouped regularizers, its last
+/// step; the transforms of an ungrouped Relaxed serve both views at once). The regularizer is Exact
+/// (the default, also for {}) or Relaxed. The published weights differ between the two, see
+/// presets.hpp: a lambda of 0.0051 on a plain Relaxed is not the published loss. NaN and infinities
+/// in the data propagate to the value and the gradients; a constant feature gives finite results.
+/// Standardization and the variance term are accurate for deviations that are normal numbers of the
+/// scalar up to a quarter of its largest, whatever their mixture and epsilon; a deviation (epsilon
+/// included) below the smallest normal number counts as zero, like that of a constant feature.
+/// Terms and gradients beyond the scalar's range are infinite or NaN. Features so small that their
+/// products are subnormal numbers (1e-20 in float) can take many times as long
+/// (docs/performance.md). Throws std::invalid_argument, naming function, argument and both values,
+/// for shapes that differ, empty matrices, too few rows, gradients that overlap or whose elements
+/// share memory, and options out of range (weights, gamma and scale are finite, epsilon at least 0
+/// too, and the regularizer's as options.hpp says); std::bad_alloc and std::runtime_error (no plan)
+/// as they come. Gradients are untouched when a function throws. All functions may be called from
+/// several threads at once. Cost: O(n d) for the moments and the regularizer's own
+/// (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and O(d), and n d
+/// numbers for each gradient that is stored in 16 bits or in a view whose type knows no strides (by
+/// indices, reversed).
 
 namespace decorr {
-
-/// The weighted terms of a Barlow Twins loss; value is their sum.
-template <class Scalar>
-struct BarlowTwinsLoss {
-  Scalar value;
-  Scalar diagonal;      ///< scale * sum_i (1 - C_ii)^2, the invariance term of the paper
-  Scalar off_diagonal;  ///< scale * lambda * R(C), the redundancy reduction term
-};
-
-/// The weighted terms of a VICReg loss; value is their sum.
-template <class Scalar>
-struct VicregLoss {
-  Scalar value;
-  Scalar invariance;
-  Scalar variance;
-  Scalar covariance;
-};
-
-/// The weighted terms of variance_covariance_loss; value is their sum.
-template <class Scalar>
-struct VarianceCovarianceLoss {
-  Scalar value;
-  Scalar variance;
-  Scalar covariance;
-};
-
 inline namespace DECORR_ABI {
 
 /// Barlow Twins: scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ), C = A^T B / n of the views
 /// standardized per feature with the biased variance and epsilon under the root. Zbontar et al.
 /// 2021, arXiv 2103.03230, equations 1 and 2; relaxed after Shigeto et al. 2023, arXiv 2301.01569.
-/// Defaults: facebookresearch/barlowtwins. Value only.
-template <class A, class B>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::MatrixBase<A>& z_a,
-                                                          const Eigen::MatrixBase<B>& z_b,
-                                                          const BarlowTwinsOptions& options = {},
-                                                          const Exact& regularizer = {},
-                                                          const Execution& execution = {}) {
-  return detail::barlow_twins_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
-}
-
-// The overloads for Relaxed bind to a base class further up, which makes {} in the regularizer's
-// place mean Exact.
-
-/// The same with the relaxed regularizer.
-template <class A, class B>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>& z_a,
-                                                          const Eigen::DenseBase<B>& z_b,
-                                                          const BarlowTwinsOptions& options,
-                                                          const Relaxed& regularizer,
-                                                          const Execution& execution = {}) {
-  return detail::barlow_twins_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
-}
-
-/// Barlow Twins, value and gradients.
-template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
-          detail::EnableGradient<GradientB> = 0>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::MatrixBase<A>& z_a,
-                                                          const Eigen::MatrixBase<B>& z_b,
-                                                          GradientA&& grad_a, GradientB&& grad_b,
-                                                          const BarlowTwinsOptions& options = {},
-                                                          const Exact& regularizer = {},
-                                                          const Execution& execution = {}) {
-  return detail::barlow_twins_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options,
-                                       regularizer, execution);
-}
-
-/// The same with the relaxed regularizer.
+/// Defaults: facebookresearch/barlowtwins. Value and gradients.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>& z_a,
                                                           const Eigen::DenseBase<B>& z_b,
                                                           GradientA&& grad_a, GradientB&& grad_b,
-                                                          const BarlowTwinsOptions& options,
-                                                          const Relaxed& regularizer,
+                                                          const BarlowTwinsOptions& options = {},
+                                                          const Regularizer& regularizer = {},
                                                           const Execution& execution = {}) {
-  return detail::barlow_twins_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options,
-                                       regularizer, execution);
+  return detail::evaluate(
+      detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1), z_a.derived(),
+      z_b.derived(), std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), options,
+      regularizer, execution,
+      [&](const auto& batch) { return detail::barlow_twins(batch, options, regularizer); });
+}
+
+/// Barlow Twins, value only.
+template <class A, class B>
+BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>& z_a,
+                                                          const Eigen::DenseBase<B>& z_b,
+                                                          const BarlowTwinsOptions& options = {},
+                                                          const Regularizer& regularizer = {},
+                                                          const Execution& execution = {}) {
+  return barlow_twins_loss(z_a, z_b, no_gradient, no_gradient, options, regularizer, execution);
 }
 
 /// VICReg: scale * ( invariance * mean((A-B)^2) + variance * V + covariance * (R(K_A) + R(K_B)) / d
 /// ), V the average (or sum) over the views of mean_j max(0, gamma - sqrt(var_j + epsilon)), K =
-/// centred X^T X / (n - 1), var unbiased. Bardes et al. 2022, arXiv 2105.04906, equations 1 to 6.
-/// Defaults: facebookresearch/vicreg. Value only.
-template <class A, class B>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::MatrixBase<A>& z_a,
-                                               const Eigen::MatrixBase<B>& z_b,
-                                               const VicregOptions& options = {},
-                                               const Exact& regularizer = {},
-                                               const Execution& execution = {}) {
-  return detail::vicreg_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
-}
-
-/// The same with the relaxed regularizer: K_A with signs_a, K_B with signs_b.
-template <class A, class B>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
-                                               const Eigen::DenseBase<B>& z_b,
-                                               const VicregOptions& options,
-                                               const Relaxed& regularizer,
-                                               const Execution& execution = {}) {
-  return detail::vicreg_value(z_a.derived(), z_b.derived(), options, regularizer, execution);
-}
-
-/// VICReg, value and gradients.
-template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
-          detail::EnableGradient<GradientB> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::MatrixBase<A>& z_a,
-                                               const Eigen::MatrixBase<B>& z_b, GradientA&& grad_a,
-                                               GradientB&& grad_b,
-                                               const VicregOptions& options = {},
-                                               const Exact& regularizer = {},
-                                               const Execution& execution = {}) {
-  return detail::vicreg_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer,
-                                 execution);
-}
-
-/// The same with the relaxed regularizer.
+/// centred X^T X / (n - 1), var unbiased. With Relaxed, K_A has signs_a and K_B signs_b: signs of
+/// both views or of none, anything else is refused. Bardes et al. 2022, arXiv 2105.04906, equations
+/// 1 to 6. Defaults: facebookresearch/vicreg. Value and gradients.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
                                                const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
-                                               GradientB&& grad_b, const VicregOptions& options,
-                                               const Relaxed& regularizer,
+                                               GradientB&& grad_b,
+                                               const VicregOptions& options = {},
+                                               const Regularizer& regularizer = {},
                                                const Execution& execution = {}) {
-  return detail::vicreg_gradient(z_a.derived(), z_b.derived(), grad_a, grad_b, options, regularizer,
-                                 execution);
+  return detail::evaluate(
+      detail::loss_signature("vicreg_loss", 2), z_a.derived(), z_b.derived(),
+      std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), options, regularizer,
+      execution, [&](const auto& batch) { return detail::vicreg(batch, options, regularizer); });
 }
 
-/// Variance and covariance of one view: scale * ( variance * V + covariance * R(K) / d ), for any
-/// layer; the options' invariance and sum_variance are not used. With Relaxed, signs_a are the
-/// view's. Zhu et al. 2023 (VCReg), arXiv 2306.13292. Value only.
-template <class Z>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
-    const Eigen::MatrixBase<Z>& z, const VicregOptions& options = {}, const Exact& regularizer = {},
-    const Execution& execution = {}) {
-  return detail::variance_covariance_value(z.derived(), options, regularizer, execution);
+/// VICReg, value only.
+template <class A, class B>
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
+                                               const Eigen::DenseBase<B>& z_b,
+                                               const VicregOptions& options = {},
+                                               const Regularizer& regularizer = {},
+                                               const Execution& execution = {}) {
+  return vicreg_loss(z_a, z_b, no_gradient, no_gradient, options, regularizer, execution);
 }
 
-/// The same with the relaxed regularizer.
-template <class Z>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
-    const Eigen::DenseBase<Z>& z, const VicregOptions& options, const Relaxed& regularizer,
-    const Execution& execution = {}) {
-  return detail::variance_covariance_value(z.derived(), options, regularizer, execution);
-}
-
-/// Variance and covariance of one view, value and gradient.
+/// Of one view, whose gradient is the second argument: a second view would be overwritten. scale *
+/// ( variance * V + covariance * R(K) / d ), for any layer; the options' invariance and
+/// sum_variance are not used. With Relaxed, signs_a are the view's. Zhu et al. 2023 (VCReg), arXiv
+/// 2306.13292. Value and gradient.
 template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
-    const Eigen::MatrixBase<Z>& z, Gradient&& grad, const VicregOptions& options = {},
-    const Exact& regularizer = {}, const Execution& execution = {}) {
-  return detail::variance_covariance_gradient(z.derived(), grad, options, regularizer, execution);
+    const Eigen::DenseBase<Z>& z, Gradient&& grad, const VicregOptions& options = {},
+    const Regularizer& regularizer = {}, const Execution& execution = {}) {
+  return detail::evaluate(
+      detail::one_view_signature("variance_covariance_loss", 2), z.derived(), detail::NoView(),
+      std::forward<Gradient>(grad), no_gradient, options, regularizer, execution,
+      [&](const auto& batch) { return detail::variance_covariance(batch, options, regularizer); });
 }
 
-/// The same with the relaxed regularizer.
-template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
+/// Variance and covariance of one view, value only.
+template <class Z>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
-    const Eigen::DenseBase<Z>& z, Gradient&& grad, const VicregOptions& options,
-    const Relaxed& regularizer, const Execution& execution = {}) {
-  return detail::variance_covariance_gradient(z.derived(), grad, options, regularizer, execution);
+    const Eigen::DenseBase<Z>& z, const VicregOptions& options = {},
+    const Regularizer& regularizer = {}, const Execution& execution = {}) {
+  return variance_covariance_loss(z, no_gradient, options, regularizer, execution);
+}
+
+// Settings in another order, a whole preset, the options of another loss: compile to the sentence
+// that says what is expected.
+
+template <class A, class B, class... Settings,
+          detail::EnableMisplaced<BarlowTwinsOptions, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                          const Eigen::DenseBase<B>&,
+                                                          const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class GradientA, class GradientB, class... Settings,
+          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
+          detail::EnableMisplaced<BarlowTwinsOptions, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                          const Eigen::DenseBase<B>&, GradientA&&,
+                                                          GradientB&&, const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class... Settings,
+          detail::EnableMisplaced<VicregOptions, Settings...> = 0>
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
+                                               const Eigen::DenseBase<B>&, const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class GradientA, class GradientB, class... Settings,
+          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
+          detail::EnableMisplaced<VicregOptions, Settings...> = 0>
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
+                                               const Eigen::DenseBase<B>&, GradientA&&, GradientB&&,
+                                               const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class Z, class... Settings, detail::EnableMisplaced<VicregOptions, Settings...> = 0>
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
+                                                                     const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class Z, class Gradient, class... Settings, detail::EnableGradient<Gradient> = 0,
+          detail::EnableMisplaced<VicregOptions, Settings...> = 0>
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
+                                                                     Gradient&&,
+                                                                     const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
 }
 
 }  // namespace DECORR_ABI

@@ -34,6 +34,30 @@ struct Relaxed {
   std::vector<std::int8_t> signs_a, signs_b;
 };
 
+/// A choice between Exact and Relaxed, as the losses take it: `relaxed` itself, Exact{}, {}
+/// (Exact), or one made at run time, `use_fft ? Regularizer(relaxed) : Regularizer()`. It refers to
+/// the Relaxed that it was made from and is to be used while that lives: as an argument even a
+/// temporary one does.
+class Regularizer {
+ public:
+  /// Exact.
+  Regularizer() = default;
+  Regularizer(const Exact&) {}  // NOLINT(google-explicit-constructor)
+  Regularizer(const Relaxed& relaxed)
+      : relaxed_(&relaxed) {}  // NOLINT(google-explicit-constructor)
+
+  /// Null for Exact.
+  const Relaxed* relaxed() const { return relaxed_; }
+
+ private:
+  const Relaxed* relaxed_ = nullptr;
+};
+
+/// In the place of a gradient that is not wanted, as of a teacher's view: it is neither written nor
+/// computed, and where the mathematics allows not paid for (losses.hpp).
+struct NoGradient {};
+inline constexpr NoGradient no_gradient{};
+
 /// loss = scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ).
 struct BarlowTwinsOptions {
   /// Weight of the regularizer; 0.0051 is that of facebookresearch/barlowtwins for Exact (see

@@ -39,21 +39,25 @@ inline namespace DECORR_ABI {
 /// outweigh the others are kept out of the Gram matrices (O(n d) for each), and where the rest
 /// turns out to have lost digits, C is computed after all (O(n d^2) time; hardly anything off the
 /// diagonal, or views without a direction in common). Zbontar et al. 2021, arXiv 2103.03230,
-/// equation 1; the Gram route after Garrido et al. 2022, arXiv 2206.02574.
-template <class A, class B>
-detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
-                             const Execution& execution = {}) {
-  return detail::bare_value("r_off", a.derived(), b.derived(), Exact{}, execution);
-}
-
-/// R_off and its gradients, dR/da and dR/db.
+/// equation 1; the Gram route after Garrido et al. 2022, arXiv 2206.02574. Value and gradients,
+/// dR/da and dR/db.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
-detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
+detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
                              GradientA&& grad_a, GradientB&& grad_b,
                              const Execution& execution = {}) {
-  return detail::bare_gradient("r_off", a.derived(), b.derived(), grad_a, grad_b, Exact{},
-                               execution);
+  return detail::evaluate(detail::regularizer_signature("r_off"), a.derived(), b.derived(),
+                          std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b),
+                          detail::NoOptions(), Exact(), execution, [](const auto& batch) {
+                            return detail::regularizer_alone(batch, Exact());
+                          });
+}
+
+/// R_off, value only.
+template <class A, class B>
+detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
+                             const Execution& execution = {}) {
+  return r_off(a, b, no_gradient, no_gradient, execution);
 }
 
 /// R_sum(C) = sum over lags i = 1 .. d-1 of |sumvec(C)_i|^q, or its grouped form; q, block size,
@@ -62,31 +66,41 @@ detail::ScalarOf<A, B> r_off(const Eigen::MatrixBase<A>& a, const Eigen::MatrixB
 /// O(n d (log b + n)) and O(n d), with the accuracy of the former up to a factor of ten (but for
 /// the gradient of a block that has no sample in common with any other, which is zero up to
 /// rounding). With signs drawn anew for each call and q = 2 its expected value is R_off(C), and so
-/// for the gradients. Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569.
-template <class A, class B>
-detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
-                             const Relaxed& relaxed = {}, const Execution& execution = {}) {
-  return detail::bare_value("r_sum", a.derived(), b.derived(), relaxed, execution);
-}
-
-/// R_sum and its gradients, dR/da and dR/db.
+/// for the gradients. Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569. Value and
+/// gradients, dR/da and dR/db.
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
-detail::ScalarOf<A, B> r_sum(const Eigen::MatrixBase<A>& a, const Eigen::MatrixBase<B>& b,
+detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
                              GradientA&& grad_a, GradientB&& grad_b, const Relaxed& relaxed = {},
                              const Execution& execution = {}) {
-  return detail::bare_gradient("r_sum", a.derived(), b.derived(), grad_a, grad_b, relaxed,
-                               execution);
+  return detail::evaluate(detail::regularizer_signature("r_sum"), a.derived(), b.derived(),
+                          std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b),
+                          detail::NoOptions(), relaxed, execution, [&](const auto& batch) {
+                            return detail::regularizer_alone(batch, relaxed);
+                          });
+}
+
+/// R_sum, value only.
+template <class A, class B>
+detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
+                             const Relaxed& relaxed = {}, const Execution& execution = {}) {
+  return r_sum(a, b, no_gradient, no_gradient, relaxed, execution);
 }
 
 /// sumvec(C)_i = sum over j of C_{j, (j+i) mod d}, i = 0 .. d-1: the sums of C's wrapped diagonals,
 /// a vector of length d. O(n d log d). Shigeto et al., CVPR 2023, pp. 2052-2060,
 /// arXiv 2301.01569.
 template <class A, class B>
-Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::MatrixBase<A>& a,
-                                                                const Eigen::MatrixBase<B>& b,
+Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::DenseBase<A>& a,
+                                                                const Eigen::DenseBase<B>& b,
                                                                 const Execution& execution = {}) {
-  return detail::bare_sumvec("sumvec", a.derived(), b.derived(), execution);
+  return detail::evaluate(
+      detail::regularizer_signature("sumvec"), a.derived(), b.derived(), no_gradient, no_gradient,
+      detail::NoOptions(), Exact(), execution, [](const auto& batch) {
+        Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> lags(batch.rows.features());
+        detail::lag_sums(batch, lags.data());
+        return lags;
+      });
 }
 
 }  // namespace DECORR_ABI

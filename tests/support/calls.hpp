@@ -4,10 +4,9 @@
 #include <Eigen/Core>
 #include <decorr/decorr.hpp>
 #include <decorr/detail/losses/barlow_twins.hpp>
+#include <decorr/detail/losses/batch.hpp>
 #include <decorr/detail/losses/regularizer_alone.hpp>
 #include <decorr/detail/losses/vicreg.hpp>
-#include <decorr/detail/regularizers/exact.hpp>
-#include <decorr/detail/regularizers/regularizer.hpp>
 #include <variant>
 #include <vector>
 
@@ -25,30 +24,27 @@ inline decorr::Execution quick() {
   return execution;
 }
 
+inline decorr::Regularizer argument(const Regularizer& regularizer) {
+  const auto* relaxed = std::get_if<decorr::Relaxed>(&regularizer);
+  return relaxed == nullptr ? decorr::Regularizer() : decorr::Regularizer(*relaxed);
+}
+
 /// barlow_twins_loss(z_a, z_b[, grad_a, grad_b], options, regularizer).
 template <class... Arguments>
 auto barlow_twins_loss(const Regularizer& regularizer, Arguments&&... arguments) {
-  return std::visit(
-      [&](const auto& choice) { return decorr::barlow_twins_loss(arguments..., choice, quick()); },
-      regularizer);
+  return decorr::barlow_twins_loss(arguments..., argument(regularizer), quick());
 }
 
 /// vicreg_loss(z_a, z_b[, grad_a, grad_b], options, regularizer).
 template <class... Arguments>
 auto vicreg_loss(const Regularizer& regularizer, Arguments&&... arguments) {
-  return std::visit(
-      [&](const auto& choice) { return decorr::vicreg_loss(arguments..., choice, quick()); },
-      regularizer);
+  return decorr::vicreg_loss(arguments..., argument(regularizer), quick());
 }
 
 /// variance_covariance_loss(z[, grad], options, regularizer).
 template <class... Arguments>
 auto variance_covariance_loss(const Regularizer& regularizer, Arguments&&... arguments) {
-  return std::visit(
-      [&](const auto& choice) {
-        return decorr::variance_covariance_loss(arguments..., choice, quick());
-      },
-      regularizer);
+  return decorr::variance_covariance_loss(arguments..., argument(regularizer), quick());
 }
 
 /// r_off(a, b[, grad_a, grad_b]) or r_sum(a, b[, grad_a, grad_b], relaxed).
@@ -59,12 +55,6 @@ auto cross_correlation_regularizer(const Regularizer& regularizer, Matrices&&...
                             : decorr::r_sum(matrices..., *relaxed, quick());
 }
 
-/// Both routes of r_off.
-inline std::vector<decorr::detail::ExactRoute> routes() {
-  using decorr::detail::ExactRoute;
-  return {ExactRoute::correlation, ExactRoute::gram};
-}
-
 /// A matrix as the library's internals take it.
 template <class Matrix>
 decorr::detail::InputRows<typename Matrix::Scalar> input_rows(const Matrix& x) {
@@ -72,35 +62,57 @@ decorr::detail::InputRows<typename Matrix::Scalar> input_rows(const Matrix& x) {
 }
 template <class Matrix>
 decorr::detail::OutputRows<typename Matrix::Scalar> output_rows(Matrix& x) {
-  return {x.data(), x.rows(), x.cols(), x.rowStride(), x.colStride()};
+  return {x.data(), x.cols(), x.rowStride(), x.colStride()};
 }
 
-/// r_off or r_sum with its gradients by the route that is asked for, whichever is the cheaper one.
-template <class Routed, class Matrix>
+/// A regularizer by a route that is asked for, whichever is the cheaper one.
+struct Routed {
+  Regularizer regularizer;
+  decorr::detail::Route route;
+};
+
+/// The exact form, or the grouped one, by either route: through the features, through the samples.
+inline std::vector<Routed> routes(const Regularizer& regularizer = decorr::Exact()) {
+  using decorr::detail::Route;
+  return {{regularizer, Route::features}, {regularizer, Route::gram}};
+}
+
+/// r_off or r_sum with its gradients.
+template <class Matrix>
 typename Matrix::Scalar regularizer_by(const Routed& routed, const Matrix& a, const Matrix& b,
                                        Matrix& grad_a, Matrix& grad_b,
                                        const decorr::Execution& execution = quick()) {
-  return decorr::detail::bare(input_rows(a), input_rows(b), output_rows(grad_a),
-                              output_rows(grad_b), routed, execution);
-}
-/// The grouped form by either route.
-inline std::vector<decorr::detail::RoutedRelaxed> routes(const decorr::Relaxed& relaxed) {
-  using decorr::detail::GroupedRoute;
-  return {{relaxed, GroupedRoute::features}, {relaxed, GroupedRoute::gram}};
+  decorr::detail::Arena arena;
+  const decorr::detail::Batch<typename Matrix::Scalar> batch{
+      arena,
+      {input_rows(a), input_rows(b), output_rows(grad_a), output_rows(grad_b)},
+      execution,
+      routed.route};
+  return decorr::detail::regularizer_alone(batch, argument(routed.regularizer));
 }
 
 /// Likewise, the terms of a loss.
-template <class Routed, class Matrix>
+template <class Matrix>
 auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
               Matrix& grad_b, const decorr::BarlowTwinsOptions& options) {
-  return decorr::detail::barlow_twins(input_rows(a), input_rows(b), output_rows(grad_a),
-                                      output_rows(grad_b), options, routed, quick());
+  decorr::detail::Arena arena;
+  const decorr::detail::Batch<typename Matrix::Scalar> batch{
+      arena,
+      {input_rows(a), input_rows(b), output_rows(grad_a), output_rows(grad_b)},
+      quick(),
+      routed.route};
+  return decorr::detail::barlow_twins(batch, options, argument(routed.regularizer));
 }
-template <class Routed, class Matrix>
+template <class Matrix>
 auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
               Matrix& grad_b, const decorr::VicregOptions& options) {
-  return decorr::detail::vicreg(input_rows(a), input_rows(b), output_rows(grad_a),
-                                output_rows(grad_b), options, routed, quick());
+  decorr::detail::Arena arena;
+  const decorr::detail::Batch<typename Matrix::Scalar> batch{
+      arena,
+      {input_rows(a), input_rows(b), output_rows(grad_a), output_rows(grad_b)},
+      quick(),
+      routed.route};
+  return decorr::detail::vicreg(batch, options, argument(routed.regularizer));
 }
 
 }  // namespace decorr_tests

@@ -69,6 +69,17 @@ inline std::vector<decorr::Relaxed> relaxed_regularizers(Index d, std::uint64_t 
   return regularizers;
 }
 
+/// The same for covariances, which take signs of both views or of none: one view's, backwards, for
+/// the other one.
+inline Regularizer with_signs_of_both(Regularizer regularizer) {
+  if (auto* relaxed = std::get_if<decorr::Relaxed>(&regularizer)) {
+    auto &a = relaxed->signs_a, &b = relaxed->signs_b;
+    if (a.empty()) a.assign(b.rbegin(), b.rend());
+    if (b.empty()) b.assign(a.rbegin(), a.rend());
+  }
+  return regularizer;
+}
+
 /// Those of the above that have a choice of routes: squares, in more than one block.
 inline std::vector<decorr::Relaxed> grouped_regularizers(Index d, std::uint64_t seed) {
   std::vector<decorr::Relaxed> regularizers;

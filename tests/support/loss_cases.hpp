@@ -34,37 +34,32 @@ struct LossCase {
   /// of one view takes `a` and writes `grad_a`.
   template <class A, class B, class... Gradients>
   auto operator()(const A& a, const B& b, Gradients&&... gradients) const {
-    return std::visit([&](const auto& choice) { return call(choice, a, b, gradients...); },
-                      regularizer);
-  }
-
- private:
-  template <class Choice, class A, class B, class... Gradients>
-  auto call(const Choice& choice, const A& a, const B& b, Gradients&... gradients) const {
     switch (family) {
       case Family::barlow_twins:
-        return decorr::barlow_twins_loss(a, b, gradients..., barlow_twins, choice, execution).value;
+        return decorr::barlow_twins_loss(a, b, gradients..., barlow_twins, argument(regularizer),
+                                         execution)
+            .value;
       case Family::vicreg:
-        return decorr::vicreg_loss(a, b, gradients..., vicreg, choice, execution).value;
+        return decorr::vicreg_loss(a, b, gradients..., vicreg, argument(regularizer), execution)
+            .value;
       case Family::variance_covariance:
-        return call_single(choice, a, gradients...);
+        return call_single(a, gradients...);
       case Family::regularizer:
         break;
     }
-    if constexpr (std::is_same<Choice, decorr::Exact>::value) {
-      return decorr::r_off(a, b, gradients..., execution);
-    } else {
-      return decorr::r_sum(a, b, gradients..., choice, execution);
-    }
+    return relaxed() == nullptr ? decorr::r_off(a, b, gradients..., execution)
+                                : decorr::r_sum(a, b, gradients..., *relaxed(), execution);
   }
 
-  template <class Choice, class Z>
-  auto call_single(const Choice& choice, const Z& z) const {
-    return decorr::variance_covariance_loss(z, vicreg, choice, execution).value;
+ private:
+  template <class Z>
+  auto call_single(const Z& z) const {
+    return decorr::variance_covariance_loss(z, vicreg, argument(regularizer), execution).value;
   }
-  template <class Choice, class Z, class Gradient, class Unused>
-  auto call_single(const Choice& choice, const Z& z, Gradient& gradient, Unused&) const {
-    return decorr::variance_covariance_loss(z, gradient, vicreg, choice, execution).value;
+  template <class Z, class Gradient, class Unused>
+  auto call_single(const Z& z, Gradient& gradient, Unused&) const {
+    return decorr::variance_covariance_loss(z, gradient, vicreg, argument(regularizer), execution)
+        .value;
   }
 };
 

@@ -15,21 +15,21 @@
 #include <vector>
 
 #include "decorr/detail/call/memory_layout.hpp"
-#include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
 
-// The checks of a call's arguments. All of them run before anything is allocated or written.
+// The checks of a call's arguments. All of them run before any output is written.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
 // The name of the function that was called; throws in its name.
-class Call {
+class ArgumentChecks {
  public:
-  explicit Call(const char* function) : function_(function) {}
+  explicit ArgumentChecks(const char* function) : function_(function) {}
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
@@ -111,8 +111,11 @@ class Call {
                  static_cast<int>(CovarianceScaling::block_mean));
   }
 
-  void check(const Exact&, Index) const {}
-  void check(const Relaxed& relaxed, Index features) const {
+  void check(const Regularizer& regularizer, Index features) const {
+    if (regularizer.relaxed() == nullptr) {
+      return;
+    }
+    const Relaxed& relaxed = *regularizer.relaxed();
     if (relaxed.exponent != 1 && relaxed.exponent != 2) {
       fail("exponent is ", relaxed.exponent, ", expected 1 or 2");
     }
@@ -123,6 +126,22 @@ class Call {
     check_permutation(relaxed.permutation, features);
     check_signs("signs_a", relaxed.signs_a, features);
     check_signs("signs_b", relaxed.signs_b, features);
+  }
+  // A covariance meets its own view's signs on both sides, so those of one view alone would leave
+  // the other one as it is: plain, and biased.
+  void check_signs_of_covariances(const Regularizer& regularizer, bool has_two_views) const {
+    if (regularizer.relaxed() == nullptr) {
+      return;
+    }
+    const bool has_a = !regularizer.relaxed()->signs_a.empty();
+    const bool has_b = !regularizer.relaxed()->signs_b.empty();
+    if (has_b && !has_a) {
+      fail("signs_a is empty, signs_b is not, expected the signs of ",
+           has_two_views ? "both views, or of none" : "the view in signs_a");
+    }
+    if (has_a && !has_b && has_two_views) {
+      fail("signs_b is empty, signs_a is not, expected the signs of both views, or of none");
+    }
   }
 
  private:
@@ -158,7 +177,8 @@ class Call {
     if (size != features) {
       fail_size("permutation", size, features);
     }
-    Buffer<Index> position = Buffer<Index>::filled(features, -1);
+    Arena arena;
+    Buffer<Index> position(arena, features, -1);
     for (Index j = 0; j < features; ++j) {
       const Index feature = permutation[static_cast<std::size_t>(j)];
       if (feature < 0 || feature >= features) {

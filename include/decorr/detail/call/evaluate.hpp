@@ -6,11 +6,18 @@
 #include <utility>
 
 #include "decorr/detail/call/argument_checks.hpp"
+#include "decorr/detail/call/memory_layout.hpp"
+#include "decorr/detail/call/operands.hpp"
+#include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/options.hpp"
 
-// From Eigen's types to rows and back: every public function goes through one of the calls below.
+// Every public function is one call of evaluate(): types and arguments are checked, matrices become
+// rows, and the loss is computed. A value alone is asked for with no_gradient in both places.
 
 namespace decorr {
 namespace detail {
@@ -19,14 +26,17 @@ inline namespace DECORR_ABI {
 template <class Derived>
 std::true_type is_dense(const Eigen::DenseBase<Derived>*);
 std::false_type is_dense(const void*);
+template <class T>
+inline constexpr bool kIsDense =
+    decltype(is_dense(std::declval<std::remove_reference_t<T>*>()))::value;
+template <class T>
+inline constexpr bool kIsNoGradient = std::is_same<std::decay_t<T>, NoGradient>::value;
 
-// A gradient argument: any matrix, block or Map, by lvalue or as a temporary view. Anything else,
-// options above all, takes a function out of overload resolution, so that a value-only call is
-// never mistaken for a gradient call.
+// A gradient argument: any matrix, array, block or Map, by lvalue or as a temporary view, or
+// no_gradient. Anything else, options above all, takes a function out of overload resolution, so
+// that a value-only call is never mistaken for a gradient call.
 template <class Gradient>
-using EnableGradient =
-    std::enable_if_t<decltype(is_dense(std::declval<std::remove_reference_t<Gradient>*>()))::value,
-                     int>;
+using EnableGradient = std::enable_if_t<kIsDense<Gradient> || kIsNoGradient<Gradient>, int>;
 
 template <class A, class B = A>
 struct CommonScalar {
@@ -39,96 +49,182 @@ struct CommonScalar {
 template <class A, class B = A>
 using ScalarOf = typename CommonScalar<A, B>::type;
 
-// What the arguments of one family of functions are called.
-struct ViewNames {
-  const char *a, *b, *grad_a, *grad_b;
-};
-inline constexpr ViewNames kRegularizerNames{"a", "b", "grad_a", "grad_b"};
-inline constexpr ViewNames kLossNames{"z_a", "z_b", "grad_a", "grad_b"};
-inline constexpr ViewNames kSingleNames{"z", nullptr, "grad", nullptr};
-
+// What is wrong with the type of a gradient is said first, and nothing is compiled after it.
 template <class Gradient, class Scalar>
-void require_gradient() {
-  static_assert(!std::is_const<Gradient>::value,
-                "decorr: a gradient must be writable, this one is const");
-  static_assert(std::is_same<ComputeScalarOf<typename Gradient::Scalar>, Scalar>::value,
-                "decorr: a gradient must have the inputs' scalar, or a 16-bit type for float");
+constexpr bool accepts_gradient() {
+  if constexpr (!kIsNoGradient<Gradient>) {
+    using Plain = std::remove_reference_t<Gradient>;
+    constexpr bool writable = !std::is_const<Plain>::value;
+    constexpr bool has_scalar =
+        std::is_same<ComputeScalarOf<typename Plain::Scalar>, Scalar>::value;
+    constexpr bool assignable = kIsLvalue<std::remove_const_t<Plain>>;
+    constexpr bool lasts =
+        std::is_lvalue_reference<Gradient>::value ||
+        !std::is_base_of<Eigen::PlainObjectBase<std::remove_const_t<Plain>>, Plain>::value;
+    static_assert(writable, "decorr: a gradient must be writable, this one is const");
+    static_assert(has_scalar,
+                  "decorr: a gradient must have the inputs' scalar, or a 16-bit type for float");
+    static_assert(assignable,
+                  "decorr: a gradient must be a matrix that can be assigned to, or a view of one");
+    static_assert(lasts,
+                  "decorr: this gradient is a temporary matrix and would be lost; pass a matrix of "
+                  "yours, a view of one, or decorr::no_gradient");
+    return writable && has_scalar && assignable && lasts;
+  } else {
+    return true;
+  }
 }
 
-template <class A, class B>
-void check_views(const Call& call, const ViewNames& names, const A& a, const B& b,
-                 Index least_rows) {
-  call.check_not_empty(names.a, a.rows(), a.cols(), least_rows);
-  call.check_shape(names.b, b.rows(), b.cols(), names.a, a.rows(), a.cols());
+// What a function and its arguments are called, and how many rows it wants.
+struct Signature {
+  const char* function;
+  const char *a, *b, *gradient_a, *gradient_b;
+  Index least_rows;
+};
+inline constexpr Signature regularizer_signature(const char* function) {
+  return {function, "a", "b", "grad_a", "grad_b", 1};
+}
+inline constexpr Signature loss_signature(const char* function, Index least_rows) {
+  return {function, "z_a", "z_b", "grad_a", "grad_b", least_rows};
+}
+inline constexpr Signature one_view_signature(const char* function, Index least_rows) {
+  return {function, "z", nullptr, "grad", nullptr, least_rows};
 }
 
-template <class A, class B, class GradientA, class GradientB>
-void check_gradients(const Call& call, const ViewNames& names, const A& a, const B& b,
-                     const GradientA& grad_a, const GradientB& grad_b) {
-  call.check_shape(names.grad_a, grad_a.rows(), grad_a.cols(), names.a, a.rows(), a.cols());
-  call.check_shape(names.grad_b, grad_b.rows(), grad_b.cols(), names.b, b.rows(), b.cols());
-  const MemoryLayout memory_a = memory_layout(a), memory_b = memory_layout(b);
-  const MemoryLayout gradient_a = memory_layout(grad_a), gradient_b = memory_layout(grad_b);
-  call.check_distinct(names.grad_a, gradient_a);
-  call.check_distinct(names.grad_b, gradient_b);
-  call.check_separate(names.grad_a, gradient_a, names.a, memory_a);
-  call.check_separate(names.grad_a, gradient_a, names.b, memory_b);
-  call.check_separate(names.grad_b, gradient_b, names.a, memory_a);
-  call.check_separate(names.grad_b, gradient_b, names.b, memory_b);
-  call.check_separate(names.grad_b, gradient_b, names.grad_a, gradient_a);
+// In the place of the second view of a function that has one.
+struct NoView {};
+// In the place of options of a function that has none.
+struct NoOptions {};
+
+// A matrix as the checks see it. Without a name it is none.
+struct MatrixArgument {
+  const char* name = nullptr;
+  Index rows = 0, cols = 0;
+  MemoryLayout memory;
+};
+
+// The memory of inputs counts only beside that of gradients.
+template <class Matrix>
+MatrixArgument matrix_argument(const char* name, const Matrix& matrix, bool with_memory) {
+  if constexpr (std::is_same<Matrix, NoView>::value || kIsNoGradient<Matrix>) {
+    return {};
+  } else {
+    MatrixArgument argument{name, matrix.rows(), matrix.cols(), {}};
+    if (with_memory && matrix.rows() > 0 && matrix.cols() > 0) {
+      argument.memory = memory_layout(matrix);
+    }
+    return argument;
+  }
 }
 
-template <class Z, class Gradient>
-void check_gradient(const Call& call, const ViewNames& names, const Z& z, const Gradient& grad) {
-  call.check_shape(names.grad_a, grad.rows(), grad.cols(), names.a, z.rows(), z.cols());
-  const MemoryLayout gradient = memory_layout(grad);
-  call.check_distinct(names.grad_a, gradient);
-  call.check_separate(names.grad_a, gradient, names.a, memory_layout(z));
+DECORR_DETAIL_COLD inline void check_inputs(const ArgumentChecks& checks, Index least_rows,
+                                            const MatrixArgument& a, const MatrixArgument& b) {
+  checks.check_not_empty(a.name, a.rows, a.cols, least_rows);
+  if (b.name != nullptr) {
+    checks.check_shape(b.name, b.rows, b.cols, a.name, a.rows, a.cols);
+  }
 }
 
-// run(rows of a, rows of b, no gradients).
-template <class A, class B, class Run>
-auto call_two_views(const A& a, const B& b, Run&& run) {
-  using Scalar = ScalarOf<A, B>;
-  const Operand<A> operand_a(a);
-  const Operand<B> operand_b(b);
-  return run(operand_a.rows(), operand_b.rows(), OutputRows<Scalar>(), OutputRows<Scalar>());
+DECORR_DETAIL_COLD inline void check_gradients(const ArgumentChecks& checks,
+                                               const MatrixArgument& a, const MatrixArgument& b,
+                                               const MatrixArgument& gradient_a,
+                                               const MatrixArgument& gradient_b) {
+  const std::pair<const MatrixArgument*, const MatrixArgument*> gradients[] = {{&gradient_a, &a},
+                                                                               {&gradient_b, &b}};
+  for (const auto& [gradient, of] : gradients) {
+    if (gradient->name != nullptr) {
+      checks.check_shape(gradient->name, gradient->rows, gradient->cols, of->name, of->rows,
+                         of->cols);
+    }
+  }
+  for (const auto& [gradient, of] : gradients) {
+    if (gradient->name != nullptr) {
+      checks.check_distinct(gradient->name, gradient->memory);
+    }
+  }
+  for (const auto& [gradient, of] : gradients) {
+    for (const MatrixArgument* input : {&a, &b}) {
+      if (gradient->name != nullptr && input->name != nullptr) {
+        checks.check_separate(gradient->name, gradient->memory, input->name, input->memory);
+      }
+    }
+  }
+  if (gradient_a.name != nullptr && gradient_b.name != nullptr) {
+    checks.check_separate(gradient_b.name, gradient_b.memory, gradient_a.name, gradient_a.memory);
+  }
 }
 
-template <class A, class B, class GradientA, class GradientB, class Run>
-auto call_two_views(const Call& call, const ViewNames& names, const A& a, const B& b,
-                    GradientA& grad_a, GradientB& grad_b, Run&& run) {
-  using Scalar = ScalarOf<A, B>;
-  require_gradient<GradientA, Scalar>();
-  require_gradient<GradientB, Scalar>();
-  check_gradients(call, names, a, b, grad_a, grad_b);
-  const Operand<A> operand_a(a);
-  const Operand<B> operand_b(b);
-  GradientTarget<GradientA> target_a(grad_a);
-  GradientTarget<GradientB> target_b(grad_b);
-  const auto result = run(operand_a.rows(), operand_b.rows(), target_a.rows(), target_b.rows());
-  target_a.commit();
-  target_b.commit();
-  return result;
-}
+// Nothing in the place of what is not there.
+template <>
+class Operand<NoView> {
+ public:
+  explicit Operand(const NoView&) {}
+  struct None {
+    template <class Scalar>
+    operator InputRows<Scalar>() const {  // NOLINT(google-explicit-constructor)
+      return {};
+    }
+  };
+  None rows() const { return {}; }
+};
+template <>
+class GradientTarget<const NoGradient> {
+ public:
+  GradientTarget(Arena&, const NoGradient&) {}
+  struct None {
+    template <class Scalar>
+    operator OutputRows<Scalar>() const {  // NOLINT(google-explicit-constructor)
+      return {};
+    }
+  };
+  None rows() const noexcept { return {}; }
+  void commit() const noexcept {}
+};
+template <>
+class GradientTarget<NoGradient> : public GradientTarget<const NoGradient> {
+  using GradientTarget<const NoGradient>::GradientTarget;
+};
 
-// The same for one view: run(rows of z, gradient).
-template <class Z, class Run>
-auto call_one_view(const Z& z, Run&& run) {
-  const Operand<Z> operand(z);
-  return run(operand.rows(), OutputRows<ScalarOf<Z>>());
-}
-
-template <class Z, class Gradient, class Run>
-auto call_one_view(const Call& call, const ViewNames& names, const Z& z, Gradient& grad,
-                   Run&& run) {
-  require_gradient<Gradient, ScalarOf<Z>>();
-  check_gradient(call, names, z, grad);
-  const Operand<Z> operand(z);
-  GradientTarget<Gradient> target(grad);
-  const auto result = run(operand.rows(), target.rows());
-  target.commit();
-  return result;
+// compute(batch) on checked arguments. Gradients are forwarded, as a temporary matrix is none.
+template <class A, class B, class GradientA, class GradientB, class Options, class Compute>
+auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gradient_a,
+              GradientB&& gradient_b, const Options& options, const Regularizer& regularizer,
+              const Execution& execution, const Compute& compute) {
+  using Scalar = ScalarOf<A, std::conditional_t<std::is_same<B, NoView>::value, A, B>>;
+  using Result = decltype(compute(std::declval<const Batch<Scalar>&>()));
+  if constexpr (accepts_gradient<GradientA, Scalar>() && accepts_gradient<GradientB, Scalar>()) {
+    const ArgumentChecks checks(signature.function);
+    const bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
+    const auto argument_a = matrix_argument(signature.a, a, has_gradient);
+    const auto argument_b = matrix_argument(signature.b, b, has_gradient);
+    check_inputs(checks, signature.least_rows, argument_a, argument_b);
+    if constexpr (!std::is_same<Options, NoOptions>::value) {
+      checks.check(options);
+    }
+    checks.check(regularizer, argument_a.cols);
+    if constexpr (std::is_same<Options, VicregOptions>::value) {
+      checks.check_signs_of_covariances(regularizer, argument_b.name != nullptr);
+    }
+    checks.check(execution);
+    if (has_gradient) {
+      check_gradients(checks, argument_a, argument_b,
+                      matrix_argument(signature.gradient_a, gradient_a, true),
+                      matrix_argument(signature.gradient_b, gradient_b, true));
+    }
+    Arena arena;
+    const Operand<A> operand_a(a);
+    const Operand<B> operand_b(b);
+    GradientTarget<std::remove_reference_t<GradientA>> target_a(arena, gradient_a);
+    GradientTarget<std::remove_reference_t<GradientB>> target_b(arena, gradient_b);
+    const Batch<Scalar> batch{
+        arena, {operand_a.rows(), operand_b.rows(), target_a.rows(), target_b.rows()}, execution};
+    const Result result = compute(batch);
+    target_a.commit();
+    target_b.commit();
+    return result;
+  } else {
+    return Result{};
+  }
 }
 
 }  // namespace DECORR_ABI

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/call/operands.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 

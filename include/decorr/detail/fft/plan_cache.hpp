@@ -17,6 +17,7 @@
 
 #include "decorr/detail/fft/fftw.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/process_state.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
@@ -163,9 +164,11 @@ class TransformPlan {
  public:
   TransformPlan() = default;
   explicit TransformPlan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
+  TransformPlan(TransformPlan&&) = default;
+  TransformPlan& operator=(TransformPlan&&) = default;
+  DECORR_DETAIL_COLD ~TransformPlan() {}  // NOLINT(modernize-use-equals-default): once, not inlined
 
   Eigen::Index length() const { return data_->length; }
-  Eigen::Index count() const { return data_->count; }
 
   // Both arrays are distinct and on 64-byte boundaries, as the planned ones were. The input is
   // preserved.
@@ -196,7 +199,7 @@ class MadePlan : public PlanData {
   }
 
   // Under the planner's lock. Planning overwrites its arrays, so it gets scratch ones.
-  void make(Direction direction, Planning planning) {
+  DECORR_DETAIL_COLD void make(Direction direction, Planning planning) {
     const std::size_t row = array_bytes(length, sizeof(std::complex<Scalar>));
     const std::size_t bytes = array_bytes(count, row);
     const WorkspaceBlock in(bytes), out(bytes);
@@ -216,7 +219,7 @@ class MadePlan : public PlanData {
 
  private:
   // From unit impulses, whose spectra have modulus 1 everywhere.
-  void measure_power(std::complex<Scalar>* in, std::complex<Scalar>* out) {
+  DECORR_DETAIL_COLD void measure_power(std::complex<Scalar>* in, std::complex<Scalar>* out) {
     using Sum = Accumulator<Scalar>;
     const Eigen::Index size = length, half = size / 2 + 1;
     // All of them for short transforms; for long ones a sample tells nearly as much.
@@ -319,8 +322,8 @@ inline int plan_extent(Eigen::Index value, const char* name) {
 // std::invalid_argument for an extent that the FFT library cannot take, std::runtime_error when it
 // makes no plan, std::bad_alloc.
 template <class Scalar>
-TransformPlan<Scalar> transform_plan(Eigen::Index length, Eigen::Index count, Direction direction,
-                                     Planning planning) {
+DECORR_DETAIL_COLD TransformPlan<Scalar> transform_plan(Eigen::Index length, Eigen::Index count,
+                                                        Direction direction, Planning planning) {
   PlanKey key;
   key.scalar = Fftw<Scalar>::id;
   key.length = plan_extent(length, "length");

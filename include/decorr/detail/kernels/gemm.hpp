@@ -6,7 +6,7 @@
 #include <initializer_list>
 
 #include "decorr/detail/runtime/abi.hpp"
-#include "decorr/detail/runtime/compiler_warnings.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 
@@ -55,16 +55,16 @@ class ProductPanels {
  public:
   ProductPanels() = default;
   // As much as the largest of these products asks for; others make do with it.
-  ProductPanels(int workers, std::initializer_list<ProductShape> shapes) {
+  ProductPanels(Arena& arena, int workers, std::initializer_list<ProductShape> shapes) {
     for (const ProductShape& shape : shapes) {
       const PanelBlocking<Scalar> blocking(shape);
       first_size_ = std::max(first_size_, whole_lines(blocking.first_size()));
       second_size_ = std::max(second_size_, blocking.second_size());
     }
-    memory_ = PerWorker<Scalar>(workers, first_size_ + second_size_);
+    memory_ = PerWorker<Scalar>(arena, workers, first_size_ + second_size_);
   }
 
-  PanelBlocking<Scalar> blocking(int worker, const ProductShape& shape) {
+  PanelBlocking<Scalar> blocking(int worker, const ProductShape& shape) noexcept {
     PanelBlocking<Scalar> blocking(shape);
     blocking.place(memory_.of(worker), first_size_, memory_.of(worker) + first_size_, second_size_);
     return blocking;
@@ -93,7 +93,7 @@ struct Stored {
 template <Order kLeft, Order kRight, class Scalar>
 void multiply_add(const Stored<const Scalar>& left, const Stored<const Scalar>& right,
                   const ProductShape& shape, const Stored<Scalar>& product,
-                  ProductPanels<Scalar>& panels, int worker) {
+                  ProductPanels<Scalar>& panels, int worker) noexcept {
   using namespace Eigen::internal;
   if (shape.rows == 0 || shape.cols == 0 || shape.depth == 0) {
     return;

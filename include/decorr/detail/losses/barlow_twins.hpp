@@ -1,116 +1,170 @@
 #ifndef DECORR_DETAIL_LOSSES_BARLOW_TWINS_HPP_
 #define DECORR_DETAIL_LOSSES_BARLOW_TWINS_HPP_
 
-#include <optional>
-#include <utility>
-
+#include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/gradient_epilogue.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/detail/statistics/moments.hpp"
+#include "decorr/detail/statistics/prepared_rows.hpp"
 #include "decorr/detail/statistics/standardization.hpp"
 #include "decorr/options.hpp"
+#include "decorr/results.hpp"
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// The parts of a loss in full precision.
-template <class Sum>
-struct BarlowTwinsTerms {
-  Sum diagonal = 0, off_diagonal = 0;
+// What pass 1 finds out.
+template <class Scalar>
+struct BarlowTwinsStatistics {
+  Index count = 0;
+  Standardization<Scalar> a, b;
+  PairStatistics<Scalar> pair;
 };
 
-// Barlow Twins: moments and the diagonal of C, and a regularizer of the cross-correlation.
-// Gradients may be empty.
-template <class Scalar, class Regularizer>
-BarlowTwinsTerms<Accumulator<Scalar>> barlow_twins(
-    const InputRows<Scalar>& a, const InputRows<Scalar>& b, const OutputRows<Scalar>& grad_a,
-    const OutputRows<Scalar>& grad_b, const BarlowTwinsOptions& options,
-    const Regularizer& regularizer, const Execution& execution) {
+template <class Scalar>
+DECORR_DETAIL_NOINLINE BarlowTwinsStatistics<Scalar> barlow_twins_statistics(
+    const Batch<Scalar>& batch, const BarlowTwinsOptions& options) {
   using Sum = Accumulator<Scalar>;
-  const Index features = a.cols();
-  const Sum n = static_cast<Sum>(a.rows());
-  const Sum scale = static_cast<Sum>(options.scale);
-  const Sum weight = scale * static_cast<Sum>(options.lambda);
+  Arena& arena = batch.arena;
+  BarlowTwinsStatistics<Scalar> statistics;
+  if (!options.standardize) {
+    ProductsPass<Scalar> products(arena, batch.rows.features(), batch.rows.size(),
+                                  row_access(batch.rows), batch.execution.threads);
+    products.add(batch.rows);
+    statistics.count = products.count();
+    statistics.pair = pair_statistics<Scalar>(arena, products.products(), products.count());
+    return statistics;
+  }
+  const Sum epsilon = static_cast<Sum>(options.epsilon);
+  const Moments<Scalar> moments = take_moments(batch, epsilon);
+  const Sum n = static_cast<Sum>(moments.count);
+  const auto a = view_statistics(arena, moments.a, n, epsilon);
+  const auto b = view_statistics(arena, moments.b, n, epsilon);
+  statistics.count = moments.count;
+  statistics.a = Standardization<Scalar>(arena, a, true);
+  statistics.b = Standardization<Scalar>(arena, b, true);
+  statistics.pair = pair_statistics(arena, moments, a, b);
+  return statistics;
+}
 
-  Buffer<Sum> diagonal;  // of C
-  Buffer<Sum> inverse_a, inverse_b;
-  Standardization<Scalar> standardization_a, standardization_b;
-  if (options.standardize) {
-    const Sum epsilon = static_cast<Sum>(options.epsilon);
-    auto moments = take_moments(a, &b, epsilon, execution.threads);
-    const auto deviations_a = moments.a.deviations(n, epsilon),
-               deviations_b = moments.b.deviations(n, epsilon);
-    inverse_a = Standardization<Scalar>::inverse_deviations(deviations_a);
-    inverse_b = Standardization<Scalar>::inverse_deviations(deviations_b);
-    standardization_a = Standardization<Scalar>(moments.a.mean, deviations_a, true);
-    standardization_b = Standardization<Scalar>(moments.b.mean, deviations_b, true);
-    diagonal = std::move(moments.products);
-    for (Index j = 0; j < features; ++j) {
-      diagonal[j] = diagonal[j] / n * (moments.a.unit_of(j) * inverse_a[j]) *
-                    (moments.b.unit_of(j) * inverse_b[j]);
+// Barlow Twins: the diagonal of C, and a regularizer of the cross-correlation.
+template <class Scalar>
+class BarlowTwins {
+ public:
+  using Sum = Accumulator<Scalar>;
+
+  DECORR_DETAIL_COLD BarlowTwins(const Batch<Scalar>& batch,
+                                 const BarlowTwinsStatistics<Scalar>& statistics,
+                                 const BarlowTwinsOptions& options,
+                                 const decorr::Regularizer& choice)
+      : statistics_(statistics),
+        scale_(static_cast<Sum>(options.scale)),
+        weight_(scale_ * static_cast<Sum>(options.lambda)),
+        a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
+        b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
+        regularizer_(batch.arena,
+                     regularizer_setup(batch, SignalPairing::Kind::views, a_, b_, statistics.count),
+                     choice, block_weights(choice, batch.rows.features())) {
+    const RowAccess access = row_access(batch.rows);
+    if (!access.has_gradient()) {
+      return;
     }
-  } else {
-    diagonal = mean_products(a, b, execution.threads);
-    inverse_a = Buffer<Sum>::filled(features, Sum(1));
-    inverse_b = Buffer<Sum>::filled(features, Sum(1));
-  }
-
-  const auto view_a = make_view(regularizer, ViewName::a, a, standardization_a);
-  const auto view_b = make_view(regularizer, ViewName::b, b, standardization_b);
-  Correlation<Scalar> correlation;
-  correlation.left = &view_a;
-  correlation.right = &view_b;
-  correlation.normalizer = n;
-  correlation.left_gradient = grad_a;
-  correlation.right_gradient = grad_b;
-  const bool through_variance = correlation.has_gradient() && options.standardize;
-  Buffer<Sum> products_a, products_b;  // sum_k G_kj x^_kj
-  if (through_variance) {
-    products_a = Buffer<Sum>::filled(features, Sum(0));
-    products_b = Buffer<Sum>::filled(features, Sum(0));
-    correlation.left_products = products_a.data();
-    correlation.right_products = products_b.data();
-  }
-  auto form =
-      make_regularizer(regularizer, correlation, CovarianceScaling::per_dimension, execution);
-  std::optional<ViewGradient<Scalar>> gradient_a, gradient_b;
-  std::optional<FinalPass<Scalar>> final_pass;
-  if (correlation.has_gradient()) {
-    gradient_a.emplace(a, standardization_a, grad_a);
-    gradient_b.emplace(b, standardization_b, grad_b);
-    final_pass.emplace(*gradient_a, &*gradient_b, OtherTerm::other_view, execution.threads);
-  }
-
-  // From here on nothing of the library's own can fail, so the outputs may be written.
-  BarlowTwinsTerms<Sum> terms;
-  for (Index j = 0; j < features; ++j) {
-    terms.diagonal += scale * (1 - diagonal[j]) * (1 - diagonal[j]);
-  }
-  form.accumulate(0, a.rows());
-  terms.off_diagonal = weight * form.finish(weight);
-  if (correlation.has_gradient()) {
-    form.gradient(0, a.rows());
-    // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g
-    // x^)) / sigma. mean(g) is zero, since g is a combination of the other view's centred features.
-    const auto set_coefficients = [&](ViewGradient<Scalar>& gradient,
-                                      const PreparedView<Scalar>& view, const Buffer<Sum>& products,
-                                      const Buffer<Sum>& inverse) {
-      for (Index j = 0; j < features; ++j) {
-        const Sum slope = -2 * scale * (1 - diagonal[j]) / n;
-        const Sum variance_slope =
-            through_variance ? products[j] / n + slope * diagonal[j] : Sum(0);
-        gradient.regularizer[j] = static_cast<Scalar>(inverse[j]) * view.sign(j);
-        gradient.own[j] = static_cast<Scalar>(-variance_slope * inverse[j]);
-        gradient.other[j] = static_cast<Scalar>(slope * inverse[j]);
+    const Index features = batch.rows.features();
+    for (const auto& [view, preparation] : {std::pair(&epilogue_a_, &a_), {&epilogue_b_, &b_}}) {
+      *view = ViewEpilogue<Scalar>(batch.arena, features, preparation->standardization(),
+                                   OtherTerm::other_view);
+    }
+    // Through the deviations each gradient depends on all of G.
+    if (options.standardize) {
+      const int workers = most_workers(batch);
+      if (access.gradient_a) {
+        slopes_a_ = SlopeSums<Scalar>(batch.arena, features, a_, workers);
       }
-    };
-    set_coefficients(*gradient_a, view_a, products_a, inverse_a);
-    set_coefficients(*gradient_b, view_b, products_b, inverse_b);
-    final_pass->run();
+      if (access.gradient_b) {
+        slopes_b_ = SlopeSums<Scalar>(batch.arena, features, b_, workers);
+      }
+      last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, epilogue_a_, epilogue_b_,
+                                        batch.execution.threads);
+    }
   }
-  return terms;
+  // The regularizer points to the preparations.
+  BarlowTwins(const BarlowTwins&) = delete;
+  BarlowTwins& operator=(const BarlowTwins&) = delete;
+
+  void correlate(const BatchRows<Scalar>& rows) noexcept { regularizer_.add(rows); }
+
+  BarlowTwinsLoss<Scalar> value(const BatchRows<Scalar>& rows) {
+    const Buffer<Sum>& diagonal = statistics_.pair.diagonal;
+    Sum on_diagonal = 0;
+    for (Index j = 0; j < diagonal.size(); ++j) {
+      on_diagonal += scale_ * (1 - diagonal[j]) * (1 - diagonal[j]);
+    }
+    const Sum n = static_cast<Sum>(statistics_.count);
+    const Sum off_diagonal = weight_ * regularizer_.value(rows, n, weight_);
+    BarlowTwinsLoss<Scalar> loss{};
+    loss.diagonal = static_cast<Scalar>(on_diagonal);
+    loss.off_diagonal = static_cast<Scalar>(off_diagonal);
+    loss.value = loss.diagonal + loss.off_diagonal;
+    return loss;
+  }
+
+  void gradient(const BatchRows<Scalar>& rows) noexcept {
+    if (!slopes_a_ && !slopes_b_) {
+      set_coefficients();
+      regularizer_.gradient(
+          rows, {{nullptr, &epilogue_a_, &epilogue_b_}, {nullptr, &epilogue_b_, &epilogue_a_}});
+      return;
+    }
+    // G waits in the gradient rows.
+    regularizer_.gradient(rows, {{slopes_a_ ? &slopes_a_ : nullptr, nullptr, nullptr},
+                                 {slopes_b_ ? &slopes_b_ : nullptr, nullptr, nullptr}});
+    set_coefficients();
+    last_step_.run(rows);
+  }
+
+ private:
+  // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g x^))
+  // / sigma. mean(g) is zero, since g is a combination of the other view's centred features.
+  void set_coefficients() noexcept {
+    set_coefficients(a_, slopes_a_, statistics_.pair.inverse_a, epilogue_a_);
+    set_coefficients(b_, slopes_b_, statistics_.pair.inverse_b, epilogue_b_);
+  }
+  DECORR_DETAIL_NOINLINE void set_coefficients(const Preparation<Scalar>& preparation,
+                                               const SlopeSums<Scalar>& slopes,
+                                               const Buffer<Sum>& inverse,
+                                               ViewEpilogue<Scalar>& epilogue) const noexcept {
+    const Buffer<Sum>& diagonal = statistics_.pair.diagonal;
+    const Sum n = static_cast<Sum>(statistics_.count);
+    for (Index j = 0; j < diagonal.size(); ++j) {
+      const Sum slope = -2 * scale_ * (1 - diagonal[j]) / n;
+      const Sum through_variance = slopes ? slopes.totals()[j] / n + slope * diagonal[j] : Sum(0);
+      epilogue.regularizer[j] = static_cast<Scalar>(inverse[j]) * preparation.sign(j);
+      epilogue.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
+      epilogue.other[j] = static_cast<Scalar>(slope * inverse[j]);
+    }
+  }
+
+  BarlowTwinsStatistics<Scalar> statistics_;
+  Sum scale_, weight_;
+  Preparation<Scalar> a_, b_;
+  BatchRegularizer<Scalar> regularizer_;
+  ViewEpilogue<Scalar> epilogue_a_, epilogue_b_;
+  SlopeSums<Scalar> slopes_a_, slopes_b_;
+  EpiloguePass<Scalar> last_step_;
+};
+
+template <class Scalar>
+BarlowTwinsLoss<Scalar> barlow_twins(const Batch<Scalar>& batch, const BarlowTwinsOptions& options,
+                                     const decorr::Regularizer& choice) {
+  BarlowTwins<Scalar> loss(batch, barlow_twins_statistics(batch, options), options, choice);
+  return run_passes(loss, batch.rows);
 }
 
 }  // namespace DECORR_ABI

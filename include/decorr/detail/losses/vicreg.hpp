@@ -1,184 +1,183 @@
 #ifndef DECORR_DETAIL_LOSSES_VICREG_HPP_
 #define DECORR_DETAIL_LOSSES_VICREG_HPP_
 
-#include <optional>
-#include <utility>
+#include <cstdint>
 
+#include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/gradient_epilogue.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/detail/statistics/moments.hpp"
+#include "decorr/detail/statistics/prepared_rows.hpp"
 #include "decorr/detail/statistics/standardization.hpp"
 #include "decorr/options.hpp"
+#include "decorr/results.hpp"
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-template <class Sum>
-struct VicregTerms {
-  Sum invariance = 0, variance = 0, covariance = 0;
-};
-
-// The variance and covariance terms of one view, and its part of the gradient: all of VCReg, and
-// either half of VICReg.
-template <class Scalar, class Regularizer>
+// The variance and covariance terms of one view, and its gradient: all of VCReg, and either half of
+// VICReg. The view is a of `batch`; b, if there is one, is the view that it is to be close to.
+template <class Scalar>
 class VarianceCovariance {
  public:
   using Sum = Accumulator<Scalar>;
 
-  // The moments are not needed any longer.
-  VarianceCovariance(const InputRows<Scalar>& input, ViewName name, ViewMoments<Scalar> moments,
-                     const OutputRows<Scalar>& gradient, const VicregOptions& options,
-                     const Regularizer& regularizer, const Execution& execution)
+  VarianceCovariance(const Batch<Scalar>& batch, const ViewMoments<Scalar>& moments, Index count,
+                     const VicregOptions& options, const decorr::Regularizer& choice,
+                     const std::int8_t* signs)
       : options_(options),
-        name_(name),
-        rows_(input.rows()),
-        features_(input.cols()),
-        deviations_(
-            moments.deviations(static_cast<Sum>(rows_ - 1), static_cast<Sum>(options.epsilon))),
-        standardization_(moments.mean, deviations_, false),
-        prepared_(make_view(regularizer, name, input, standardization_)),
-        form_(make_regularizer(regularizer, correlation(gradient), options.covariance_scaling,
-                               execution)) {
-    if (gradient) {
-      gradient_.emplace(input, standardization_, gradient);
-      gradient_->factor = Buffer<Scalar>(features_);
+        count_(count),
+        features_(batch.rows.features()),
+        deviation_(
+            view_statistics(batch.arena, moments, degrees(), static_cast<Sum>(options.epsilon))
+                .deviation),
+        preparation_(batch.arena, features_,
+                     Standardization<Scalar>(batch.arena, {moments.mean, deviation_}, false),
+                     signs),
+        regularizer_(batch.arena,
+                     regularizer_setup(batch, SignalPairing::Kind::samples, preparation_,
+                                       preparation_, count),
+                     choice, weights(choice)) {
+    if (batch.rows.gradient_a) {
+      epilogue_ = ViewEpilogue<Scalar>(
+          batch.arena, features_, preparation_.standardization(),
+          batch.rows.has_two_views() ? OtherTerm::difference : OtherTerm::none);
+      epilogue_.factor = Buffer<Scalar>(batch.arena, features_);
     }
   }
-  // The form points to prepared_.
+  // The regularizer points to the preparation.
   VarianceCovariance(const VarianceCovariance&) = delete;
   VarianceCovariance& operator=(const VarianceCovariance&) = delete;
 
-  // What is left for the final pass; only with a gradient.
-  const ViewGradient<Scalar>& gradient() const { return *gradient_; }
+  void correlate(const BatchRows<Scalar>& rows) noexcept { regularizer_.add(rows); }
 
-  void accumulate() { form_.accumulate(0, rows_); }
-
-  // Adds this view's terms, `variance_weight` being that of V_view, and sets the final pass's
-  // coefficients.
-  void finish(Sum variance_weight, VicregTerms<Sum>& terms) {
-    const Sum gamma = static_cast<Sum>(options_.gamma);
-    const Sum d = static_cast<Sum>(features_), degrees = static_cast<Sum>(rows_ - 1);
-    const Sum covariance_weight =
-        static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
-        (options_.covariance_scaling == CovarianceScaling::per_dimension ? d : Sum(1));
-    terms.covariance += covariance_weight * form_.finish(covariance_weight);
-    // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for one view and the opposite
-    // for the other.
-    const Sum invariance_slope = static_cast<Sum>(options_.scale) *
-                                 static_cast<Sum>(options_.invariance) * 2 /
-                                 (static_cast<Sum>(rows_) * d) * (name_ == ViewName::a ? 1 : -1);
-    for (Index j = 0; j < features_; ++j) {
-      const Sum deviation = deviations_[j], gap = gamma - deviation;
-      // Not std::max(0, gap): a NaN is to stay one.
-      const bool inactive = gap <= 0;
-      terms.variance += inactive ? Sum(0) : variance_weight * gap / d;
-      if (gradient_) {
-        gradient_->regularizer[j] = prepared_.sign(j);
-        gradient_->own[j] =
-            inactive ? Scalar(0) : static_cast<Scalar>(-variance_weight / (d * degrees));
-        gradient_->factor[j] =
-            static_cast<Scalar>(Standardization<Scalar>::inverse_deviation(deviation));
-        gradient_->other[j] = static_cast<Scalar>(invariance_slope);
-      }
-    }
+  // The weighted covariance term; gradients will be its.
+  Sum covariance(const BatchRows<Scalar>& rows) {
+    const bool averages = options_.covariance_scaling == CovarianceScaling::per_dimension;
+    const Sum weight = static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
+                       (averages ? static_cast<Sum>(features_) : Sum(1));
+    return weight * regularizer_.value(rows, degrees(), weight);
   }
 
-  // Writes the covariance's gradient.
-  void differentiate() {
-    if (gradient_) {
-      form_.gradient(0, rows_);
+  // The variance term, V_view times `weight`.
+  Sum variance(Sum weight) const noexcept {
+    const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
+    Sum variance = 0;
+    for (Index j = 0; j < features_; ++j) {
+      const Sum gap = gamma - deviation_[j];
+      // Not std::max(0, gap): a NaN is to stay one.
+      variance += gap <= 0 ? Sum(0) : weight * gap / d;
     }
+    return variance;
+  }
+
+  // After covariance(). `variance_weight` is that of variance().
+  void gradient(const BatchRows<Scalar>& rows, Sum variance_weight) noexcept {
+    const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
+    // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for either view, as the one that
+    // is subtracted from.
+    const Sum invariance_slope = static_cast<Sum>(options_.scale) *
+                                 static_cast<Sum>(options_.invariance) * 2 /
+                                 (static_cast<Sum>(count_) * d);
+    for (Index j = 0; j < features_; ++j) {
+      const Sum deviation = deviation_[j];
+      epilogue_.regularizer[j] = preparation_.sign(j);
+      epilogue_.own[j] = gamma - deviation <= 0
+                             ? Scalar(0)
+                             : static_cast<Scalar>(-variance_weight / (d * degrees()));
+      epilogue_.factor[j] = static_cast<Scalar>(inverse_deviation<Scalar>(deviation));
+      if (epilogue_.other) {
+        epilogue_.other[j] = static_cast<Scalar>(invariance_slope);
+      }
+    }
+    regularizer_.gradient(rows, {{nullptr, &epilogue_, nullptr}, {}});
   }
 
  private:
-  using Form = decltype(make_regularizer(
-      std::declval<const Regularizer&>(), std::declval<Correlation<Scalar>>(),
-      CovarianceScaling::per_dimension, std::declval<Execution>()));
+  Sum degrees() const noexcept { return static_cast<Sum>(count_ - 1); }
 
-  Correlation<Scalar> correlation(const OutputRows<Scalar>& gradient) {
-    Correlation<Scalar> correlation;
-    correlation.left = correlation.right = &prepared_;
-    correlation.normalizer = static_cast<Sum>(rows_ - 1);
-    correlation.left_gradient = gradient;
-    return correlation;
+  BlockWeights weights(const decorr::Regularizer& choice) const {
+    BlockWeights weights = block_weights(choice, features_);
+    if (options_.covariance_scaling == CovarianceScaling::block_mean) {
+      weights.take_means();
+    }
+    if (preparation_.has_signs()) {
+      weights.halve_middle_lags();
+    }
+    return weights;
   }
 
   VicregOptions options_;
-  ViewName name_;
-  Index rows_, features_;
-  Buffer<Sum> deviations_;
-  Standardization<Scalar> standardization_;  // centring only
-  PreparedView<Scalar> prepared_;
-  Form form_;
-  std::optional<ViewGradient<Scalar>> gradient_;
+  Index count_, features_;
+  Buffer<Sum> deviation_;
+  Preparation<Scalar> preparation_;  // centring and signs
+  BatchRegularizer<Scalar> regularizer_;
+  ViewEpilogue<Scalar> epilogue_;
 };
 
-template <class Scalar, class Regularizer>
-VicregTerms<Accumulator<Scalar>> vicreg(const InputRows<Scalar>& a, const InputRows<Scalar>& b,
-                                        const OutputRows<Scalar>& grad_a,
-                                        const OutputRows<Scalar>& grad_b,
-                                        const VicregOptions& options,
-                                        const Regularizer& regularizer,
-                                        const Execution& execution) {
+template <class Scalar>
+VicregLoss<Scalar> vicreg(const Batch<Scalar>& batch, const VicregOptions& options,
+                          const decorr::Regularizer& choice) {
   using Sum = Accumulator<Scalar>;
-  auto moments = take_moments(a, &b, static_cast<Sum>(options.epsilon), execution.threads);
-  VarianceCovariance<Scalar, Regularizer> half_a(a, ViewName::a, std::move(moments.a), grad_a,
-                                                 options, regularizer, execution);
-  VarianceCovariance<Scalar, Regularizer> half_b(b, ViewName::b, std::move(moments.b), grad_b,
-                                                 options, regularizer, execution);
-  std::optional<FinalPass<Scalar>> final_pass;
-  if (grad_a) {
-    final_pass.emplace(half_a.gradient(), &half_b.gradient(), OtherTerm::difference,
-                       execution.threads);
-  }
+  const Moments<Scalar> moments = take_moments(batch, static_cast<Sum>(options.epsilon));
+  const BatchRows<Scalar> rows_a = batch.rows.only_a(), rows_b = batch.rows.only_b();
+  VarianceCovariance<Scalar> a({batch.arena, rows_a, batch.execution, batch.route}, moments.a,
+                               moments.count, options, choice, signs_a(choice));
+  VarianceCovariance<Scalar> b({batch.arena, rows_b, batch.execution, batch.route}, moments.b,
+                               moments.count, options, choice, signs_b(choice));
+  a.correlate(rows_a);
+  b.correlate(rows_b);
 
-  VicregTerms<Sum> terms;
   const Sum scale = static_cast<Sum>(options.scale);
-  const Sum invariance_weight = scale * static_cast<Sum>(options.invariance) /
-                                (static_cast<Sum>(a.rows()) * static_cast<Sum>(a.cols()));
-  for (Index j = 0; j < a.cols(); ++j) {
-    terms.invariance += moments.weighted_difference(j, invariance_weight);
+  const Sum invariance_weight =
+      scale * static_cast<Sum>(options.invariance) /
+      (static_cast<Sum>(moments.count) * static_cast<Sum>(batch.rows.features()));
+  Sum invariance = 0;
+  for (Index j = 0; j < batch.rows.features(); ++j) {
+    invariance += moments.weighted_difference(j, invariance_weight);
   }
   const Sum variance_weight =
       scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
-  half_a.accumulate();
-  half_b.accumulate();
-  half_a.finish(variance_weight, terms);
-  half_b.finish(variance_weight, terms);
+  const Sum covariance_a = a.covariance(rows_a), covariance_b = b.covariance(rows_b);
   // View b first, as it is still in the cache.
-  half_b.differentiate();
-  half_a.differentiate();
-  if (final_pass) {
-    final_pass->run();
+  if (rows_b.gradient_a) {
+    b.gradient(rows_b, variance_weight);
   }
-  return terms;
+  if (rows_a.gradient_a) {
+    a.gradient(rows_a, variance_weight);
+  }
+  VicregLoss<Scalar> loss{};
+  loss.invariance = static_cast<Scalar>(invariance);
+  loss.variance = static_cast<Scalar>(a.variance(variance_weight) + b.variance(variance_weight));
+  loss.covariance = static_cast<Scalar>(covariance_a + covariance_b);
+  loss.value = loss.invariance + loss.variance + loss.covariance;
+  return loss;
 }
 
-template <class Scalar, class Regularizer>
-VicregTerms<Accumulator<Scalar>> variance_covariance(const InputRows<Scalar>& z,
-                                                     const OutputRows<Scalar>& grad,
-                                                     const VicregOptions& options,
-                                                     const Regularizer& regularizer,
-                                                     const Execution& execution) {
+template <class Scalar>
+VarianceCovarianceLoss<Scalar> variance_covariance(const Batch<Scalar>& batch,
+                                                   const VicregOptions& options,
+                                                   const decorr::Regularizer& choice) {
   using Sum = Accumulator<Scalar>;
-  const InputRows<Scalar>* none = nullptr;
-  auto moments = take_moments(z, none, static_cast<Sum>(options.epsilon), execution.threads);
-  VarianceCovariance<Scalar, Regularizer> view(z, ViewName::a, std::move(moments.a), grad, options,
-                                               regularizer, execution);
-  std::optional<FinalPass<Scalar>> final_pass;
-  if (grad) {
-    final_pass.emplace(view.gradient(), nullptr, OtherTerm::none, execution.threads);
+  const Moments<Scalar> moments = take_moments(batch, static_cast<Sum>(options.epsilon));
+  VarianceCovariance<Scalar> view(batch, moments.a, moments.count, options, choice,
+                                  signs_a(choice));
+  view.correlate(batch.rows);
+  const Sum variance_weight = static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance);
+  VarianceCovarianceLoss<Scalar> loss{};
+  loss.covariance = static_cast<Scalar>(view.covariance(batch.rows));
+  loss.variance = static_cast<Scalar>(view.variance(variance_weight));
+  loss.value = loss.variance + loss.covariance;
+  if (batch.rows.gradient_a) {
+    view.gradient(batch.rows, variance_weight);
   }
-  VicregTerms<Sum> terms;
-  view.accumulate();
-  view.finish(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance), terms);
-  view.differentiate();
-  if (final_pass) {
-    final_pass->run();
-  }
-  return terms;
+  return loss;
 }
 
 }  // namespace DECORR_ABI

@@ -2,15 +2,19 @@
 #define DECORR_DETAIL_REGULARIZERS_EXACT_CORRELATION_HPP_
 
 #include <algorithm>
-#include <numeric>
 
 #include "decorr/detail/kernels/gemm.hpp"
+#include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/regularizers/exact_rows.hpp"
+#include "decorr/detail/regularizers/lag_weights.hpp"
+#include "decorr/detail/regularizers/setup.hpp"
+#include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
-#include "decorr/options.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 
 // R_off through C itself (docs/mathematics.md, the exact form).
 
@@ -25,70 +29,73 @@ class ExactCorrelation {
  public:
   using Sum = Accumulator<Scalar>;
 
-  ExactCorrelation(const Correlation<Scalar>& correlation, CovarianceScaling scaling,
-                   const Execution& execution)
-      : rows_(correlation, std::min(correlation.rows(), Rows::kChunkRows), scaling, execution),
-        features_(correlation.cols()),
-        covariance_(correlation.is_covariance()),
-        right_(chunk_rows() * features_),
-        left_(covariance_ ? 0 : right_.size()),
-        matrix_(Buffer<Scalar>::filled(features_ * features_, Scalar(0))),
-        squares_(features_),
-        panels_(rows_.workers(), {{rows_.tile(), features_, chunk_rows()},
-                                  {chunk_rows(), rows_.tile(), features_}}) {}
+  DECORR_DETAIL_COLD ExactCorrelation(Arena& arena, const RegularizerSetup<Scalar>& setup,
+                                      const BlockWeights& weights)
+      : rows_(arena, setup, std::min(setup.most_rows, Rows::kChunkRows), weights),
+        features_(setup.features),
+        is_covariance_(setup.is_covariance()),
+        a_(arena, chunk_rows() * features_),
+        b_(is_covariance_ ? a_ : Buffer<Scalar>(arena, a_.size())),
+        sums_(arena, features_ * features_, Scalar(0)),
+        squares_(arena, features_),
+        panels_(
+            arena, rows_.workers(),
+            {{rows_.tile(), features_, chunk_rows()}, {chunk_rows(), rows_.tile(), features_}}) {}
 
-  // Takes rows: m C += left^T right.
-  void accumulate(Index begin, Index end) {
-    for_each_chunk(end - begin, Rows::kChunkRows, [&](Index from, Index to) {
-      const Index rows = to - from;
-      load(begin + from, rows);
-      rows_.for_each_tile([&](int worker, Index row, Index width) {
+  // m C, of a covariance at least its lower half.
+  Buffer<Scalar>& sums() noexcept { return sums_; }
+
+  void add(const BatchRows<Scalar>& rows) noexcept {
+    for_each_chunk(rows.size(), Rows::kChunkRows, [&](Index first, Index last) noexcept {
+      const Index count = last - first;
+      load(rows, first, count);
+      rows_.for_each_tile([&](int worker, Index row, Index width) noexcept {
         // Of a covariance, the tiles up to the diagonal.
         multiply_add<Order::transposed, Order::as_is, Scalar>(
-            {left() + row, features_}, {right_.data(), features_},
-            {width, covariance_ ? row + width : features_, rows},
-            {matrix_.data() + row * features_, features_}, panels_, worker);
+            {a_.data() + row, features_}, {b_.data(), features_},
+            {width, is_covariance_ ? row + width : features_, count},
+            {sums_.data() + row * features_, features_}, panels_, worker);
       });
     });
   }
 
   // The value of R; gradients will be those of `gradient_weight` * R. The diagonal is zeroed before
   // squaring: subtracting its squares afterwards would cancel.
-  Sum finish(Sum gradient_weight) {
-    factor_ = rows_.gradient_factor(gradient_weight);
-    Scalar* c = matrix_.data();
-    rows_.for_each_tile([&](int, Index first, Index width) {
+  Sum value(Sum m, Sum gradient_weight) noexcept {
+    factor_ = rows_.gradient_factor(gradient_weight, m);
+    Scalar* c = sums_.data();
+    rows_.for_each_tile([&](int, Index first, Index width) noexcept {
       for (Index i = first; i < first + width; ++i) {
         Scalar* row = c + i * features_;
-        if (covariance_) {
+        if (is_covariance_) {
           for (Index j = i + 1; j < features_; ++j) {
             row[j] = c[j * features_ + i];
           }
         }
         row[i] = 0;
-        squares_[i] = 0;
-        for (Index j = 0; j < features_; ++j) {
-          squares_[i] += Sum(row[j]) * Sum(row[j]);
-        }
+        squares_[i] =
+            sum_of<Sum>(features_, [&](Index j) noexcept { return Sum(row[j]) * Sum(row[j]); });
       }
     });
-    return rows_.value(std::accumulate(squares_.data(), squares_.data() + features_, Sum(0)));
+    return rows_.value(sum_of<Sum>(features_, [&](Index i) noexcept { return squares_[i]; }), m);
   }
 
-  // Writes the gradient with respect to the prepared rows.
-  void gradient(Index begin, Index end) {
-    for_each_chunk(end - begin, Rows::kChunkRows, [&](Index from, Index to) {
-      const Index first = begin + from, rows = to - from;
-      load(first, rows);
+  // The gradient with respect to the prepared rows, through the sinks.
+  void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
+    for_each_chunk(rows.size(), Rows::kChunkRows, [&](Index first, Index last) noexcept {
+      const Index count = last - first;
+      load(rows, first, count);
       // dA = factor B C^T, dB = factor A C.
-      rows_.for_each_tile([&](int worker, Index column, Index width) {
-        differentiate<Order::transposed>(worker, rows, column, width, right_.data());
-        rows_.store_left(worker, first, rows, column, width);
-      });
-      if (!covariance_) {
-        rows_.for_each_tile([&](int worker, Index column, Index width) {
-          differentiate<Order::as_is>(worker, rows, column, width, left());
-          rows_.store_right(worker, first, rows, column, width);
+      if (rows_.access().gradient_a) {
+        rows_.for_each_tile([&](int worker, Index column, Index width) noexcept {
+          differentiate<Order::transposed>(worker, count, column, width, b_.data());
+          rows_.store_a(worker, rows, first, count, column, width, sinks.a);
+        });
+      }
+      if (rows_.access().gradient_b && !is_covariance_) {
+        rows_.for_each_tile([&](int worker, Index column, Index width) noexcept {
+          differentiate<Order::as_is>(worker, count, column, width, a_.data());
+          rows_.store_b(worker, rows, first, count, column, width, sinks.b);
         });
       }
     });
@@ -98,19 +105,19 @@ class ExactCorrelation {
   using Rows = ExactRows<Scalar>;
 
   // Long enough that adding to C costs less than the product.
-  Index chunk_rows() const { return std::min(rows_.samples(), Rows::kChunkRows); }
-  const Scalar* left() const { return (covariance_ ? right_ : left_).data(); }
+  Index chunk_rows() const noexcept { return std::min(rows_.samples(), Rows::kChunkRows); }
 
-  void load(Index first, Index rows) {
-    rows_.load(first, rows, *rows_.correlation().right, right_.data());
-    if (!covariance_) {
-      rows_.load(first, rows, *rows_.correlation().left, left_.data());
+  void load(const BatchRows<Scalar>& rows, Index first, Index count) noexcept {
+    rows_.load_a(rows, first, count, a_.data());
+    if (!is_covariance_) {
+      rows_.load_b(rows, first, count, b_.data());
     }
   }
 
   template <Order kOrder>
-  void differentiate(int worker, Index rows, Index column, Index width, const Scalar* other) {
-    const Scalar* c = matrix_.data() + column * (kOrder == Order::transposed ? features_ : 1);
+  void differentiate(int worker, Index rows, Index column, Index width,
+                     const Scalar* other) noexcept {
+    const Scalar* c = sums_.data() + column * (kOrder == Order::transposed ? features_ : 1);
     const Stored<Scalar> derivative = rows_.derivative(worker);
     std::fill_n(derivative.data, rows * derivative.stride, Scalar(0));
     multiply_add<Order::as_is, kOrder, Scalar>(
@@ -122,9 +129,10 @@ class ExactCorrelation {
 
   Rows rows_;
   Index features_;
-  bool covariance_;
+  bool is_covariance_;
   Scalar factor_ = 1;
-  Buffer<Scalar> right_, left_, matrix_;
+  Buffer<Scalar> a_, b_;  // the prepared rows of a chunk; of a covariance, one and the same
+  Buffer<Scalar> sums_;
   Buffer<Sum> squares_;
   ProductPanels<Scalar> panels_;
 };

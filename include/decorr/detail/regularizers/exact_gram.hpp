@@ -4,17 +4,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <utility>
 
 #include "decorr/detail/kernels/gemm.hpp"
+#include "decorr/detail/kernels/gram.hpp"
+#include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/regularizers/exact_rows.hpp"
 #include "decorr/detail/regularizers/gram_accuracy.hpp"
+#include "decorr/detail/regularizers/lag_weights.hpp"
+#include "decorr/detail/regularizers/setup.hpp"
+#include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
-#include "decorr/detail/spectra/packing.hpp"
-#include "decorr/options.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 
 // R_off through the Gram matrices of the samples (docs/mathematics.md, the exact form).
 
@@ -33,73 +37,70 @@ class ExactGram {
  public:
   using Sum = Accumulator<Scalar>;
 
-  ExactGram(const Correlation<Scalar>& correlation, CovarianceScaling scaling,
-            const Execution& execution)
-      : rows_(correlation, correlation.rows(), scaling, execution),
-        samples_(correlation.rows()),
-        features_(correlation.cols()),
-        covariance_(correlation.is_covariance()),
-        panels_(rows_.workers(), {{std::min(samples_, kGramTile), samples_, features_},
-                                  {samples_, rows_.tile(), samples_}}),
-        diagonal_(Buffer<Sum>::filled(features_, Sum(0))) {
-    if (rows_.has_gradient()) {
-      singled_out_ = PerWorker<Scalar>(rows_.workers(), kTogether * (2 * samples_ + features_));
+  DECORR_DETAIL_COLD ExactGram(Arena& arena, const RegularizerSetup<Scalar>& setup,
+                               const BlockWeights& weights)
+      : rows_(arena, setup, setup.count, weights),
+        samples_(setup.count),
+        features_(setup.features),
+        is_covariance_(setup.is_covariance()),
+        a_(make_view(arena)),
+        b_(is_covariance_ ? a_ : make_view(arena)),
+        panels_(arena, rows_.workers(),
+                {{std::min(samples_, kGramRows), samples_, features_},
+                 {samples_, rows_.tile(), samples_}}),
+        diagonal_(arena, features_, Sum(0)),
+        singled_out_(arena, rows_.workers(),
+                     setup.access.has_gradient() ? kTogether * (2 * samples_ + features_) : 0) {}
+
+  // Keeps the rows, all of which it takes at once.
+  void add(const BatchRows<Scalar>& rows) noexcept {
+    rows_.load_a(rows, 0, samples_, a_.rows.data());
+    if (!is_covariance_) {
+      rows_.load_b(rows, 0, samples_, b_.rows.data());
     }
-    prepare(right_);
-    if (!covariance_) {
-      prepare(left_);
-    }
+    add_squares();
   }
 
-  // Keeps these rows.
-  void accumulate(Index begin, Index end) {
-    const Index rows = end - begin;
-    rows_.load(begin, rows, *rows_.correlation().right, row(right_, begin));
-    if (!covariance_) {
-      rows_.load(begin, rows, *rows_.correlation().left, row(left_, begin));
-    }
-    add_squares(begin, end);
-  }
-
-  // The value of R; gradients will be those of `gradient_weight` * R.
-  Sum finish(Sum gradient_weight) {
-    factor_ = rows_.gradient_factor(gradient_weight);
-    set_apart(dominant_features(right_.squares, left().squares));
+  // The value of R; gradients will be those of `gradient_weight` * R. The arena is for what only
+  // some data need.
+  Sum value(Arena& arena, Sum m, Sum gradient_weight) {
+    factor_ = rows_.gradient_factor(gradient_weight, m);
+    set_apart(arena, dominant_features(arena, a_.squares, b_.squares));
     if (dominant_.size() > 0 && samples_ + 2 * dominant_.size() > features_) {
       is_accurate_ = false;  // C is cheaper
       return 0;
     }
-    fill_gram(right_);
-    if (!covariance_) {
-      fill_gram(left_);
+    fill_gram(a_);
+    if (!is_covariance_) {
+      fill_gram(b_);
     }
     const GramSums<Sum> sums = sum_gram();
-    Sum squares = sums.products;
-    for (Index j = 0; j < features_; ++j) {
-      squares -= diagonal_[j] * diagonal_[j];
-    }
-    const Sum own = squares;
-    squares += correlate_dominant();
+    const Sum own = sums.products - sum_of<Sum>(features_, [&](Index j) noexcept {
+                      return diagonal_[j] * diagonal_[j];
+                    });
+    const Sum squares = own + correlate_dominant();
     is_accurate_ = sums.template keeps_digits<Scalar>(own, squares, Sum(samples_)) ||
-                   !(is_finite(right_) && is_finite(left()));
-    return rows_.value(squares);
+                   !(is_finite(a_) && is_finite(b_));
+    return rows_.value(squares, m);
   }
 
-  // Whether the value and the gradient are as good as those through C, once finish() was called.
-  bool is_accurate() const { return is_accurate_; }
+  // Whether the value and the gradient are as good as those through C, once value() was called.
+  bool is_accurate() const noexcept { return is_accurate_; }
 
-  // Writes the gradient with respect to the prepared rows, all of which it takes at once.
-  void gradient(Index, Index) {
-    differentiate_dominant<Order::transposed>(right_);
-    rows_.for_each_tile([&](int worker, Index column, Index width) {
-      differentiate(worker, column, width, left(), right_);
-      rows_.store_left(worker, 0, samples_, column, width);
-    });
-    if (!covariance_) {
-      differentiate_dominant<Order::as_is>(left_);
-      rows_.for_each_tile([&](int worker, Index column, Index width) {
-        differentiate(worker, column, width, right_, left_);
-        rows_.store_right(worker, 0, samples_, column, width);
+  // The gradient with respect to the prepared rows, through the sinks.
+  void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
+    if (rows_.access().gradient_a) {
+      differentiate_dominant<Order::transposed>(b_);
+      rows_.for_each_tile([&](int worker, Index column, Index width) noexcept {
+        differentiate(worker, column, width, a_, b_);
+        rows_.store_a(worker, rows, 0, samples_, column, width, sinks.a);
+      });
+    }
+    if (rows_.access().gradient_b && !is_covariance_) {
+      differentiate_dominant<Order::as_is>(a_);
+      rows_.for_each_tile([&](int worker, Index column, Index width) noexcept {
+        differentiate(worker, column, width, b_, a_);
+        rows_.store_b(worker, rows, 0, samples_, column, width, sinks.b);
       });
     }
   }
@@ -107,14 +108,13 @@ class ExactGram {
  private:
   using Rows = ExactRows<Scalar>;
 
-  // Rows of a Gram matrix that one worker takes at a time.
-  static constexpr Index kGramTile = 64;
   // So many features at a time have their derivatives computed through C where the Gram matrices
   // lose them.
   static constexpr Index kTogether = 8;
   // They lose it where so many times what is left was subtracted.
   static constexpr Scalar kMostLost = 4;
 
+  // Of a covariance both views are the same one, in the same memory.
   struct View {
     Buffer<Scalar> rows, gram;  // n x d, without the dominant features, and n x n
     Buffer<Sum> squares;        // of each feature, over the samples
@@ -123,65 +123,69 @@ class ExactGram {
     Buffer<Scalar> cross;  // s x d: the other view's dominant features times this view's others
   };
 
-  void prepare(View& view) const {
-    view.rows = Buffer<Scalar>(samples_ * features_);
-    view.gram = Buffer<Scalar>::filled(samples_ * samples_, Scalar(0));
-    view.squares = Buffer<Sum>::filled(features_, Sum(0));
-    view.norms = Buffer<Sum>(samples_);
+  View make_view(Arena& arena) const {
+    View view;
+    view.rows = Buffer<Scalar>(arena, samples_ * features_);
+    view.gram = Buffer<Scalar>(arena, samples_ * samples_);
+    view.squares = Buffer<Sum>(arena, features_, Sum(0));
+    view.norms = Buffer<Sum>(arena, samples_);
+    return view;
   }
 
-  View& left() { return covariance_ ? right_ : left_; }
-  Scalar* row(View& view, Index k) const { return view.rows.data() + k * features_; }
+  Scalar* row(View& view, Index k) const noexcept { return view.rows.data() + k * features_; }
 
   // Of both views, and of the diagonal of m C.
-  void add_squares(Index begin, Index end) {
+  void add_squares() noexcept {
     constexpr Index kStrip = 256;  // sums of so many features stay in the first-level cache
-    parallel_chunks(rows_.workers(), 0, features_, kStrip, [&](int, Index column, Index last) {
-      for (Index k = begin; k < end; ++k) {
-        const Scalar* a = row(left(), k);
-        const Scalar* b = row(right_, k);
-        if (covariance_) {
-          for (Index j = column; j < last; ++j) {
-            diagonal_[j] += Sum(b[j]) * Sum(b[j]);
-          }
-          continue;
-        }
-        for (Index j = column; j < last; ++j) {
-          const Sum x = Sum(a[j]), y = Sum(b[j]);
-          left_.squares[j] += x * x;
-          right_.squares[j] += y * y;
-          diagonal_[j] += x * y;
-        }
-      }
-      if (covariance_) {
-        std::copy(diagonal_.data() + column, diagonal_.data() + last,
-                  right_.squares.data() + column);
-      }
-    });
+    parallel_chunks(rows_.workers(), 0, features_, kStrip,
+                    [&](int, Index column, Index last) noexcept {
+                      for (Index k = 0; k < samples_; ++k) {
+                        const Scalar* a = row(a_, k);
+                        const Scalar* b = row(b_, k);
+                        if (is_covariance_) {
+                          for (Index j = column; j < last; ++j) {
+                            diagonal_[j] += Sum(b[j]) * Sum(b[j]);
+                          }
+                          continue;
+                        }
+                        for (Index j = column; j < last; ++j) {
+                          const Sum x = Sum(a[j]), y = Sum(b[j]);
+                          a_.squares[j] += x * x;
+                          b_.squares[j] += y * y;
+                          diagonal_[j] += x * y;
+                        }
+                      }
+                      if (is_covariance_) {
+                        std::copy(diagonal_.data() + column, diagonal_.data() + last,
+                                  a_.squares.data() + column);
+                      }
+                    });
   }
 
   // Moves the dominant features out of the rows.
-  void set_apart(Buffer<Index> dominant) {
-    dominant_ = std::move(dominant);
+  void set_apart(Arena& arena, const Buffer<Index>& dominant) {
+    dominant_ = dominant;
     if (dominant_.size() == 0) {
       return;
     }
-    set_apart(right_);
-    if (!covariance_) {
-      set_apart(left_);
+    set_apart(arena, a_);
+    if (is_covariance_) {
+      b_ = a_;
+    } else {
+      set_apart(arena, b_);
     }
-    within_ = Buffer<Scalar>::filled(dominant_.size() * dominant_.size(), Scalar(0));
-    if (rows_.has_gradient()) {
-      derivative_ = Buffer<Scalar>(samples_ * dominant_.size());
+    within_ = Buffer<Scalar>(arena, dominant_.size() * dominant_.size(), Scalar(0));
+    if (rows_.access().has_gradient()) {
+      derivative_ = Buffer<Scalar>(arena, samples_ * dominant_.size());
     }
     for (Index i = 0; i < dominant_.size(); ++i) {
       diagonal_[dominant_[i]] = 0;
     }
   }
-  void set_apart(View& view) const {
+  void set_apart(Arena& arena, View& view) const {
     const Index count = dominant_.size();
-    view.dominant = Buffer<Scalar>(samples_ * count);
-    view.cross = Buffer<Scalar>::filled(count * features_, Scalar(0));
+    view.dominant = Buffer<Scalar>(arena, samples_ * count);
+    view.cross = Buffer<Scalar>(arena, count * features_, Scalar(0));
     for (Index k = 0; k < samples_; ++k) {
       for (Index i = 0; i < count; ++i) {
         Scalar& x = row(view, k)[dominant_[i]];
@@ -191,96 +195,80 @@ class ExactGram {
     }
   }
 
-  void fill_gram(View& view) {
-    parallel_chunks(rows_.workers(), 0, samples_, kGramTile,
-                    [&](int worker, Index first, Index end) {
-                      multiply_add<Order::as_is, Order::transposed, Scalar>(
-                          {row(view, first), features_}, {row(view, 0), features_},
-                          {end - first, end, features_},
-                          {view.gram.data() + first * samples_, samples_}, panels_, worker);
+  void fill_gram(View& view) noexcept {
+    view.gram.fill(Scalar(0));
+    parallel_chunks(rows_.workers(), 0, samples_, kGramRows,
+                    [&](int worker, Index first, Index end) noexcept {
+                      add_gram_rows({row(view, 0), features_}, samples_, features_, first, end,
+                                    view.gram.data(), panels_, worker);
                       for (Index k = first; k < end; ++k) {
                         view.norms[k] = squared_norm(row(view, k));
                       }
                     });
-    for (Index i = 0; i < samples_; ++i) {
-      for (Index j = i + 1; j < samples_; ++j) {
-        view.gram[i * samples_ + j] = view.gram[j * samples_ + i];
-      }
-    }
+    mirror_lower(view.gram.data(), samples_);
   }
 
-  Sum squared_norm(const Scalar* row) const {
+  // In parts, of which float sums are as accurate as their terms.
+  Sum squared_norm(const Scalar* row) const noexcept {
     Sum squares = 0;
-    for_each_chunk(features_, Rows::kTile, [&](Index begin, Index end) {
-      squares += Sum(ConstArray<Scalar>(row + begin, end - begin).square().sum());
+    for_each_chunk(features_, Rows::kTile, [&](Index begin, Index end) noexcept {
+      squares += Sum(sum_of<Scalar>(
+          end - begin, [&](Index j) noexcept { return row[begin + j] * row[begin + j]; }));
     });
     return squares;
   }
 
   // ||C||_F^2 m^2 = tr( (A A^T) (B B^T) ). All of the diagonal's terms have one sign, so that their
   // rounding in the products would not average out.
-  GramSums<Sum> sum_gram() {
+  GramSums<Sum> sum_gram() noexcept {
     GramSums<Sum> sums;
+    sums.add_symmetric(a_.gram.data(), b_.gram.data(), samples_, Sum(1));
     for (Index i = 0; i < samples_; ++i) {
-      const Scalar* p = left().gram.data() + i * samples_;
-      const Scalar* q = right_.gram.data() + i * samples_;
-      GramSums<Sum> row;
-      for (Index j = 0; j < i; ++j) {
-        row.add_off_diagonal(Sum(p[j]), Sum(q[j]), 2);
-      }
-      row.add_diagonal(left().norms[i], right_.norms[i], 1);
-      sums.add(row);
+      sums.add_diagonal(a_.norms[i], b_.norms[i], 1);
     }
     return sums;
   }
-  static bool is_finite(const View& view) {
+  static bool is_finite(const View& view) noexcept {
     return all_finite(view.rows) && all_finite(view.dominant);
   }
 
   // The dominant features' rows and columns of m C, without its diagonal; returns the sum of their
   // squares.
-  Sum correlate_dominant() {
+  Sum correlate_dominant() noexcept {
     const Index count = dominant_.size();
     if (count == 0) {
       return 0;
     }
     multiply_add<Order::transposed, Order::as_is, Scalar>(
-        {left().dominant.data(), count}, {right_.dominant.data(), count}, {count, count, samples_},
+        {a_.dominant.data(), count}, {b_.dominant.data(), count}, {count, count, samples_},
         {within_.data(), count}, panels_, 0);
     for (Index i = 0; i < count; ++i) {
       within_[i * count + i] = 0;
     }
-    correlate_dominant(left(), right_);
+    correlate_dominant(a_, b_);
     const Sum within = sum_of_squares(within_);
-    if (covariance_) {
-      return within + 2 * sum_of_squares(right_.cross);
+    if (is_covariance_) {
+      return within + 2 * sum_of_squares(b_.cross);
     }
-    correlate_dominant(right_, left_);
-    return within + sum_of_squares(right_.cross) + sum_of_squares(left_.cross);
+    correlate_dominant(b_, a_);
+    return within + sum_of_squares(b_.cross) + sum_of_squares(a_.cross);
   }
-  void correlate_dominant(View& other, View& own) {
+  void correlate_dominant(View& other, View& own) noexcept {
     const Index count = dominant_.size();
-    rows_.for_each_tile([&](int worker, Index column, Index width) {
+    rows_.for_each_tile([&](int worker, Index column, Index width) noexcept {
       multiply_add<Order::transposed, Order::as_is, Scalar>(
           {other.dominant.data(), count}, {row(own, 0) + column, features_},
           {count, width, samples_}, {own.cross.data() + column, features_}, panels_, worker);
     });
   }
-  static Sum sum_of_squares(const Buffer<Scalar>& numbers) {
-    Sum squares = 0;
-    for_each_chunk(numbers.size(), Rows::kTile, [&](Index begin, Index end) {
-      Sum part = 0;
-      for (Index i = begin; i < end; ++i) {
-        part += Sum(numbers[i]) * Sum(numbers[i]);
-      }
-      squares += part;
-    });
-    return squares;
+  static Sum sum_of_squares(const Buffer<Scalar>& numbers) noexcept {
+    return sum_of<Sum>(numbers.size(),
+                       [&](Index i) noexcept { return Sum(numbers[i]) * Sum(numbers[i]); });
   }
 
   // Of one view: B (A_s^T B)^T. kWithin: how C among the dominant features comes in.
   template <Order kWithin>
-  void differentiate_dominant(View& other) {
+  void differentiate_dominant(View& other) noexcept {
     const Index count = dominant_.size();
     if (count == 0) {
       return;
@@ -296,7 +284,7 @@ class ExactGram {
 
   // dA = factor ( (B B^T) A - B diag(A^T B) + B_s (B_s^T A) ), and dB by exchange, for some
   // features.
-  void differentiate(int worker, Index column, Index width, View& own, View& other) {
+  void differentiate(int worker, Index column, Index width, View& own, View& other) noexcept {
     const Index count = dominant_.size();
     const Stored<Scalar> derivative = rows_.derivative(worker);
     std::fill_n(derivative.data, samples_ * derivative.stride, Scalar(0));
@@ -326,11 +314,15 @@ class ExactGram {
         d[j] = factor_ * difference;
       }
     }
-    const ConstArray<Scalar> subtracted_array(subtracted, width), left_array(left, width);
-    if ((subtracted_array - kMostLost * left_array).maxCoeff() > 0) {
+    const auto has_lost = [&](Index j) noexcept { return subtracted[j] > kMostLost * left[j]; };
+    Index any = 0;
+    for (Index j = 0; j < width; ++j) {
+      any |= static_cast<Index>(has_lost(j));
+    }
+    if (any != 0) {
       Index lost[static_cast<std::size_t>(kTogether)], found = 0;
       for (Index j = 0; j < width; ++j) {
-        if (subtracted[j] > kMostLost * left[j]) {
+        if (has_lost(j)) {
           lost[found++] = j;
         }
         if (found == kTogether || (j == width - 1 && found > 0)) {
@@ -349,7 +341,7 @@ class ExactGram {
 
   // dA = factor B C^T for a few features, lost[i] of a tile, of which C is computed.
   void differentiate_directly(int worker, Index column, const Index* lost, Index count, View& own,
-                              View& other) {
+                              View& other) noexcept {
     Scalar* x = singled_out_.of(worker);
     Scalar* result = x + kTogether * samples_;
     Scalar* c = result + kTogether * samples_;
@@ -385,10 +377,10 @@ class ExactGram {
 
   Rows rows_;
   Index samples_, features_;
-  bool covariance_;
+  bool is_covariance_;
   bool is_accurate_ = true;
   Scalar factor_ = 1;
-  View right_, left_;
+  View a_, b_;
   ProductPanels<Scalar> panels_;
   Buffer<Sum> diagonal_;
   Buffer<Index> dominant_;

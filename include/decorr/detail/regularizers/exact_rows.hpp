@@ -2,15 +2,18 @@
 #define DECORR_DETAIL_REGULARIZERS_EXACT_ROWS_HPP_
 
 #include <algorithm>
-#include <cstddef>
 
 #include "decorr/detail/kernels/gemm.hpp"
+#include "decorr/detail/regularizers/lag_weights.hpp"
+#include "decorr/detail/regularizers/setup.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
-#include "decorr/detail/spectra/packing.hpp"
-#include "decorr/options.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
+#include "decorr/detail/statistics/prepared_rows.hpp"
 
 // What both routes of the exact regularizer share: prepared rows in, derivatives out.
 
@@ -28,104 +31,116 @@ class ExactRows {
   // Columns of a product that one worker takes at a time.
   static constexpr Index kTile = 512;
 
-  // Gradients will be computed `gradient_rows` rows at a time.
-  ExactRows(const Correlation<Scalar>& correlation, Index gradient_rows, CovarianceScaling scaling,
-            const Execution& execution)
-      : correlation_(correlation),
-        workers_(worker_count(execution.threads, std::max(samples(), features()), kTile)),
-        tiles_(workers_, tile_size<Scalar>(kBlock)) {
-    if (scaling == CovarianceScaling::block_mean) {
-      const Sum pairs = Sum(features()) * Sum(features() - 1);
-      weight_ = features() > 1 ? Sum(2) / pairs : Sum(0);
-    }
-    if (has_gradient()) {
-      derivatives_ = PerWorker<Scalar>(workers_, gradient_rows * tile());
-    }
-  }
+  // Gradients will be computed `gradient_rows` rows at a time. Of the weights that of pairs of
+  // features counts.
+  ExactRows(Arena& arena, const RegularizerSetup<Scalar>& setup, Index gradient_rows,
+            const BlockWeights& weights)
+      : setup_(setup),
+        workers_(worker_count(setup.execution.threads, std::max(setup.most_rows, setup.features),
+                              kTile)),
+        weight_(static_cast<Sum>(weights.of_pairs())),
+        inputs_(arena, workers_, setup.access.inputs(), kTileRows,
+                std::min(setup.features, kStripColumns)),
+        derivatives_(arena, workers_, setup.access.has_gradient() ? gradient_rows * tile() : 0) {}
 
-  const Correlation<Scalar>& correlation() const { return correlation_; }
-  bool is_covariance() const { return correlation_.is_covariance(); }
-  bool has_gradient() const { return correlation_.has_gradient(); }
-  Index samples() const { return correlation_.rows(); }
-  Index features() const { return correlation_.cols(); }
-  Index tile() const { return std::min(features(), kTile); }
-  int workers() const { return workers_; }
+  bool is_covariance() const noexcept { return setup_.is_covariance(); }
+  const RowAccess& access() const noexcept { return setup_.access; }
+  Index samples() const noexcept { return setup_.most_rows; }
+  Index features() const noexcept { return setup_.features; }
+  Index tile() const noexcept { return std::min(features(), kTile); }
+  int workers() const noexcept { return workers_; }
 
   // R of the sum of squares off the diagonal of m C.
-  Sum value(Sum squares) const {
-    return weight_ * squares / (correlation_.normalizer * correlation_.normalizer);
-  }
+  Sum value(Sum squares, Sum m) const noexcept { return weight_ * squares / (m * m); }
   // What m C times prepared rows has to be multiplied by to be the gradient of gradient_weight * R.
-  Scalar gradient_factor(Sum gradient_weight) const {
-    const Sum m = correlation_.normalizer;
+  Scalar gradient_factor(Sum gradient_weight, Sum m) const noexcept {
     return static_cast<Scalar>(weight_ * gradient_weight * Sum(is_covariance() ? 4 : 2) / (m * m));
   }
 
-  // Prepares rows first .. first + rows - 1 of a view.
-  void load(Index first, Index rows, const PreparedView<Scalar>& view, Scalar* to) {
-    parallel_chunks(workers_, 0, features(), kBlock, [&](int worker, Index column, Index end) {
-      const Index width = end - column;
-      for_each_chunk(rows, kTileRows, [&](Index row, Index last) {
-        const auto tile =
-            view.input().tile(first + row, last - row, column, width, tiles_.of(worker));
-        for (Index k = row; k < last; ++k) {
-          Scalar* own = to + k * features() + column;
-          const Scalar* prepared = view.prepare(tile.row(k - row), column, width, own);
-          if (prepared != own) {
-            std::copy(prepared, prepared + width, own);
-          }
-        }
-      });
-    });
+  // Prepares `count` rows from row `first` on of a view.
+  void load_a(const BatchRows<Scalar>& rows, Index first, Index count, Scalar* to) noexcept {
+    load(rows.a, *setup_.a, first, count, to,
+         [&](int worker) noexcept { return inputs_.a(worker); });
+  }
+  void load_b(const BatchRows<Scalar>& rows, Index first, Index count, Scalar* to) noexcept {
+    load(rows.b, *setup_.b, first, count, to,
+         [&](int worker) noexcept { return inputs_.b(worker); });
   }
 
   // Calls body(worker, first feature, features) for tiles of features, on all workers.
   template <class Body>
-  void for_each_tile(const Body& body) const {
-    parallel_chunks(workers_, 0, features(), kTile, [&](int worker, Index column, Index end) {
-      body(worker, column, end - column);
-    });
+  void for_each_tile(const Body& body) const noexcept {
+    parallel_chunks(
+        workers_, 0, features(), kTile,
+        [&](int worker, Index column, Index end) noexcept { body(worker, column, end - column); });
   }
 
   // A worker's memory for the derivatives by tile() prepared features.
-  Stored<Scalar> derivative(int worker) { return {derivatives_.of(worker), tile()}; }
+  Stored<Scalar> derivative(int worker) noexcept { return {derivatives_.of(worker), tile()}; }
 
-  // Derivatives of rows first .. and features column .. into their gradient rows; adds up their
-  // products with the prepared rows.
-  void store_left(int worker, Index first, Index rows, Index column, Index width) {
-    store(worker, first, rows, column, width, *correlation_.left, correlation_.left_gradient,
-          correlation_.left_products);
+  // Derivatives of `count` rows from `first` on by a tile of features, through the sink into their
+  // gradient rows.
+  void store_a(int worker, const BatchRows<Scalar>& rows, Index first, Index count, Index column,
+               Index width, const GradientSink<Scalar>& sink) noexcept {
+    store(worker, rows.a, rows.b, inputs_.a(worker), inputs_.b(worker), rows.gradient_a, first,
+          count, column, width, sink);
   }
-  void store_right(int worker, Index first, Index rows, Index column, Index width) {
-    store(worker, first, rows, column, width, *correlation_.right, correlation_.right_gradient,
-          correlation_.right_products);
+  void store_b(int worker, const BatchRows<Scalar>& rows, Index first, Index count, Index column,
+               Index width, const GradientSink<Scalar>& sink) noexcept {
+    store(worker, rows.b, rows.a, inputs_.b(worker), inputs_.a(worker), rows.gradient_b, first,
+          count, column, width, sink);
   }
 
  private:
-  void store(int worker, Index first, Index rows, Index column, Index width,
-             const PreparedView<Scalar>& view, const OutputRows<Scalar>& gradient, Sum* products) {
-    const Stored<Scalar> derivatives = derivative(worker);
-    for_each_chunk(rows, kTileRows, [&](Index row, Index end) {
-      const Index count = end - row;
-      const Tile<Scalar> from{derivatives.data + row * derivatives.stride, derivatives.stride};
-      gradient.copy(first + row, count, column, width, from);
-      if (products != nullptr) {
-        alignas(kWorkspaceAlignment) Scalar partial[static_cast<std::size_t>(kTile)] = {};
-        const auto input = view.input().tile(first + row, count, column, width, tiles_.of(worker));
-        for (Index k = 0; k < count; ++k) {
-          add_products(view, input.row(k), from.row(k), column, width, partial);
-        }
-        for (Index j = 0; j < width; ++j) {
-          products[column + j] += Sum(partial[j]);
-        }
-      }
-    });
+  template <class BufferOf>
+  void load(const InputRows<Scalar>& input, const Preparation<Scalar>& preparation, Index first,
+            Index count, Scalar* to, const BufferOf& buffer) const noexcept {
+    parallel_chunks(
+        workers_, 0, features(), kStripColumns, [&](int worker, Index column, Index end) noexcept {
+          const Index width = end - column;
+          for_each_chunk(count, kTileRows, [&](Index row, Index last) noexcept {
+            const auto tile = input.tile(first + row, last - row, column, width, buffer(worker));
+            for (Index k = row; k < last; ++k) {
+              Scalar* own = to + k * features() + column;
+              const Scalar* prepared = preparation.apply(tile.row(k - row), column, width, own);
+              if (prepared != own) {
+                std::copy(prepared, prepared + width, own);
+              }
+            }
+          });
+        });
   }
 
-  Correlation<Scalar> correlation_;
+  void store(int worker, const InputRows<Scalar>& own, const InputRows<Scalar>& other,
+             Scalar* own_buffer, Scalar* other_buffer, const OutputRows<Scalar>& gradient,
+             Index first, Index count, Index column, Index width,
+             const GradientSink<Scalar>& sink) noexcept {
+    const Stored<Scalar> derivatives = derivative(worker);
+    sink.begin(worker, column, width);
+    for_each_chunk(count, kTileRows, [&](Index row, Index end) noexcept {
+      const Index rows = end - row;
+      const Tile<Scalar> from{derivatives.data + row * derivatives.stride, derivatives.stride};
+      if (sink.is_needed()) {
+        const auto x = sink.reads_rows() ? own.tile(first + row, rows, column, width, own_buffer)
+                                         : Tile<const Scalar>();
+        const auto o = sink.reads_other_rows()
+                           ? other.tile(first + row, rows, column, width, other_buffer)
+                           : Tile<const Scalar>();
+        for (Index k = 0; k < rows; ++k) {
+          sink(worker, column, width, x.data == nullptr ? nullptr : x.row(k),
+               o.data == nullptr ? nullptr : o.row(k), from.row(k));
+        }
+      }
+      gradient.copy(first + row, rows, column, width, from);
+    });
+    sink.merge(worker, column, width);
+  }
+
+  RegularizerSetup<Scalar> setup_;
   int workers_;
-  Sum weight_ = 1;
-  PerWorker<Scalar> tiles_, derivatives_;
+  Sum weight_;
+  TileBuffers<Scalar> inputs_;
+  PerWorker<Scalar> derivatives_;
 };
 
 }  // namespace DECORR_ABI

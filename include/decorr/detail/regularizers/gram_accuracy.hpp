@@ -5,10 +5,11 @@
 #include <cmath>
 #include <limits>
 
+#include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
-#include "decorr/detail/statistics/standardization.hpp"
 
 // When Gram matrices of the samples may stand for C. They hold what each feature has with itself,
 // which does not count and is subtracted: of ordinary data no more than the rest, but it can be all
@@ -25,25 +26,22 @@ inline namespace DECORR_ABI {
 template <class Sum>
 class Dominance {
  public:
-  explicit Dominance(const Buffer<Sum>& squares) : squares_(&squares) {
-    const ConstArray<Sum> w(squares.data(), squares.size());
-    const Sum largest = w.maxCoeff();
-    limit_ = largest;
+  DECORR_DETAIL_NOINLINE explicit Dominance(const Buffer<Sum>& squares) : squares_(&squares) {
+    const Sum largest = limit_ =
+        largest_of(squares.size(), Sum(0), [&](Index j) noexcept { return squares[j]; });
     if (!(largest >= std::numeric_limits<Sum>::min()) || !std::isfinite(largest)) {
       return;
     }
     const Sum share = std::max(Sum(1) / 64, Sum(8) / Sum(squares.size()));
-    limit_ *= std::sqrt((w * (1 / largest)).square().sum() * share);
+    limit_ *= std::sqrt(relative_squares(largest) * share);
     has_any_ = largest > limit_;
     for (bool found = has_any_; found;) {
       const Sum before = limit_;
-      Sum rest = 0, next = 0;  // of those that are not dominant so far
-      for (Index j = 0; j < squares.size(); ++j) {
-        const Sum other = squares[j] > before ? Sum(0) : squares[j];
-        rest += (other / before) * (other / before);
-        next = std::max(next, other);
-      }
-      limit_ = std::min(before, before * std::sqrt(rest * share));
+      // Of those that are not dominant so far.
+      const Sum next = largest_of(squares.size(), Sum(0), [&](Index j) noexcept {
+        return squares[j] > before ? Sum(0) : squares[j];
+      });
+      limit_ = std::min(before, before * std::sqrt(relative_squares(before) * share));
       found = next > limit_;
     }
   }
@@ -51,6 +49,14 @@ class Dominance {
   bool operator()(Index feature) const { return (*squares_)[feature] > limit_; }
 
  private:
+  // Of all w_j up to `limit`, in units of it.
+  Sum relative_squares(Sum limit) const noexcept {
+    return sum_of<Sum>(squares_->size(), [&](Index j) noexcept {
+      const Sum w = (*squares_)[j], relative = w > limit ? Sum(0) : w / limit;
+      return relative * relative;
+    });
+  }
+
   const Buffer<Sum>* squares_;
   Sum limit_;
   bool has_any_ = false;
@@ -59,17 +65,18 @@ class Dominance {
 // The features that are dominant in one of two views, in ascending order. Allocates nothing where
 // there are none.
 template <class Sum>
-Buffer<Index> dominant_features(const Buffer<Sum>& left_squares, const Buffer<Sum>& right_squares) {
-  const Dominance<Sum> left(left_squares), right(right_squares);
+DECORR_DETAIL_NOINLINE Buffer<Index> dominant_features(Arena& arena, const Buffer<Sum>& squares_a,
+                                                       const Buffer<Sum>& squares_b) {
+  const Dominance<Sum> in_a(squares_a), in_b(squares_b);
   Index count = 0;
-  if (left.has_any() || right.has_any()) {
-    for (Index j = 0; j < left_squares.size(); ++j) {
-      count += left(j) || right(j) ? 1 : 0;
+  if (in_a.has_any() || in_b.has_any()) {
+    for (Index j = 0; j < squares_a.size(); ++j) {
+      count += in_a(j) || in_b(j) ? 1 : 0;
     }
   }
-  Buffer<Index> dominant(count);
+  Buffer<Index> dominant(arena, count);
   for (Index j = 0, i = 0; i < count; ++j) {
-    if (left(j) || right(j)) {
+    if (in_a(j) || in_b(j)) {
       dominant[i++] = j;
     }
   }
@@ -78,7 +85,7 @@ Buffer<Index> dominant_features(const Buffer<Sum>& left_squares, const Buffer<Su
 
 // Of views with a NaN or an infinity there are no digits to keep.
 template <class Scalar>
-bool all_finite(const Buffer<Scalar>& numbers) {
+DECORR_DETAIL_NOINLINE bool all_finite(const Buffer<Scalar>& numbers) noexcept {
   return std::all_of(numbers.data(), numbers.data() + numbers.size(),
                      [](Scalar x) { return std::isfinite(x); });
 }
@@ -87,28 +94,40 @@ bool all_finite(const Buffer<Scalar>& numbers) {
 template <class Sum>
 struct GramSums {
   Sum products = 0;  // of p q: m^2 ||C||_F^2
-  Sum left_trace = 0, right_trace = 0;
+  Sum trace_a = 0, trace_b = 0;
   // Of squares off the diagonal: p^2, q^2, and (p q)^2.
-  Sum left = 0, right = 0, both = 0;
+  Sum squares_a = 0, squares_b = 0, both = 0;
 
-  void add_off_diagonal(Sum p, Sum q, Sum multiplicity) {
+  void add_off_diagonal(Sum p, Sum q, Sum multiplicity) noexcept {
     const Sum product = p * q;
     products += multiplicity * product;
-    left += multiplicity * p * p;
-    right += multiplicity * q * q;
+    squares_a += multiplicity * p * p;
+    squares_b += multiplicity * q * q;
     both += multiplicity * product * product;
   }
-  void add_diagonal(Sum p, Sum q, Sum multiplicity) {
+  void add_diagonal(Sum p, Sum q, Sum multiplicity) noexcept {
     products += multiplicity * p * q;
-    left_trace += multiplicity * p;
-    right_trace += multiplicity * q;
+    trace_a += multiplicity * p;
+    trace_b += multiplicity * q;
   }
-  void add(const GramSums& other) {
+  // The entries below the diagonal and their mirror images, row by row of n x n matrices whose
+  // products are symmetric.
+  template <class Scalar>
+  void add_symmetric(const Scalar* p, const Scalar* q, Index n, Sum multiplicity) noexcept {
+    for (Index i = 0; i < n; ++i) {
+      GramSums row;
+      for (Index j = 0; j < i; ++j) {
+        row.add_off_diagonal(Sum(p[i * n + j]), Sum(q[i * n + j]), 2 * multiplicity);
+      }
+      add(row);
+    }
+  }
+  void add(const GramSums& other) noexcept {
     products += other.products;
-    left_trace += other.left_trace;
-    right_trace += other.right_trace;
-    left += other.left;
-    right += other.right;
+    trace_a += other.trace_a;
+    trace_b += other.trace_b;
+    squares_a += other.squares_a;
+    squares_b += other.squares_b;
     both += other.both;
   }
 
@@ -116,12 +135,12 @@ struct GramSums {
   // left when all that does not count was subtracted, and `squares` the value, to which more may
   // have been added. `rows` are those of all frequencies.
   template <class Scalar>
-  bool keeps_digits(Sum own, Sum squares, Sum rows) const {
+  bool keeps_digits(Sum own, Sum squares, Sum rows) const noexcept {
     // The entries themselves.
     const Sum least = std::ldexp(Sum(std::numeric_limits<Scalar>::min()),
                                  std::numeric_limits<Scalar>::digits + 2) *
                       rows;
-    if ((left_trace > 0 && left_trace < least) || (right_trace > 0 && right_trace < least)) {
+    if ((trace_a > 0 && trace_a < least) || (trace_b > 0 && trace_b < least)) {
       return false;
     }
     // The diagonal of C against the rest, and the products against each other: directions that both
@@ -132,7 +151,7 @@ struct GramSums {
     // The gradients, P B and Q A: of the size of own / tr(Q) times B, with the rounding of a row of
     // P.
     const Sum most = 4 * own * std::sqrt(rows);
-    return std::sqrt(left) * right_trace <= most && std::sqrt(right) * left_trace <= most;
+    return std::sqrt(squares_a) * trace_b <= most && std::sqrt(squares_b) * trace_a <= most;
   }
 };
 

@@ -5,15 +5,21 @@
 #include <complex>
 #include <cstddef>
 
+#include "decorr/detail/kernels/simd.hpp"
 #include "decorr/detail/kernels/spectral_gemm.hpp"
 #include "decorr/detail/regularizers/lag_penalty.hpp"
 #include "decorr/detail/regularizers/lag_weights.hpp"
+#include "decorr/detail/regularizers/setup.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/spectra/block_spectra.hpp"
 #include "decorr/detail/spectra/packed_fft.hpp"
-#include "decorr/detail/spectra/packing.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
 
 // R_sum^(b) for G = ceil(d/b) > 1 blocks: each block is transformed once, then every frequency is a
@@ -24,80 +30,80 @@ namespace detail {
 inline namespace DECORR_ABI {
 
 // O(n d log b + n d G) time. Memory: the spectra and derivatives of kChunkRows rows, and O(d G).
-// Frequencies are computed kLaneCount at a time: as many as a vector holds, or one where a block
+// Frequencies are computed several at a time: as many as a vector has lanes, or one where a block
 // has so few that most lanes would be idle.
-template <class Scalar, Index kLaneCount>
+template <class Scalar>
 class GroupedRelaxed {
  public:
   using Sum = Accumulator<Scalar>;
   using Complex = std::complex<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  GroupedRelaxed(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                 CovarianceScaling scaling, const Execution& execution,
-                 Spectra spectra = Spectra::recalled)
-      : transforms_(correlation, relaxed, SecondRow::as_is, execution, Padding::allowed, spectra),
-        covariance_(correlation.is_covariance()),
-        exponent_(relaxed.exponent),
-        scaling_(scaling),
-        groups_(transforms_.groups()),
-        length_(transforms_.length()),
-        penalty_(transforms_.forward_plan(), transforms_.width(), relaxed.exponent,
-                 execution.planning),
-        frequencies_(penalty_.half()),
-        lane_chunks_((frequencies_ + kLaneCount - 1) / kLaneCount),
-        parts_(transforms_.workers(), 2 * part_size()),
-        products_(
-            transforms_.workers(),
-            std::max(std::min(groups_, kProductRows), 2 * kDerivativeRows) * groups_ * kElement),
-        chunk_size_((kChunkRows * groups_ + 1) * kElement),
-        right_(lane_chunks_ * chunk_size_),
-        left_(covariance_ ? 0 : right_.size()),
-        block_(frequencies_),
-        correlations_(Buffer<ComplexSum>::filled(groups_ * groups_ * frequencies_, ComplexSum(0))) {
-    for (int worker = 0; worker < transforms_.workers(); ++worker) {
+  DECORR_DETAIL_COLD GroupedRelaxed(Arena& arena, const RegularizerSetup<Scalar>& setup,
+                                    const Relaxed& relaxed, const BlockWeights& weights)
+      : fft_(arena, fft_setup(setup, relaxed)),
+        is_covariance_(setup.is_covariance()),
+        wants_a_(setup.access.gradient_a && !is_covariance_),
+        wants_b_(setup.access.gradient_b || is_covariance_),
+        weights_(weights),
+        num_blocks_(fft_.layout().num_blocks),
+        length_(fft_.layout().fft_length),
+        penalty_(arena, fft_.forward_plan(), fft_.layout().block_size, relaxed.exponent,
+                 setup.execution.planning),
+        frequencies_(penalty_.num_frequencies()),
+        lanes_(4 * frequencies_ > kLanes<Scalar> ? kLanes<Scalar> : 1),
+        element_(2 * lanes_),
+        lane_chunks_((frequencies_ + lanes_ - 1) / lanes_),
+        parts_(arena, fft_.workers(), 2 * part_size()),
+        products_(arena, fft_.workers(),
+                  std::max(std::min(num_blocks_, kProductRows), 2 * kDerivativeRows) * num_blocks_ *
+                      element_),
+        chunk_size_((kChunkRows * num_blocks_ + 1) * element_),
+        spectra_b_(arena, lane_chunks_ * chunk_size_),
+        spectra_a_(is_covariance_ ? spectra_b_ : Buffer<Scalar>(arena, spectra_b_.size())),
+        block_(arena, frequencies_),
+        sums_(arena, num_blocks_ * num_blocks_ * frequencies_, ComplexSum(0)),
+        filters_(arena, setup.access.has_gradient()
+                            ? lane_chunks_ * num_blocks_ * num_blocks_ * element_
+                            : 0) {
+    for (int worker = 0; worker < fft_.workers(); ++worker) {
       std::fill_n(parts_.of(worker), 2 * part_size(), Scalar(0));
-    }
-    if (correlation.has_gradient()) {
-      filters_ = Buffer<Scalar>(lane_chunks_ * groups_ * groups_ * kElement);
     }
   }
 
-  // S_gh(f) += sum over these rows of conj(A_g(f)) B_h(f); of a covariance where h >= g.
-  void accumulate(Index begin, Index end) {
+  // m S_gh(f), the sum over the rows of conj(A_g(f)) B_h(f), block by block; of a covariance where
+  // h >= g.
+  Buffer<ComplexSum>& sums() noexcept { return sums_; }
+
+  void add(const BatchRows<Scalar>& rows) noexcept {
     for_each_chunk(
-        end - begin, kChunkRows,
-        [&](Index first, Index last) {
-          load_spectra(begin + first, begin + last, Pass::forward);
+        rows.size(), kChunkRows,
+        [&](Index first, Index last) noexcept {
+          load_spectra(rows, first, last, Pass::forward);
           correlate(last - first);
         },
         Sweep::descending);
   }
 
   // The value of R; gradients will be those of `gradient_weight` * R.
-  Sum finish(Sum gradient_weight) {
+  Sum value(Sum m, Sum gradient_weight) noexcept {
     Sum value = 0;
-    const Sum m = transforms_.correlation().normalizer;
-    const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(covariance_ ? 2 : 1);
-    std::fill_n(filters_.data(), filters_.size(), Scalar(0));
-    for (Index g = 0; g < groups_; ++g) {
-      for (Index h = covariance_ ? g : 0; h < groups_; ++h) {
-        const ComplexSum* correlation = correlations_.data() + (g * groups_ + h) * frequencies_;
+    const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(is_covariance_ ? 2 : 1);
+    filters_.fill(Scalar(0));
+    for (Index g = 0; g < num_blocks_; ++g) {
+      for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
+        const ComplexSum* sums = sums_.data() + (g * num_blocks_ + h) * frequencies_;
         for (Index f = 0; f < frequencies_; ++f) {
-          block_[f] = correlation[f] / m;
+          block_[f] = sums[f] / m;
         }
         // Block (h, g) of a covariance is the transposed one.
-        const bool twice = covariance_ && h > g;
-        value +=
-            Sum(twice ? 2 : 1) *
-            penalty_.apply(block_.data(), block_weights(transforms_, scaling_, exponent_, g, h));
-        if (filters_) {
-          for (Index f = 0; f < frequencies_; ++f) {
-            const ComplexSum filter = factor * block_[f];
-            set_filter(f, g, h, filter);
-            if (twice) {
-              set_filter(f, h, g, std::conj(filter));
-            }
+        const bool twice = is_covariance_ && h > g;
+        value += Sum(twice ? 2 : 1) * penalty_.apply(block_.data(), weights_.of(g, h));
+        for (Index f = 0; f < frequencies_ && filters_; ++f) {
+          const ComplexSum filter = factor * block_[f];
+          set_filter(f, g, h, filter);
+          if (twice) {
+            set_filter(f, h, g, std::conj(filter));
           }
         }
       }
@@ -105,14 +111,14 @@ class GroupedRelaxed {
     return value;
   }
 
-  // Writes the gradient with respect to the prepared rows. The tiles' order, in which sums are
-  // merged, is the same for every number of threads.
-  void gradient(Index begin, Index end) {
-    const Index rows = std::min(kChunkRows, kTileRows * Index{transforms_.workers()});
-    for_each_chunk(end - begin, rows, [&](Index first, Index last) {
-      load_spectra(begin + first, begin + last, Pass::backward);
+  // The gradient with respect to the prepared rows, through the sinks. The tiles' order, in which
+  // slopes are merged, is the same for every number of threads.
+  void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
+    const Index chunk = std::min(kChunkRows, kTileRows * Index{fft_.workers()});
+    for_each_chunk(rows.size(), chunk, [&](Index first, Index last) noexcept {
+      load_spectra(rows, first, last, Pass::backward);
       differentiate(last - first);
-      store_derivatives(begin + first, begin + last);
+      store_derivatives(rows, first, last, sinks);
     });
   }
 
@@ -124,244 +130,284 @@ class GroupedRelaxed {
   static constexpr Index kProductRows = 64, kDerivativeRows = 8;
   // A covariance's S_hg is conj(S_gh): of so many rows, only the blocks from their first on.
   static constexpr Index kHermitianRows = 4;
-  using Packet = LanePacket<Scalar, kLaneCount>;
-  static constexpr Index kElement = LaneMatrix<Scalar, kLaneCount>::kElement;
+  using Matrix = LaneMatrix<Scalar>;
+
+  static PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup,
+                                          const Relaxed& relaxed) {
+    return {setup.pairing,
+            SecondRow::as_is,
+            BlockLayout(setup.features, relaxed.block_size, Padding::allowed),
+            relaxed.permutation,
+            setup.a,
+            setup.b,
+            setup.most_rows,
+            setup.access,
+            setup.place,
+            setup.execution};
+  }
 
   // The real parts of a block's spectrum over the whole circle, and the imaginary ones part_size()
   // later. Vectors may reach over either end, into zeros.
-  Index part_size() const { return length_ + 1 + 2 * kLaneCount; }
-  Scalar* real_part(int worker) { return parts_.of(worker) + kLaneCount; }
+  Index part_size() const noexcept { return length_ + 1 + 2 * lanes_; }
+  Scalar* real_part(int worker) noexcept { return parts_.of(worker) + lanes_; }
 
   // Spectra, and the derivatives that replace them, are stored [chunk of frequencies][row of the
   // chunk][block], with one element more a chunk: at a distance of a power of two they would meet
-  // in few lines of the cache.
-  LaneMatrix<const Scalar, kLaneCount> spectra(const Buffer<Scalar>& buffer, Index c) const {
-    return {buffer.data() + c * chunk_size_, groups_, 1};
-  }
-  static LaneMatrix<const Scalar, kLaneCount> transposed(
-      const LaneMatrix<const Scalar, kLaneCount>& matrix) {
-    return {matrix.data, matrix.col_stride, matrix.row_stride};
-  }
-  const Buffer<Scalar>& left() const { return covariance_ ? right_ : left_; }
-  // Where the real part of a frequency is, in matrices of `size` elements.
-  static Index lane(Index f, Index element, Index size) {
-    return ((f / kLaneCount) * size + element) * kElement + f % kLaneCount;
+  // in few lines of the cache. An element is real parts and then imaginary parts, one of each a
+  // lane.
+  Matrix spectra(Buffer<Scalar>& buffer, Index c) noexcept {
+    return {buffer.data() + c * chunk_size_, num_blocks_ * element_, element_};
   }
 
-  void set_filter(Index f, Index g, Index h, const ComplexSum& value) {
-    Scalar* to = filters_.data() + lane(f, g * groups_ + h, groups_ * groups_);
+  // Where the real part of a frequency is, in matrices of `size` elements.
+  Index lane(Index f, Index element, Index size) const noexcept {
+    return ((f / lanes_) * size + element) * element_ + f % lanes_;
+  }
+
+  void set_filter(Index f, Index g, Index h, const ComplexSum& value) noexcept {
+    Scalar* to = filters_.data() + lane(f, g * num_blocks_ + h, num_blocks_ * num_blocks_);
     to[0] = static_cast<Scalar>(value.real());
-    to[kLaneCount] = static_cast<Scalar>(value.imag());
+    to[lanes_] = static_cast<Scalar>(value.imag());
   }
 
   // For blocks first .. first + blocks - 1, g and h counted as one.
-  void add_product(const Scalar* product, Index c, Index first, Index blocks) {
-    const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
+  DECORR_DETAIL_NOINLINE void add_product(const Scalar* product, Index c, Index first,
+                                          Index blocks) noexcept {
+    const Index f = c * lanes_, count = std::min(lanes_, frequencies_ - f);
     for (Index block = 0; block < blocks; ++block) {
-      const Scalar* from = product + block * kElement;
-      auto* to = reinterpret_cast<Sum*>(correlations_.data() + (first + block) * frequencies_ + f);
+      const Scalar* from = product + block * element_;
+      auto* to = reinterpret_cast<Sum*>(sums_.data() + (first + block) * frequencies_ + f);
       for (Index i = 0; i < count; ++i) {
         to[2 * i] += Sum(from[i]);
-        to[2 * i + 1] += Sum(from[kLaneCount + i]);
+        to[2 * i + 1] += Sum(from[lanes_ + i]);
       }
     }
   }
 
   enum class Pass { forward, backward };
 
-  void load_spectra(Index first, Index last, Pass pass) {
-    transforms_.for_each_batch(first, last, [&](const auto& batch) {
+  void load_spectra(const BatchRows<Scalar>& rows, Index first, Index last, Pass pass) noexcept {
+    fft_.for_each_group(rows, first, last, [&](const auto& group) noexcept {
       if (pass == Pass::forward) {
-        transforms_.transform(batch);
+        fft_.transform(group);
       } else {
-        transforms_.recall(batch);
+        fft_.transform_what_was_not_saved(group);
       }
-      for (Index signal = batch.begin; signal < batch.end; ++signal) {
-        for (Index g = 0; g < groups_; ++g) {
-          unpack(batch, signal, g, pass, first);
+      for (Index signal = group.begin; signal < group.end; ++signal) {
+        for (Index g = 0; g < num_blocks_; ++g) {
+          unpack(group, signal, g, pass, first);
         }
         if (pass == Pass::forward) {
-          transforms_.keep(batch, signal, 0, transforms_.size());
+          fft_.save(group, signal, 0, fft_.layout().signal_size());
         }
       }
     });
   }
 
   // Takes the spectra of a block apart that share a signal. `first` is the chunk's first row.
-  template <class Batch>
-  void unpack(const Batch& batch, Index signal, Index g, Pass pass, Index first) {
-    Scalar* real = real_part(batch.worker);
+  template <class Group>
+  void unpack(const Group& group, Index signal, Index g, Pass pass, Index first) noexcept {
+    Scalar* real = real_part(group.worker);
     Scalar* imaginary = real + part_size();
     const Index begin = g * length_;
-    const auto take = [&](Index from, Index count, const Scalar* z) {
+    const auto take = [&](Index from, Index count, const Scalar* z) noexcept {
       for (Index f = 0; f < count; ++f) {
         real[from - begin + f] = z[2 * f];
         imaginary[from - begin + f] = z[2 * f + 1];
       }
     };
     if (pass == Pass::forward) {
-      take(begin, length_,
-           reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal) + begin));
+      take(begin, length_, reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal) + begin));
     } else {
-      transforms_.for_each_piece(batch, signal, begin, begin + length_, take);
+      fft_.load(group, signal, begin, begin + length_, take);
     }
     real[length_] = real[0];
     imaginary[length_] = imaginary[0];
-    unpack(real, imaginary, g, transforms_.balance_of(batch, signal),
-           transforms_.first_row(batch, signal) - first, batch.first_row + batch.rows - first);
+    const Index row = fft_.first_row(group, signal) - first;
+    const Index offset = (row * num_blocks_ + g) * element_;
+    Scalar* u = spectra_b_.data() + offset;
+    Scalar* v = second_of(group, signal, u, spectra_a_.data() + offset);
+    const RowScale<Scalar> met = fft_.row_scale_of(group, signal);
+    if (lanes_ == 1) {
+      split<1>(real, imaginary, met, u, v);
+    } else {
+      split<kLanes<Scalar>>(real, imaginary, met, u, v);
+    }
+  }
+  // Two samples of one view share a signal, or b and a.
+  template <class Group>
+  Scalar* second_of(const Group& group, Index signal, Scalar* first,
+                    Scalar* of_other_view) const noexcept {
+    if (!is_covariance_) {
+      return of_other_view;
+    }
+    return fft_.pairing().has_second_row(signal, group.rows) ? first + num_blocks_ * element_
+                                                             : nullptr;
   }
 
-  // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). U is the right view's and V the
-  // left one's, or they are two samples'.
-  void unpack(const Scalar* real, const Scalar* imaginary, Index g, const Balance<Scalar>& met,
-              Index row, Index rows) {
-    Scalar* second = covariance_ ? (row + 1 < rows ? right_.data() + groups_ * kElement : nullptr)
-                                 : left_.data();
-    using namespace Eigen::internal;
-    const auto half_u = pset1<Packet>(met.second / 2), half_v = pset1<Packet>(met.first / 2);
+  // U is b's spectrum and V a's, or they are two samples'.
+  template <Index kCount>
+  DECORR_DETAIL_NOINLINE void split(const Scalar* real, const Scalar* imaginary,
+                                    const RowScale<Scalar>& met, Scalar* u,
+                                    Scalar* v) const noexcept {
+    using Lanes = Simd<Scalar, kCount>;
+    using Packet = typename Lanes::Packet;
+    const Packet half_u = Lanes::broadcast(met.second / 2),
+                 half_v = Lanes::broadcast(met.first / 2);
     for (Index c = 0; c < lane_chunks_; ++c) {
       // Lanes beyond the last frequency hold something that nobody reads.
-      const Index f = c * kLaneCount;
-      const auto x = ploadu<Packet>(real + f), y = ploadu<Packet>(imaginary + f);
-      const auto mirrored_x = load_mirrored(real + length_ - f);
-      const auto mirrored_y = load_mirrored(imaginary + length_ - f);
-      const Index offset = c * chunk_size_ + (row * groups_ + g) * kElement;
-      Scalar* u = right_.data() + offset;
-      pstore(u, pmul(half_u, padd(x, mirrored_x)));
-      pstore(u + kLaneCount, pmul(half_u, psub(y, mirrored_y)));
-      if (second != nullptr) {
-        Scalar* v = second + offset;
-        pstore(v, pmul(half_v, padd(y, mirrored_y)));
-        pstore(v + kLaneCount, pmul(half_v, psub(mirrored_x, x)));
+      const Index f = c * kCount, offset = c * chunk_size_;
+      const auto pair = split_spectrum<Lanes>(
+          {Lanes::load_unaligned(real + f), Lanes::load_unaligned(imaginary + f),
+           Lanes::load_reversed(real + length_ - f), Lanes::load_reversed(imaginary + length_ - f)},
+          half_u, half_v);
+      Lanes::store(u + offset, pair.first_real);
+      Lanes::store(u + offset + kCount, pair.first_imaginary);
+      if (v != nullptr) {
+        Lanes::store(v + offset, pair.second_real);
+        Lanes::store(v + offset + kCount, pair.second_imaginary);
       }
     }
   }
 
-  // Lane l is from[-l].
-  static Packet load_mirrored(const Scalar* from) {
-    return Eigen::internal::preverse(Eigen::internal::ploadu<Packet>(from - (kLaneCount - 1)));
-  }
-  // Lane l goes to to[l] and to to[-l], for the first `count` lanes, at least one.
-  static void store(const Packet& lanes, Index count, Scalar* to) {
-    if (kLaneCount == 1 || count == kLaneCount) {
-      Eigen::internal::pstoreu(to, lanes);
-    } else {
-      alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(kLaneCount)];
-      Eigen::internal::pstore(numbers, lanes);
-      std::copy(numbers, numbers + count, to);
+  // Lane l goes to to[l], or to to[-l], for the first `count` lanes, at least one.
+  template <class Lanes>
+  static void store(const typename Lanes::Packet& lanes, Index count, Scalar* to) noexcept {
+    if (count == Lanes::kLaneCount) {
+      Lanes::store_unaligned(to, lanes);
+      return;
     }
+    alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(Lanes::kLaneCount)];
+    Lanes::store(numbers, lanes);
+    std::copy(numbers, numbers + count, to);
   }
-  static void store_mirrored(const Packet& lanes, Index count, Scalar* to) {
-    if (kLaneCount == 1 || count == kLaneCount) {
-      Eigen::internal::pstoreu(to - (kLaneCount - 1), Eigen::internal::preverse(lanes));
-    } else {
-      alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(kLaneCount)];
-      Eigen::internal::pstore(numbers, lanes);
-      std::reverse_copy(numbers, numbers + count, to - (count - 1));
+  template <class Lanes>
+  static void store_reversed(const typename Lanes::Packet& lanes, Index count,
+                             Scalar* to) noexcept {
+    if (count == Lanes::kLaneCount) {
+      Lanes::store_reversed(to, lanes);
+      return;
     }
+    alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(Lanes::kLaneCount)];
+    Lanes::store(numbers, lanes);
+    std::reverse_copy(numbers, numbers + count, to - (count - 1));
   }
 
   // Adds what a chunk's rows contribute to the correlations.
-  void correlate(Index rows) {
-    parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
-      for_each_chunk(groups_, covariance_ ? kHermitianRows : kProductRows,
-                     [&](Index g, Index g_end) {
-                       const Index h = covariance_ ? g : 0, cols = groups_ - h;
-                       const LaneMatrix<Scalar, kLaneCount> product{products_.of(worker), cols, 1};
-                       auto left_columns = transposed(spectra(left(), c));
-                       left_columns.data = left_columns.element(g, 0);
-                       auto right_columns = spectra(right_, c);
-                       right_columns.data = right_columns.element(0, h);
-                       multiply_lanes<Conjugate::left, Scalar, kLaneCount>(
-                           left_columns, right_columns, g_end - g, cols, rows, product);
+  void correlate(Index rows) noexcept {
+    parallel_chunks(fft_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) noexcept {
+      for_each_chunk(num_blocks_, is_covariance_ ? kHermitianRows : kProductRows,
+                     [&](Index g, Index g_end) noexcept {
+                       const Index h = is_covariance_ ? g : 0, cols = num_blocks_ - h;
+                       const Matrix product{products_.of(worker), cols * element_, element_};
+                       multiply_spectra<Conjugate::left, Scalar>(
+                           lanes_, spectra(spectra_a_, c).from(0, g).transposed(),
+                           spectra(spectra_b_, c).from(0, h), g_end - g, cols, rows, product);
                        for (Index row = g; row < g_end; ++row) {
-                         add_product(product.element(row - g, 0), c, row * groups_ + h, cols);
+                         add_product(product.element(row - g, 0), c, row * num_blocks_ + h, cols);
                        }
                      });
     });
   }
 
-  // Replaces the spectra of a chunk's rows by the derivatives of the same view's: the right view's
-  // is the left one's spectra times the filter, and the other way round. Few rows at a time, since
-  // each needs the other.
-  void differentiate(Index rows) {
-    parallel_chunks(transforms_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) {
-      const LaneMatrix<const Scalar, kLaneCount> filter{
-          filters_.data() + c * groups_ * groups_ * kElement, groups_, 1};
-      Scalar* right_product = products_.of(worker);
-      Scalar* left_product = right_product + kDerivativeRows * groups_ * kElement;
-      for_each_chunk(rows, kDerivativeRows, [&](Index first, Index last) {
-        const Index offset = c * chunk_size_ + first * groups_ * kElement;
-        const Index size = (last - first) * groups_ * kElement;
-        multiply_lanes<Conjugate::none, Scalar, kLaneCount>({left().data() + offset, groups_, 1},
-                                                            filter, last - first, groups_, groups_,
-                                                            {right_product, groups_, 1});
-        if (!covariance_) {
-          multiply_lanes<Conjugate::right, Scalar, kLaneCount>(
-              {right_.data() + offset, groups_, 1}, transposed(filter), last - first, groups_,
-              groups_, {left_product, groups_, 1});
-          std::copy(left_product, left_product + size, left_.data() + offset);
+  // Replaces the spectra of a chunk's rows by the derivatives of the same view's: b's is a's
+  // spectra times the filter, and the other way round. Few rows at a time, since each needs the
+  // other. Of a covariance a's is meant.
+  void differentiate(Index rows) noexcept {
+    parallel_chunks(fft_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) noexcept {
+      const Index row_stride = num_blocks_ * element_;
+      const Matrix filter{filters_.data() + c * num_blocks_ * row_stride, row_stride, element_};
+      const Matrix product_b{products_.of(worker), row_stride, element_};
+      const Matrix product_a = product_b.from(kDerivativeRows, 0);
+      for_each_chunk(rows, kDerivativeRows, [&](Index first, Index last) noexcept {
+        const Matrix a = spectra(spectra_a_, c).from(first, 0);
+        const Matrix b = spectra(spectra_b_, c).from(first, 0);
+        const Index count = last - first, size = count * row_stride;
+        if (wants_b_) {
+          multiply_spectra<Conjugate::none, Scalar>(lanes_, a, filter, count, num_blocks_,
+                                                    num_blocks_, product_b);
         }
-        std::copy(right_product, right_product + size, right_.data() + offset);
+        if (wants_a_) {
+          multiply_spectra<Conjugate::right, Scalar>(lanes_, b, filter.transposed(), count,
+                                                     num_blocks_, num_blocks_, product_a);
+          std::copy(product_a.data, product_a.data + size, a.data);
+        }
+        if (wants_b_) {
+          std::copy(product_b.data, product_b.data + size, b.data);
+        }
       });
     });
   }
 
-  void store_derivatives(Index first, Index last) {
-    transforms_.backward(first, last, kTileRows, [&](const auto& batch) {
-      for (Index signal = batch.begin; signal < batch.end; ++signal) {
-        pack(transforms_.balance_of(batch, signal), transforms_.first_row(batch, signal) - first,
-             batch.first_row + batch.rows - first, batch.worker, transforms_.signal(batch, signal));
+  void store_derivatives(const BatchRows<Scalar>& rows, Index first, Index last,
+                         const GradientSinks<Scalar>& sinks) noexcept {
+    fft_.backward(rows, first, last, kTileRows, sinks, [&](const auto& group) noexcept {
+      for (Index signal = group.begin; signal < group.end; ++signal) {
+        const Index row = fft_.first_row(group, signal) - first;
+        const Index offset = row * num_blocks_ * element_;
+        const Scalar* u = spectra_a_.data() + offset;
+        const Scalar* v =
+            second_of(group, signal, spectra_a_.data() + offset, spectra_b_.data() + offset);
+        const RowScale<Scalar> met = fft_.row_scale_of(group, signal);
+        if (lanes_ == 1) {
+          join<1>(met, u, v, group.worker, fft_.signal(group, signal));
+        } else {
+          join<kLanes<Scalar>>(met, u, v, group.worker, fft_.signal(group, signal));
+        }
       }
     });
   }
 
-  // Packs two derivatives, U + i V over the whole circle, for one inverse transform: the left
-  // view's and the right one's, or two samples'. Each has the size of the other view, so they are
-  // balanced the other way round.
-  void pack(const Balance<Scalar>& met, Index row, Index rows, int worker, Complex* signal) {
-    const Scalar* first = left().data();
-    const Scalar* second =
-        covariance_ ? (row + 1 < rows ? first + groups_ * kElement : nullptr) : right_.data();
-    using namespace Eigen::internal;
-    alignas(kWorkspaceAlignment) const Scalar zeros[static_cast<std::size_t>(kElement)] = {};
-    const auto u_factor = pset1<Packet>(met.first), v_factor = pset1<Packet>(met.second);
+  // Packs two derivatives for one inverse transform: a's and b's, or two samples'. Each has the
+  // size of the other view, so they are scaled the other way round. One that nobody wants, or that
+  // is not there, is zero.
+  template <Index kCount>
+  DECORR_DETAIL_NOINLINE void join(const RowScale<Scalar>& met, const Scalar* u, const Scalar* v,
+                                   int worker, Complex* signal) noexcept {
+    using Lanes = Simd<Scalar, kCount>;
+    using Packet = typename Lanes::Packet;
+    alignas(kWorkspaceAlignment) const Scalar zeros[2 * static_cast<std::size_t>(kCount)] = {};
+    const bool has_u = is_covariance_ || wants_a_;
+    const bool has_v = v != nullptr && wants_b_;
+    const Packet u_factor = Lanes::broadcast(met.first), v_factor = Lanes::broadcast(met.second);
     Scalar* real = real_part(worker);
     Scalar* imaginary = real + part_size();
-    for (Index g = 0; g < groups_; ++g) {
+    for (Index g = 0; g < num_blocks_; ++g) {
       for (Index c = 0; c < lane_chunks_; ++c) {
-        const Index f = c * kLaneCount, count = std::min(kLaneCount, frequencies_ - f);
-        const Index offset = c * chunk_size_ + (row * groups_ + g) * kElement;
-        const Scalar* u = first + offset;
-        const Scalar* v = second == nullptr ? zeros : second + offset;
-        const auto u_real = pmul(u_factor, pload<Packet>(u));
-        const auto u_imaginary = pmul(u_factor, pload<Packet>(u + kLaneCount));
-        const auto v_real = pmul(v_factor, pload<Packet>(v));
-        const auto v_imaginary = pmul(v_factor, pload<Packet>(v + kLaneCount));
-        store(psub(u_real, v_imaginary), count, real + f);
-        store(padd(v_real, u_imaginary), count, imaginary + f);
-        store_mirrored(padd(u_real, v_imaginary), count, real + length_ - f);
-        store_mirrored(psub(v_real, u_imaginary), count, imaginary + length_ - f);
+        const Index f = c * kCount, count = std::min(kCount, frequencies_ - f);
+        const Index offset = c * chunk_size_ + g * element_;
+        const Scalar* of_u = has_u ? u + offset : zeros;
+        const Scalar* of_v = has_v ? v + offset : zeros;
+        const auto z = join_spectra<Lanes>({Lanes::load(of_u), Lanes::load(of_u + kCount),
+                                            Lanes::load(of_v), Lanes::load(of_v + kCount)},
+                                           u_factor, v_factor);
+        store<Lanes>(z.first_real, count, real + f);
+        store<Lanes>(z.first_imaginary, count, imaginary + f);
+        store_reversed<Lanes>(z.second_real, count, real + length_ - f);
+        store_reversed<Lanes>(z.second_imaginary, count, imaginary + length_ - f);
       }
-      auto* z = reinterpret_cast<Scalar*>(signal + g * length_);
+      auto* to = reinterpret_cast<Scalar*>(signal + g * length_);
       for (Index f = 0; f < length_; ++f) {
-        z[2 * f] = real[f];
-        z[2 * f + 1] = imaginary[f];
+        to[2 * f] = real[f];
+        to[2 * f + 1] = imaginary[f];
       }
     }
   }
 
-  PackedTransforms<Scalar> transforms_;
-  bool covariance_;
-  int exponent_;
-  CovarianceScaling scaling_;
-  Index groups_, length_;
+  PackedFft<Scalar> fft_;
+  bool is_covariance_;
+  bool wants_a_, wants_b_;  // which derivatives are computed; of a covariance b's stands for both
+  BlockWeights weights_;
+  Index num_blocks_, length_;
   LagPenalty<Scalar> penalty_;
-  Index frequencies_, lane_chunks_;
+  Index frequencies_;
+  Index lanes_, element_;  // and the scalars that they take, real and imaginary
+  Index lane_chunks_;
   PerWorker<Scalar> parts_, products_;
-  Index chunk_size_;  // scalars of a chunk of frequencies
-  Buffer<Scalar> right_, left_, filters_;
-  Buffer<ComplexSum> block_, correlations_;
+  Index chunk_size_;                      // scalars of a chunk of frequencies
+  Buffer<Scalar> spectra_b_, spectra_a_;  // of a covariance, one and the same
+  Buffer<ComplexSum> block_, sums_;
+  Buffer<Scalar> filters_;
 };
 
 }  // namespace DECORR_ABI

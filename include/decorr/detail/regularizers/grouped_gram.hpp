@@ -2,19 +2,24 @@
 #define DECORR_DETAIL_REGULARIZERS_GROUPED_GRAM_HPP_
 
 #include <algorithm>
-#include <cmath>
 #include <complex>
 
 #include "decorr/detail/kernels/gemm.hpp"
+#include "decorr/detail/kernels/gram.hpp"
 #include "decorr/detail/regularizers/gram_accuracy.hpp"
 #include "decorr/detail/regularizers/lag_penalty.hpp"
 #include "decorr/detail/regularizers/lag_weights.hpp"
+#include "decorr/detail/regularizers/setup.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/spectra/block_spectra.hpp"
 #include "decorr/detail/spectra/packed_fft.hpp"
-#include "decorr/detail/spectra/packing.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
 
 // R_sum^(b) with q = 2 for fewer samples than blocks: at each frequency through the Gram matrices
@@ -24,19 +29,16 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-enum class GroupedRoute { automatic, features, gram };
-
 // By the sizes and options alone; the routes take equal time at about n = G (measured). Without
 // squares there is no Gram route, and one Gram matrix serves all blocks, which therefore need equal
-// weights: not those of a short last block's means.
+// weights: not those of a short last block's means. It wants all samples at once.
 template <class Scalar>
-bool goes_through_gram(GroupedRoute route, const Correlation<Scalar>& correlation,
-                       const Relaxed& relaxed, CovarianceScaling scaling) {
-  const Index groups = (correlation.cols() + relaxed.block_size - 1) / relaxed.block_size;
-  const bool possible = relaxed.exponent == 2 && (scaling != CovarianceScaling::block_mean ||
-                                                  correlation.cols() % relaxed.block_size == 0);
-  return possible && (route == GroupedRoute::gram ||
-                      (route == GroupedRoute::automatic && correlation.rows() < groups));
+bool goes_through_gram(const RegularizerSetup<Scalar>& setup, const Relaxed& relaxed,
+                       const BlockWeights& weights) {
+  const Index num_blocks = (setup.features + relaxed.block_size - 1) / relaxed.block_size;
+  const bool possible = relaxed.exponent == 2 && weights.are_equal() && setup.has_whole_batch();
+  return possible && (setup.route == Route::gram ||
+                      (setup.route == Route::automatic && setup.count < num_blocks));
 }
 
 // O(n d log b + n^2 d) time. Memory: all spectra, 2 n d scalars; 2 n^2 b for the Gram matrices, and
@@ -48,105 +50,90 @@ class GroupedGram {
   using Sum = Accumulator<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  GroupedGram(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-              CovarianceScaling scaling, const Execution& execution)
-      // Squares cannot be taken before the lags of a longer transform are folded.
-      : transforms_(correlation, relaxed, SecondRow::as_is, execution, Padding::none,
-                    Spectra::taken),
-        covariance_(correlation.is_covariance()),
-        scaling_(scaling),
-        threads_(execution.threads),
-        samples_(correlation.rows()),
-        groups_(transforms_.groups()),
-        length_(transforms_.length()),
-        penalty_(transforms_.forward_plan(), transforms_.width(), kExponent, execution.planning),
-        frequencies_(penalty_.half()),
+  DECORR_DETAIL_COLD GroupedGram(Arena& arena, const RegularizerSetup<Scalar>& setup,
+                                 const Relaxed& relaxed, const BlockWeights& weights)
+      : fft_(arena, fft_setup(setup, relaxed)),
+        is_covariance_(setup.is_covariance()),
+        has_gradient_(setup.access.has_gradient()),
+        weights_(weights),
+        threads_(setup.execution.threads),
+        samples_(setup.count),
+        num_blocks_(fft_.layout().num_blocks),
+        length_(fft_.layout().fft_length),
+        penalty_(arena, fft_.forward_plan(), fft_.layout().block_size, kExponent,
+                 setup.execution.planning),
+        frequencies_(penalty_.num_frequencies()),
         workers_(worker_count(
-            threads_, frequencies_ * std::max(tiles(groups_, kTile), tiles(samples_, kGramTile)),
+            threads_,
+            frequencies_ * std::max(tiles(num_blocks_, kBlockTile), tiles(samples_, kGramRows)),
             1)),
-        panels_(workers_, {{std::min(samples_, kGramTile), samples_, 2 * groups_},
-                           {std::min(samples_, kChunkRows), std::min(groups_, kTile), samples_}}),
-        right_(samples_ * transforms_.size()),
-        left_(covariance_ ? 0 : right_.size()),
-        right_gram_(samples_ * samples_ * length_),
-        left_gram_(covariance_ ? 0 : right_gram_.size()),
-        block_(frequencies_),
-        diagonal_(Buffer<ComplexSum>::filled(frequencies_ * groups_, ComplexSum(0))),
-        sums_(frequencies_),
-        right_squares_(Buffer<Sum>::filled(frequencies_ * groups_, Sum(0))),
-        left_squares_(Buffer<Sum>::filled(covariance_ ? 0 : right_squares_.size(), Sum(0))),
-        right_blocks_(groups_),
-        left_blocks_(covariance_ ? 0 : groups_) {
-    if (correlation.has_gradient()) {
-      correction_ = Buffer<Scalar>(2 * frequencies_ * groups_);
-      right_derivative_ = Buffer<Scalar>(std::min(samples_, kChunkRows) * transforms_.size());
-      left_derivative_ = Buffer<Scalar>(covariance_ ? 0 : right_derivative_.size());
-    }
-  }
+        panels_(arena, workers_,
+                {{std::min(samples_, kGramRows), samples_, 2 * num_blocks_},
+                 {std::min(samples_, kChunkRows), std::min(num_blocks_, kBlockTile), samples_}}),
+        a_(make_view(arena, setup.access.gradient_a)),
+        b_(is_covariance_ ? a_ : make_view(arena, setup.access.gradient_b)),
+        block_(arena, frequencies_),
+        diagonal_(arena, frequencies_ * num_blocks_, ComplexSum(0)),
+        frequency_sums_(arena, frequencies_),
+        correction_(arena, has_gradient_ ? 2 * frequencies_ * num_blocks_ : 0) {}
 
-  // Keeps the spectra of these rows, and adds to those of the diagonal blocks.
-  void accumulate(Index begin, Index end) {
+  // Keeps the spectra of the rows, and adds to those of the diagonal blocks.
+  void add(const BatchRows<Scalar>& rows) noexcept {
     for_each_chunk(
-        end - begin, kChunkRows,
-        [&](Index first, Index last) {
-          load_spectra(begin + first, begin + last);
-          add_diagonal(begin + first, begin + last);
+        rows.size(), kChunkRows,
+        [&](Index first, Index last) noexcept {
+          load_spectra(rows, first, last);
+          add_diagonal(first, last);
         },
         Sweep::descending);
   }
 
-  // The value of R; gradients will be those of `gradient_weight` * R.
-  Sum finish(Sum gradient_weight) {
-    const Sum m = transforms_.correlation().normalizer;
-    const Sum weight = static_cast<Sum>(weights(0, 1).weight);
-    const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(covariance_ ? 2 : 1);
+  // The value of R; gradients will be those of `gradient_weight` * R. The arena is for what only
+  // some data need.
+  Sum value(Arena& arena, Sum m, Sum gradient_weight) {
+    const Sum weight = static_cast<Sum>(weights_.of(0, 1).weight);
+    const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(is_covariance_ ? 2 : 1);
     factor_ = static_cast<Scalar>(2 * weight * factor / m);
-    fill_gram(right_, right_gram_);
-    if (!covariance_) {
-      fill_gram(left_, left_gram_);
+    fill_gram(a_);
+    if (!is_covariance_) {
+      fill_gram(b_);
     }
     // All blocks alike, less the diagonal ones, which go through the penalty.
     const GramSums<Sum> sums = sum_gram();
     Sum squares = sums.products / (m * m), value = 0;
-    for (Index g = 0; g < groups_; ++g) {
+    for (Index g = 0; g < num_blocks_; ++g) {
       const ComplexSum* diagonal = diagonal_.data() + g;
       for (Index f = 0; f < frequencies_; ++f) {
-        block_[f] = diagonal[f * groups_] / m;
+        block_[f] = diagonal[f * num_blocks_] / m;
         squares -= Sum(penalty_.multiplicity(f)) * std::norm(block_[f]);
       }
-      value += penalty_.apply(block_.data(), weights(g, g));
+      value += penalty_.apply(block_.data(), weights_.of(g, g));
       for (Index f = 0; f < frequencies_ && correction_; ++f) {
         const ComplexSum correction =
-            factor * (block_[f] - 2 * weight * (diagonal[f * groups_] / m));
-        Scalar* to = correction_.data() + 2 * f * groups_ + g;
+            factor * (block_[f] - 2 * weight * (diagonal[f * num_blocks_] / m));
+        Scalar* to = correction_.data() + 2 * f * num_blocks_ + g;
         to[0] = static_cast<Scalar>(correction.real());
-        to[groups_] = static_cast<Scalar>(correction.imag());
+        to[num_blocks_] = static_cast<Scalar>(correction.imag());
       }
     }
-    sum_blocks(right_squares_, right_blocks_);
-    if (!covariance_) {
-      sum_blocks(left_squares_, left_blocks_);
-    }
-    is_accurate_ = (dominant_features(left_blocks(), right_blocks_).size() == 0 &&
-                    sums.template keeps_digits<Scalar>(squares * m * m, squares * m * m,
-                                                       Sum(samples_ * length_))) ||
-                   !(all_finite(right_) && all_finite(left()));
+    is_accurate_ = is_accurate(arena, sums, squares * m * m);
     return value + weight * squares / Sum(length_);
   }
 
-  // Whether the value and the gradient are as good as those by the other route, once finish() was
+  // Whether the value and the gradient are as good as those by the other route, once value() was
   // called.
-  bool is_accurate() const { return is_accurate_; }
+  bool is_accurate() const noexcept { return is_accurate_; }
 
-  // Writes the gradient with respect to the prepared rows.
-  void gradient(Index begin, Index end) {
-    for_each_chunk(end - begin, kChunkRows, [&](Index from, Index to) {
-      const Index first = begin + from, rows = to - from;
-      differentiate(first, rows, left_gram(), right_, left(), Scalar(1), right_derivative_);
-      if (!covariance_) {
-        differentiate(first, rows, right_gram_, left_, right_, Scalar(-1), left_derivative_);
+  // The gradient with respect to the prepared rows, through the sinks.
+  void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
+    for_each_chunk(rows.size(), kChunkRows, [&](Index first, Index last) noexcept {
+      if (a_.derivative) {
+        differentiate(first, last - first, b_, a_, Scalar(-1));
       }
-      store_derivatives(first, first + rows);
+      if (b_.derivative && !is_covariance_) {
+        differentiate(first, last - first, a_, b_, Scalar(1));
+      }
+      store_derivatives(rows, first, last, sinks);
     });
   }
 
@@ -154,107 +141,131 @@ class GroupedGram {
   static constexpr int kExponent = 2;
   // Few enough for float sums of the diagonal to be accurate, many enough for products to be fast.
   static constexpr Index kChunkRows = 64;
-  // Rows of a Gram matrix, or blocks of a derivative, that one worker takes at a time.
-  static constexpr Index kGramTile = 64, kTile = 512;
+  // Blocks of a derivative that one worker takes at a time.
+  static constexpr Index kBlockTile = 512;
 
-  const Buffer<Scalar>& left() const { return covariance_ ? right_ : left_; }
-  const Buffer<Scalar>& left_gram() const { return covariance_ ? right_gram_ : left_gram_; }
-  const Buffer<Sum>& left_blocks() const { return covariance_ ? right_blocks_ : left_blocks_; }
-  LagWeights weights(Index g, Index h) const {
-    return block_weights(transforms_, scaling_, kExponent, g, h);
+  // Of a covariance both views are the same one, in the same memory.
+  struct View {
+    Buffer<Scalar> spectra, gram;
+    Buffer<Scalar> derivative;  // of kChunkRows rows, where it is wanted
+    Buffer<Sum> squares;        // of each frequency's blocks
+    Buffer<Sum> block_squares;  // over the whole circle
+  };
+
+  static PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup,
+                                          const Relaxed& relaxed) {
+    return {setup.pairing, SecondRow::as_is,
+            // Squares cannot be taken before the lags of a longer transform are folded.
+            BlockLayout(setup.features, relaxed.block_size, Padding::none), relaxed.permutation,
+            setup.a, setup.b, setup.most_rows, setup.access,
+            SpectrumPlace::nowhere,  // all are kept here
+            setup.execution};
+  }
+
+  View make_view(Arena& arena, bool has_gradient) const {
+    const Index size = fft_.layout().signal_size();
+    View view;
+    view.spectra = Buffer<Scalar>(arena, samples_ * size);
+    view.gram = Buffer<Scalar>(arena, samples_ * samples_ * length_);
+    view.derivative =
+        Buffer<Scalar>(arena, has_gradient ? std::min(samples_, kChunkRows) * size : 0);
+    view.squares = Buffer<Sum>(arena, frequencies_ * num_blocks_, Sum(0));
+    view.block_squares = Buffer<Sum>(arena, num_blocks_, Sum(0));
+    return view;
   }
 
   // Spectra of real signals are stored as real matrices, one for each frequency: row by row, real
   // parts of all blocks, then imaginary ones where there are any. So there are as many numbers as
   // in the signals. Gram matrices are stored as real part, then imaginary part.
-  Index parts(Index f) const { return penalty_.multiplicity(f); }
-  Index parts_before(Index f) const { return f == 0 ? 0 : 2 * f - 1; }
-  Index row_size(Index f) const { return parts(f) * groups_; }
-  Index matrix_begin(Index f, Index rows) const { return parts_before(f) * groups_ * rows; }
-  Index gram_begin(Index f) const { return parts_before(f) * samples_ * samples_; }
+  Index parts(Index f) const noexcept { return penalty_.multiplicity(f); }
+  Index parts_before(Index f) const noexcept { return f == 0 ? 0 : 2 * f - 1; }
+  Index row_size(Index f) const noexcept { return parts(f) * num_blocks_; }
+  Index matrix_begin(Index f, Index rows) const noexcept {
+    return parts_before(f) * num_blocks_ * rows;
+  }
+  Index gram_begin(Index f) const noexcept { return parts_before(f) * samples_ * samples_; }
 
-  static Index tiles(Index size, Index tile) { return (size + tile - 1) / tile; }
+  static Index tiles(Index size, Index tile) noexcept { return (size + tile - 1) / tile; }
 
   // Calls body(worker, f, first, last) for every frequency and every tile of 0 .. size - 1.
   template <class Body>
-  void for_each_tile(Index size, Index tile, const Body& body) {
+  void for_each_tile(Index size, Index tile, const Body& body) noexcept {
     const Index count = tiles(size, tile), items = frequencies_ * count;
     parallel_chunks(worker_count(threads_, items, 1), 0, items, 1,
-                    [&](int worker, Index item, Index) {
+                    [&](int worker, Index item, Index) noexcept {
                       const Index first = item % count * tile;
                       body(worker, item / count, first, std::min(size, first + tile));
                     });
   }
 
-  void load_spectra(Index first, Index last) {
-    transforms_.for_each_batch(first, last, [&](const auto& batch) {
-      transforms_.transform(batch);
-      for (Index signal = batch.begin; signal < batch.end; ++signal) {
-        unpack(reinterpret_cast<const Scalar*>(transforms_.spectrum(batch, signal)),
-               transforms_.balance_of(batch, signal), transforms_.first_row(batch, signal),
-               batch.first_row + batch.rows);
+  void load_spectra(const BatchRows<Scalar>& rows, Index first, Index last) noexcept {
+    fft_.for_each_group(rows, first, last, [&](const auto& group) noexcept {
+      fft_.transform(group);
+      for (Index signal = group.begin; signal < group.end; ++signal) {
+        split(reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal)),
+              fft_.row_scale_of(group, signal), fft_.first_row(group, signal),
+              fft_.pairing().has_second_row(signal, group.rows));
       }
     });
   }
 
-  // U_f = (Z_f + conj(Z_-f)) / 2, V_f = (Z_f - conj(Z_-f)) / (2 i). U is the right view's and V the
-  // left one's, or they are two samples'.
-  void unpack(const Scalar* z, const Balance<Scalar>& met, Index row, Index rows) {
-    const bool has_second = !covariance_ || row + 1 < rows;
-    const Scalar half_u = met.second / 2, half_v = met.first / 2;
+  // The two spectra that share a signal, b's and a's or two samples', to where they are kept.
+  void split(const Scalar* z, const RowScale<Scalar>& met, Index row, bool has_second) noexcept {
+    using One = Simd<Scalar, 1>;
     for (Index f = 0; f < frequencies_; ++f) {
       const Scalar* at = z + 2 * f;
       const Scalar* mirrored = z + 2 * (f == 0 ? 0 : length_ - f);
-      Scalar* u = right_.data() + matrix_begin(f, samples_) + row * row_size(f);
-      Scalar* v = covariance_ ? u + row_size(f)
-                              : left_.data() + matrix_begin(f, samples_) + row * row_size(f);
-      const bool complex = parts(f) == 2;
-      for (Index g = 0; g < groups_; ++g) {
+      const Index offset = matrix_begin(f, samples_) + row * row_size(f);
+      Scalar* u = b_.spectra.data() + offset;
+      Scalar* v = !has_second      ? nullptr
+                  : is_covariance_ ? u + row_size(f)
+                                   : a_.spectra.data() + offset;
+      const Index imaginary = parts(f) == 2 ? num_blocks_ : 0;
+      for (Index g = 0; g < num_blocks_; ++g) {
         const Index i = 2 * g * length_;
-        u[g] = half_u * (at[i] + mirrored[i]);
-        if (complex) {
-          u[groups_ + g] = half_u * (at[i + 1] - mirrored[i + 1]);
-        }
-      }
-      for (Index g = 0; g < groups_ && has_second; ++g) {
-        const Index i = 2 * g * length_;
-        v[g] = half_v * (at[i + 1] + mirrored[i + 1]);
-        if (complex) {
-          v[groups_ + g] = half_v * (mirrored[i] - at[i]);
+        const auto pair = split_spectrum<One>({at[i], at[i + 1], mirrored[i], mirrored[i + 1]},
+                                              met.second / 2, met.first / 2);
+        // Where there is no imaginary part, the real one takes its place.
+        u[g + imaginary] = pair.first_imaginary;
+        u[g] = pair.first_real;
+        if (v != nullptr) {
+          v[g + imaginary] = pair.second_imaginary;
+          v[g] = pair.second_real;
         }
       }
     }
   }
 
   // m S_gg(f) += conj(A_g(f)) B_g(f), and the squares of both. Bound by bytes.
-  void add_diagonal(Index first, Index last) {
-    for_each_tile(groups_, kTile, [&](int, Index f, Index column, Index end) {
+  void add_diagonal(Index first, Index last) noexcept {
+    for_each_tile(num_blocks_, kBlockTile, [&](int, Index f, Index column, Index end) noexcept {
       const Index width = end - column, begin = matrix_begin(f, samples_) + column;
-      Scalar real[kTile] = {}, imaginary[kTile] = {}, a_square[kTile] = {}, b_square[kTile] = {};
+      Scalar real[kBlockTile] = {}, imaginary[kBlockTile] = {}, square_a[kBlockTile] = {},
+             square_b[kBlockTile] = {};
       for (Index k = first; k < last; ++k) {
-        const Scalar* a = left().data() + begin + k * row_size(f);
-        const Scalar* b = right_.data() + begin + k * row_size(f);
+        const Scalar* a = a_.spectra.data() + begin + k * row_size(f);
+        const Scalar* b = b_.spectra.data() + begin + k * row_size(f);
         for (Index g = 0; g < width; ++g) {
           real[g] += a[g] * b[g];
-          a_square[g] += a[g] * a[g];
-          b_square[g] += b[g] * b[g];
+          square_a[g] += a[g] * a[g];
+          square_b[g] += b[g] * b[g];
         }
         if (parts(f) == 2) {
           for (Index g = 0; g < width; ++g) {
-            const Scalar a_imaginary = a[groups_ + g], b_imaginary = b[groups_ + g];
-            real[g] += a_imaginary * b_imaginary;
-            imaginary[g] += a[g] * b_imaginary - a_imaginary * b[g];
-            a_square[g] += a_imaginary * a_imaginary;
-            b_square[g] += b_imaginary * b_imaginary;
+            const Scalar imaginary_a = a[num_blocks_ + g], imaginary_b = b[num_blocks_ + g];
+            real[g] += imaginary_a * imaginary_b;
+            imaginary[g] += a[g] * imaginary_b - imaginary_a * b[g];
+            square_a[g] += imaginary_a * imaginary_a;
+            square_b[g] += imaginary_b * imaginary_b;
           }
         }
       }
-      const Index at = f * groups_ + column;
+      const Index at = f * num_blocks_ + column;
       for (Index g = 0; g < width; ++g) {
         diagonal_[at + g] += ComplexSum(Sum(real[g]), Sum(imaginary[g]));
-        right_squares_[at + g] += Sum(b_square[g]);
-        if (!covariance_) {
-          left_squares_[at + g] += Sum(a_square[g]);
+        a_.squares[at + g] += Sum(square_a[g]);
+        if (!is_covariance_) {
+          b_.squares[at + g] += Sum(square_b[g]);
         }
       }
     });
@@ -262,118 +273,104 @@ class GroupedGram {
 
   // X X^*, whose real part is the product of the stored rows with each other, and whose imaginary
   // part is M - M^T with M = Im(X) Re(X)^T.
-  void fill_gram(const Buffer<Scalar>& rows, Buffer<Scalar>& gram) {
-    std::fill_n(gram.data(), gram.size(), Scalar(0));
-    for_each_tile(samples_, kGramTile, [&](int worker, Index f, Index row, Index end) {
+  void fill_gram(View& view) noexcept {
+    const Index n = samples_;
+    view.gram.fill(Scalar(0));
+    for_each_tile(n, kGramRows, [&](int worker, Index f, Index row, Index end) noexcept {
       const Index stride = row_size(f);
-      const Stored<const Scalar> x{rows.data() + matrix_begin(f, samples_), stride};
-      const Stored<const Scalar> tile{x.data + row * stride, stride};
-      const Stored<Scalar> real{gram.data() + gram_begin(f) + row * samples_, samples_};
-      multiply_add<Order::as_is, Order::transposed, Scalar>(tile, x, {end - row, end, stride}, real,
-                                                            panels_, worker);
+      const Stored<const Scalar> x{view.spectra.data() + matrix_begin(f, n), stride};
+      Scalar* real = view.gram.data() + gram_begin(f);
+      add_gram_rows(x, n, stride, row, end, real, panels_, worker);
       if (parts(f) == 2) {
         multiply_add<Order::as_is, Order::transposed, Scalar>(
-            {tile.data + groups_, stride}, x, {end - row, samples_, groups_},
-            {real.data + samples_ * samples_, samples_}, panels_, worker);
+            {x.data + row * stride + num_blocks_, stride}, x, {end - row, n, num_blocks_},
+            {real + (n + row) * n, n}, panels_, worker);
       }
     });
-    for_each_tile(1, 1, [&](int, Index f, Index, Index) {
-      Scalar* real = gram.data() + gram_begin(f);
-      Scalar* imaginary = real + samples_ * samples_;
-      for (Index i = 0; i < samples_; ++i) {
-        for (Index j = i + 1; j < samples_; ++j) {
-          real[i * samples_ + j] = real[j * samples_ + i];
-          if (parts(f) == 2) {
-            Scalar& upper = imaginary[i * samples_ + j];
-            Scalar& lower = imaginary[j * samples_ + i];
-            upper -= lower;
-            lower = -upper;
-          }
-        }
-        if (parts(f) == 2) {
-          imaginary[i * samples_ + i] = 0;
-        }
+    for_each_tile(1, 1, [&](int, Index f, Index, Index) noexcept {
+      Scalar* real = view.gram.data() + gram_begin(f);
+      mirror_lower(real, n);
+      if (parts(f) == 2) {
+        subtract_transpose(real + n * n, n);
       }
     });
   }
 
   // The sum of m^2 |S_gh(f)|^2 over all blocks and the whole circle: at each frequency it is
   // tr( (A A^*) (B B^*) ).
-  GramSums<Sum> sum_gram() {
-    for_each_tile(1, 1, [&](int, Index f, Index, Index) {
-      const Scalar* p = left_gram().data() + gram_begin(f);
-      const Scalar* q = right_gram_.data() + gram_begin(f);
+  GramSums<Sum> sum_gram() noexcept {
+    const Index n = samples_;
+    for_each_tile(1, 1, [&](int, Index f, Index, Index) noexcept {
+      const Scalar* p = a_.gram.data() + gram_begin(f);
+      const Scalar* q = b_.gram.data() + gram_begin(f);
       const Sum multiplicity = Sum(penalty_.multiplicity(f));
       GramSums<Sum> sums;
-      for (Index part = 0; part < parts(f); ++part) {
-        for (Index i = 0; i < samples_; ++i) {
-          const Index first = (part * samples_ + i) * samples_;
-          GramSums<Sum> row;
-          for (Index j = 0; j < samples_; ++j) {
-            if (i != j) {
-              row.add_off_diagonal(Sum(p[first + j]), Sum(q[first + j]), multiplicity);
-            }
-          }
-          if (part == 0) {
-            row.add_diagonal(Sum(p[first + i]), Sum(q[first + i]), multiplicity);
-          }
-          sums.add(row);
-        }
+      for (Index i = 0; i < n; ++i) {
+        sums.add_diagonal(Sum(p[i * n + i]), Sum(q[i * n + i]), multiplicity);
       }
-      sums_[f] = sums;
+      for (Index part = 0; part < parts(f); ++part) {
+        sums.add_symmetric(p + part * n * n, q + part * n * n, n, multiplicity);
+      }
+      frequency_sums_[f] = sums;
     });
     GramSums<Sum> all;
     for (Index f = 0; f < frequencies_; ++f) {
-      all.add(sums_[f]);
+      all.add(frequency_sums_[f]);
     }
     return all;
   }
 
-  // Of each block over the whole circle.
-  void sum_blocks(const Buffer<Sum>& squares, Buffer<Sum>& blocks) const {
-    std::fill_n(blocks.data(), groups_, Sum(0));
-    for (Index f = 0; f < frequencies_; ++f) {
-      for (Index g = 0; g < groups_; ++g) {
-        blocks[g] += Sum(penalty_.multiplicity(f)) * squares[f * groups_ + g];
+  bool is_accurate(Arena& arena, const GramSums<Sum>& sums, Sum squares) {
+    for (View* view : {&a_, &b_}) {
+      view->block_squares.fill(Sum(0));
+      for (Index f = 0; f < frequencies_; ++f) {
+        for (Index g = 0; g < num_blocks_; ++g) {
+          view->block_squares[g] +=
+              Sum(penalty_.multiplicity(f)) * view->squares[f * num_blocks_ + g];
+        }
       }
     }
+    const bool accurate =
+        dominant_features(arena, a_.block_squares, b_.block_squares).size() == 0 &&
+        sums.template keeps_digits<Scalar>(squares, squares, Sum(samples_ * length_));
+    return accurate || !(all_finite(a_.spectra) && all_finite(b_.spectra));
   }
 
   // dB_g = factor (A A^* B)_g + D_g A_g for some rows, with D the diagonal blocks' correction; dA
   // by exchange, with conj(D): the sign of its imaginary part.
-  void differentiate(Index first, Index rows, const Buffer<Scalar>& gram, const Buffer<Scalar>& own,
-                     const Buffer<Scalar>& other, Scalar sign, Buffer<Scalar>& derivative) {
-    for_each_tile(groups_, kTile, [&](int worker, Index f, Index column, Index end) {
-      const Index width = end - column, stride = row_size(f), n = samples_;
-      const Scalar* p = gram.data() + gram_begin(f);
-      const Scalar* x = own.data() + matrix_begin(f, n) + column;
-      Scalar* d = derivative.data() + matrix_begin(f, rows) + column;
-      for (Index part = 0; part < parts(f); ++part) {
-        for (Index k = 0; k < rows; ++k) {
-          std::fill_n(d + k * stride + part * groups_, width, Scalar(0));
-        }
-        multiply_add<Order::as_is, Order::as_is, Scalar>(
-            {p + first * n, n}, {x + part * groups_, stride}, {rows, width, n},
-            {d + part * groups_, stride}, panels_, worker);
-      }
-      if (parts(f) == 2) {
-        const Scalar* imaginary = p + n * n;  // its transpose is its negative
-        multiply_add<Order::transposed, Order::as_is, Scalar>(
-            {imaginary + first, n}, {x + groups_, stride}, {rows, width, n}, {d, stride}, panels_,
-            worker);
-        multiply_add<Order::as_is, Order::as_is, Scalar>({imaginary + first * n, n}, {x, stride},
-                                                         {rows, width, n}, {d + groups_, stride},
-                                                         panels_, worker);
-      }
-      const Scalar* correction = correction_.data() + 2 * f * groups_ + column;
-      const Scalar* o = other.data() + matrix_begin(f, n) + first * stride + column;
-      for (Index k = 0; k < rows; ++k) {
-        correct(o + k * stride, correction, sign, width, parts(f) == 2, d + k * stride);
-      }
-    });
+  void differentiate(Index first, Index rows, const View& other, View& own, Scalar sign) noexcept {
+    for_each_tile(
+        num_blocks_, kBlockTile, [&](int worker, Index f, Index column, Index end) noexcept {
+          const Index width = end - column, stride = row_size(f), n = samples_;
+          const Scalar* p = other.gram.data() + gram_begin(f);
+          const Scalar* x = own.spectra.data() + matrix_begin(f, n) + column;
+          Scalar* d = own.derivative.data() + matrix_begin(f, rows) + column;
+          for (Index part = 0; part < parts(f); ++part) {
+            for (Index k = 0; k < rows; ++k) {
+              std::fill_n(d + k * stride + part * num_blocks_, width, Scalar(0));
+            }
+            multiply_add<Order::as_is, Order::as_is, Scalar>(
+                {p + first * n, n}, {x + part * num_blocks_, stride}, {rows, width, n},
+                {d + part * num_blocks_, stride}, panels_, worker);
+          }
+          if (parts(f) == 2) {
+            const Scalar* imaginary = p + n * n;  // its transpose is its negative
+            multiply_add<Order::transposed, Order::as_is, Scalar>(
+                {imaginary + first, n}, {x + num_blocks_, stride}, {rows, width, n}, {d, stride},
+                panels_, worker);
+            multiply_add<Order::as_is, Order::as_is, Scalar>(
+                {imaginary + first * n, n}, {x, stride}, {rows, width, n},
+                {d + num_blocks_, stride}, panels_, worker);
+          }
+          const Scalar* correction = correction_.data() + 2 * f * num_blocks_ + column;
+          const Scalar* o = other.spectra.data() + matrix_begin(f, n) + first * stride + column;
+          for (Index k = 0; k < rows; ++k) {
+            correct(o + k * stride, correction, sign, width, parts(f) == 2, d + k * stride);
+          }
+        });
   }
   void correct(const Scalar* other, const Scalar* correction, Scalar sign, Index width,
-               bool complex, Scalar* derivative) const {
+               bool complex, Scalar* derivative) const noexcept {
     if (!complex) {
       for (Index g = 0; g < width; ++g) {
         derivative[g] = factor_ * derivative[g] + correction[g] * other[g];
@@ -381,71 +378,73 @@ class GroupedGram {
       return;
     }
     for (Index g = 0; g < width; ++g) {
-      const Index i = groups_ + g;
+      const Index i = num_blocks_ + g;
       const Scalar real = correction[g], imaginary = sign * correction[i];
       derivative[g] = factor_ * derivative[g] + (real * other[g] - imaginary * other[i]);
       derivative[i] = factor_ * derivative[i] + (real * other[i] + imaginary * other[g]);
     }
   }
 
-  void store_derivatives(Index first, Index last) {
-    transforms_.backward(first, last, kTileRows, [&](const auto& batch) {
-      for (Index signal = batch.begin; signal < batch.end; ++signal) {
-        pack(transforms_.balance_of(batch, signal), transforms_.first_row(batch, signal) - first,
-             last - first, reinterpret_cast<Scalar*>(transforms_.signal(batch, signal)));
+  void store_derivatives(const BatchRows<Scalar>& rows, Index first, Index last,
+                         const GradientSinks<Scalar>& sinks) noexcept {
+    fft_.backward(rows, first, last, kTileRows, sinks, [&](const auto& group) noexcept {
+      for (Index signal = group.begin; signal < group.end; ++signal) {
+        join(fft_.row_scale_of(group, signal), fft_.first_row(group, signal) - first, last - first,
+             fft_.pairing().has_second_row(signal, group.rows),
+             reinterpret_cast<Scalar*>(fft_.signal(group, signal)));
       }
     });
   }
 
-  // Packs two derivatives, U + i V over the whole circle, for one inverse transform: the left
-  // view's and the right one's, or two samples'. Each has the size of the other view, so they are
-  // balanced the other way round.
-  void pack(const Balance<Scalar>& met, Index row, Index rows, Scalar* z) const {
-    const bool has_second = !covariance_ || row + 1 < rows;
-    const Scalar u_factor = met.first, v_factor = has_second ? met.second : Scalar(0);
+  // Packs two derivatives for one inverse transform: a's and b's, or two samples'. Each has the
+  // size of the other view, so they are scaled the other way round. One that nobody wants, or that
+  // is not there, is zero.
+  void join(const RowScale<Scalar>& met, Index row, Index rows, bool has_second,
+            Scalar* z) const noexcept {
+    using One = Simd<Scalar, 1>;
     for (Index f = 0; f < frequencies_; ++f) {
       const Index offset = matrix_begin(f, rows) + row * row_size(f);
-      const Scalar* u = (covariance_ ? right_derivative_ : left_derivative_).data() + offset;
-      const Scalar* v = !covariance_ ? right_derivative_.data() + offset
-                        : has_second ? u + row_size(f)
-                                     : u;
+      const Scalar* u = a_.derivative ? a_.derivative.data() + offset : nullptr;
+      const Scalar* v = !has_second      ? nullptr
+                        : is_covariance_ ? u + row_size(f)
+                        : b_.derivative  ? b_.derivative.data() + offset
+                                         : nullptr;
+      const bool complex = parts(f) == 2;
+      const auto real = [](const Scalar* x, Index g) noexcept {
+        return x == nullptr ? Scalar(0) : x[g];
+      };
+      const auto imaginary = [&](const Scalar* x, Index g) noexcept {
+        return x == nullptr || !complex ? Scalar(0) : x[num_blocks_ + g];
+      };
       Scalar* at = z + 2 * f;
       Scalar* mirrored = z + 2 * (f == 0 ? 0 : length_ - f);
-      for (Index g = 0; g < groups_; ++g) {
+      for (Index g = 0; g < num_blocks_; ++g) {
         const Index i = 2 * g * length_;
-        const Scalar u_real = u_factor * u[g], v_real = v_factor * v[g];
-        if (parts(f) == 1) {
-          at[i] = u_real;
-          at[i + 1] = v_real;
-          continue;
-        }
-        const Scalar u_imaginary = u_factor * u[groups_ + g];
-        const Scalar v_imaginary = v_factor * v[groups_ + g];
-        at[i] = u_real - v_imaginary;
-        at[i + 1] = v_real + u_imaginary;
-        mirrored[i] = u_real + v_imaginary;
-        mirrored[i + 1] = v_real - u_imaginary;
+        const auto joined = join_spectra<One>(
+            {real(u, g), imaginary(u, g), real(v, g), imaginary(v, g)}, met.first, met.second);
+        at[i] = joined.first_real;
+        at[i + 1] = joined.first_imaginary;
+        mirrored[i] = joined.second_real;
+        mirrored[i + 1] = joined.second_imaginary;
       }
     }
   }
 
-  PackedTransforms<Scalar> transforms_;
-  bool covariance_;
-  CovarianceScaling scaling_;
+  PackedFft<Scalar> fft_;
+  bool is_covariance_, has_gradient_;
+  BlockWeights weights_;
   int threads_;
-  Index samples_, groups_, length_;
+  Index samples_, num_blocks_, length_;
   LagPenalty<Scalar> penalty_;
   Index frequencies_;
   int workers_;
   ProductPanels<Scalar> panels_;
   bool is_accurate_ = true;
   Scalar factor_ = 1;
-  Buffer<Scalar> right_, left_, right_gram_, left_gram_, right_derivative_, left_derivative_;
-  Buffer<Scalar> correction_;  // of a frequency's diagonal blocks, real parts and imaginary parts
+  View a_, b_;
   Buffer<ComplexSum> block_, diagonal_;
-  Buffer<GramSums<Sum>> sums_;                // of each frequency
-  Buffer<Sum> right_squares_, left_squares_;  // of each frequency's blocks
-  Buffer<Sum> right_blocks_, left_blocks_;
+  Buffer<GramSums<Sum>> frequency_sums_;
+  Buffer<Scalar> correction_;  // of a frequency's diagonal blocks, real parts and imaginary parts
 };
 
 }  // namespace DECORR_ABI

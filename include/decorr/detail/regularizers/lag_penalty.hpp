@@ -6,7 +6,9 @@
 #include <complex>
 
 #include "decorr/detail/fft/plan_cache.hpp"
+#include "decorr/detail/regularizers/lag_weights.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 
@@ -15,13 +17,6 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
-
-// Which lags of a block count, and how much.
-struct LagWeights {
-  bool without_zero = true;  // lag 0 of a diagonal block holds the diagonal of C
-  bool half_middle = false;  // lag b/2 of a diagonal block of a signed covariance would count twice
-  long double weight = 1;    // of the whole block
-};
 
 // +1, -1, and the argument itself for zero and NaN.
 template <class Scalar>
@@ -32,7 +27,7 @@ Scalar sign_of(Scalar value) {
 // Spectra are the first half, f = 0 .. length/2, of those of real signals.
 //
 // A transform longer than the block keeps its lags apart: lag i of the block is the sum of lags i
-// and i - width of the transform, the latter at the end of its period. They are folded, and so q =
+// and i - b of the transform, the latter at the end of its period. They are folded, and so q =
 // 2 is computed in the lag domain there too.
 template <class Scalar>
 class LagPenalty {
@@ -41,31 +36,32 @@ class LagPenalty {
   using Complex = std::complex<Scalar>;
   using ComplexSum = std::complex<Sum>;
 
-  // `transform` made the spectra of blocks of `width`, and outlives this object.
-  LagPenalty(const TransformPlan<Scalar>& transform, Index width, int exponent, Planning planning)
+  // `transform` made the spectra of blocks, and outlives this object.
+  LagPenalty(Arena& arena, const TransformPlan<Scalar>& transform, Index block_size, int exponent,
+             Planning planning)
       : length_(transform.length()),
-        width_(width),
+        block_size_(block_size),
         exponent_(exponent),
         power_deviation_(transform.power_deviation()) {
     if (in_lags()) {
       forward_ = transform_plan<Scalar>(length_, 1, Direction::forward, planning);
       backward_ = transform_plan<Scalar>(length_, 1, Direction::backward, planning);
-      spectrum_ = Buffer<Complex>(length_);
-      lags_ = Buffer<Complex>(length_);
+      spectrum_ = Buffer<Complex>(arena, length_);
+      lags_ = Buffer<Complex>(arena, length_);
     }
   }
 
-  Index half() const { return length_ / 2 + 1; }
+  Index num_frequencies() const noexcept { return length_ / 2 + 1; }
   // How many frequencies of the whole spectrum f stands for: itself, and -f where that is another.
-  Index multiplicity(Index f) const { return f == 0 || 2 * f == length_ ? 1 : 2; }
+  Index multiplicity(Index f) const noexcept { return f == 0 || 2 * f == length_ ? 1 : 2; }
 
   // The value; `spectrum` of the sumvec s is replaced by that of the value's derivative by s.
-  Sum apply(ComplexSum* spectrum, const LagWeights& weights) {
+  Sum apply(ComplexSum* spectrum, const LagWeights& weights) noexcept {
     return in_lags() ? lag_sum(spectrum, weights) : squares(spectrum, weights);
   }
 
   // s itself, as the real parts of the result. Needs exponent 1.
-  const Complex* lags(ComplexSum* spectrum) {
+  const Complex* lags(ComplexSum* spectrum) noexcept {
     const Sum zero = remove_lag(spectrum, 1);
     inverse(spectrum);
     lags_[0] += static_cast<Scalar>(zero);
@@ -73,35 +69,38 @@ class LagPenalty {
   }
 
  private:
-  bool in_lags() const { return exponent_ == 1 || length_ != width_; }
+  bool in_lags() const { return exponent_ == 1 || length_ != block_size_; }
 
   // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag
   // length/2 for -1. In the frequency domain and before squaring: the difference of squares would
   // lose float's digits. Lag 0 holds the diagonal of C, which may be as large as sqrt(n d) times
   // everything else, so it is subtracted as the transforms rendered it.
-  Sum remove_lag(ComplexSum* spectrum, int sign) const {
+  DECORR_DETAIL_NOINLINE Sum remove_lag(ComplexSum* spectrum, int sign) const noexcept {
     Sum sum = 0;
-    for (Index f = 0; f < half(); ++f) {
+    for (Index f = 0; f < num_frequencies(); ++f) {
       sum += alternating(f, sign) * Sum(multiplicity(f)) * spectrum[f].real();
     }
     const Sum lag = sum / Sum(length_);
-    for (Index f = 0; f < half(); ++f) {
+    for (Index f = 0; f < num_frequencies(); ++f) {
       spectrum[f] -=
           alternating(f, sign) * lag * (sign > 0 ? 1 + Sum(power_deviation_[f]) : Sum(1));
     }
     return lag;
   }
-  static Sum alternating(Index f, int sign) { return sign < 0 && f % 2 != 0 ? Sum(-1) : Sum(1); }
+  static Sum alternating(Index f, int sign) noexcept {
+    return sign < 0 && f % 2 != 0 ? Sum(-1) : Sum(1);
+  }
 
   // q = 2, by Parseval: no inverse transform.
-  Sum squares(ComplexSum* spectrum, const LagWeights& weights) const {
+  DECORR_DETAIL_NOINLINE Sum squares(ComplexSum* spectrum,
+                                     const LagWeights& weights) const noexcept {
     const Sum weight = static_cast<Sum>(weights.weight);
     if (weights.without_zero) {
       remove_lag(spectrum, 1);
     }
     const Sum middle = weights.half_middle ? remove_lag(spectrum, -1) : Sum(0);
     Sum value = 0;
-    for (Index f = 0; f < half(); ++f) {
+    for (Index f = 0; f < num_frequencies(); ++f) {
       value += Sum(multiplicity(f)) * std::norm(spectrum[f]);
       spectrum[f] = weight * (Sum(2) * spectrum[f] + alternating(f, -1) * middle);
     }
@@ -109,17 +108,17 @@ class LagPenalty {
   }
 
   // In the lag domain.
-  Sum lag_sum(ComplexSum* spectrum, const LagWeights& weights) {
+  DECORR_DETAIL_NOINLINE Sum lag_sum(ComplexSum* spectrum, const LagWeights& weights) noexcept {
     const Sum weight = static_cast<Sum>(weights.weight);
     if (weights.without_zero) {
       remove_lag(spectrum, 1);
     }
     inverse(spectrum);
     Sum value = 0;
-    for (Index i = 0; i < width_; ++i) {
-      const Sum lag_weight = i == 0 && weights.without_zero                    ? Sum(0)
-                             : weights.half_middle && i > 0 && 2 * i == width_ ? weight / 2
-                                                                               : weight;
+    for (Index i = 0; i < block_size_; ++i) {
+      const Sum lag_weight = i == 0 && weights.without_zero                         ? Sum(0)
+                             : weights.half_middle && i > 0 && 2 * i == block_size_ ? weight / 2
+                                                                                    : weight;
       const Scalar lag = lags_[i].real();
       const Sum size = std::abs(Sum(lag));
       // A weight of zero drops lag 0 whatever rounding left there, but not a NaN.
@@ -127,12 +126,12 @@ class LagPenalty {
       lags_[i] =
           Complex(static_cast<Scalar>(lag_weight) * (exponent_ == 2 ? 2 * lag : sign_of(lag)), 0);
     }
-    std::fill(lags_.data() + width_, lags_.data() + length_, Complex(0));
-    for (Index i = 1; i < width_ && length_ != width_; ++i) {
-      lags_[length_ - width_ + i] = lags_[i];
+    std::fill(lags_.data() + block_size_, lags_.data() + length_, Complex(0));
+    for (Index i = 1; i < block_size_ && length_ != block_size_; ++i) {
+      lags_[length_ - block_size_ + i] = lags_[i];
     }
     forward_.execute(lags_.data(), spectrum_.data());
-    for (Index f = 0; f < half(); ++f) {
+    for (Index f = 0; f < num_frequencies(); ++f) {
       const bool real = multiplicity(f) == 1;
       spectrum[f] = ComplexSum(Sum(spectrum_[f].real()), real ? Sum(0) : Sum(spectrum_[f].imag()));
     }
@@ -140,8 +139,8 @@ class LagPenalty {
   }
 
   // Spectrum to lags, folded.
-  void inverse(const ComplexSum* spectrum) {
-    for (Index f = 0; f < half(); ++f) {
+  DECORR_DETAIL_NOINLINE void inverse(const ComplexSum* spectrum) noexcept {
+    for (Index f = 0; f < num_frequencies(); ++f) {
       const Complex value(static_cast<Scalar>(spectrum[f].real() / Sum(length_)),
                           static_cast<Scalar>(spectrum[f].imag() / Sum(length_)));
       spectrum_[f] = value;
@@ -153,12 +152,12 @@ class LagPenalty {
       spectrum_[length_ / 2] = Complex(spectrum_[length_ / 2].real(), 0);
     }
     backward_.execute(spectrum_.data(), lags_.data());
-    for (Index i = 1; i < width_ && length_ != width_; ++i) {
-      lags_[i] += lags_[length_ - width_ + i];
+    for (Index i = 1; i < block_size_ && length_ != block_size_; ++i) {
+      lags_[i] += lags_[length_ - block_size_ + i];
     }
   }
 
-  Index length_, width_;
+  Index length_, block_size_;
   int exponent_;
   const Scalar* power_deviation_;
   TransformPlan<Scalar> forward_, backward_;

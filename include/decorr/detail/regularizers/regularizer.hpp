@@ -1,141 +1,146 @@
 #ifndef DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 #define DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 
-#include <cstdint>
-#include <utility>
+#include <type_traits>
 #include <variant>
-#include <vector>
 
-#include "decorr/detail/regularizers/exact.hpp"
+#include "decorr/detail/regularizers/exact_correlation.hpp"
+#include "decorr/detail/regularizers/exact_gram.hpp"
 #include "decorr/detail/regularizers/grouped.hpp"
 #include "decorr/detail/regularizers/grouped_gram.hpp"
+#include "decorr/detail/regularizers/lag_weights.hpp"
 #include "decorr/detail/regularizers/relaxed.hpp"
+#include "decorr/detail/regularizers/setup.hpp"
+#include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
-#include "decorr/detail/spectra/packing.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
 
-// Phases 2 and 3, whichever the regularizer. Each form takes rows (accumulate), gives the value of
-// all of them (finish), and gives rows' gradient (gradient), each on as many threads as it was told
-// to; a loss does not know which form it has.
+// Passes 2 to 4, whichever the regularizer: a loss does not know which form it has.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// The blocks of C that a regularizer has, before a loss says what they count.
+inline BlockWeights block_weights(const decorr::Regularizer& choice, Index features) {
+  const Relaxed* relaxed = choice.relaxed();
+  return relaxed == nullptr ? BlockWeights(features, 1, 2)
+                            : BlockWeights(features, relaxed->block_size, relaxed->exponent);
+}
+
+// Of every form:
+//   add(rows)             adds rows to its sums
+//   value(m, weight)      R of C = sums / m; gradients will be those of weight * R
+//   gradient(rows, sinks) their gradient, through the sinks into the gradient rows
+// Memory is taken by the constructor, and by value() of those that find out only then what the data
+// need; no gradient row is written before the last of it.
 template <class Scalar>
-class RelaxedRegularizer {
+class BatchRegularizer {
  public:
   using Sum = Accumulator<Scalar>;
 
-  RelaxedRegularizer(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                     CovarianceScaling scaling, GroupedRoute route, const Execution& execution)
-      : correlation_(correlation),
-        relaxed_(&relaxed),
-        scaling_(scaling),
-        execution_(execution),
-        form_(make_form(route)) {}
-
-  void accumulate(Index first, Index last) {
-    std::visit([=](auto& form) { form.accumulate(first, last); }, form_);
+  // `choice` outlives this object.
+  BatchRegularizer(Arena& arena, const RegularizerSetup<Scalar>& setup,
+                   const decorr::Regularizer& choice, const BlockWeights& weights)
+      : arena_(&arena), setup_(setup), choice_(choice), weights_(weights) {
+    make_form();
   }
 
-  // After all rows, and before a gradient of either view is written, as it may need memory: where
-  // the Gram matrices turn out to have lost digits, the other route is taken from the beginning.
-  Sum finish(Sum gradient_weight) {
-    const auto finish_form = [=](auto& form) { return form.finish(gradient_weight); };
-    const Sum value = std::visit(finish_form, form_);
-    const auto* gram = std::get_if<GroupedGram<Scalar>>(&form_);
-    if (gram == nullptr || gram->is_accurate()) {
-      return value;
+  DECORR_DETAIL_NOINLINE void add(const BatchRows<Scalar>& rows) noexcept {
+    visit([&](auto& form) noexcept {
+      static_assert(noexcept(form.add(rows)));
+      form.add(rows);
+    });
+  }
+
+  // After all rows. Where Gram matrices turn out to have lost digits, the other route is taken from
+  // the beginning; `rows` are then all of them once more.
+  DECORR_DETAIL_NOINLINE Sum value(const BatchRows<Scalar>& rows, Sum m, Sum gradient_weight) {
+    Sum value = 0;
+    bool is_accurate = true;
+    const auto evaluate = [&](auto& form) {
+      if constexpr (kIsGram<decltype(form)>) {
+        value = form.value(*arena_, m, gradient_weight);
+        is_accurate = form.is_accurate();
+      } else {
+        value = form.value(m, gradient_weight);
+      }
+    };
+    visit(evaluate);
+    if (!is_accurate) {
+      setup_.route = Route::features;
+      // Gradient rows of the other view may still be read, so spectra do not wait there.
+      setup_.place = SpectrumPlace::buffer;
+      make_form();
+      add(rows);
+      visit(evaluate);
     }
-    form_ = make_features_form(Spectra::recalled_elsewhere);
-    accumulate(0, correlation_.rows());
-    return std::visit(finish_form, form_);
+    return value;
   }
 
-  void gradient(Index first, Index last) {
-    std::visit([=](auto& form) { form.gradient(first, last); }, form_);
+  DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows,
+                                       const GradientSinks<Scalar>& sinks) noexcept {
+    visit([&](auto& form) noexcept {
+      static_assert(noexcept(form.gradient(rows, sinks)));
+      form.gradient(rows, sinks);
+    });
   }
 
  private:
-  using Form = std::variant<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar, kLanes<Scalar>>,
-                            GroupedRelaxed<Scalar, 1>, GroupedGram<Scalar>>;
+  using Form = std::variant<std::monostate, UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>,
+                            GroupedGram<Scalar>, ExactCorrelation<Scalar>, ExactGram<Scalar>>;
+  template <class T>
+  static constexpr bool kIsGram = std::is_same<std::decay_t<T>, GroupedGram<Scalar>>::value ||
+                                  std::is_same<std::decay_t<T>, ExactGram<Scalar>>::value;
 
-  Form make_form(GroupedRoute route) const {
-    const Index width = relaxed_->block_size;
-    if (width == 0 || width == correlation_.cols()) {
-      return Form(std::in_place_index<0>, correlation_, *relaxed_, scaling_, execution_);
+  DECORR_DETAIL_COLD void make_form() {
+    const Relaxed* relaxed = choice_.relaxed();
+    if (relaxed == nullptr) {
+      if (goes_through_samples()) {
+        form_.template emplace<ExactGram<Scalar>>(*arena_, setup_, weights_);
+      } else {
+        form_.template emplace<ExactCorrelation<Scalar>>(*arena_, setup_, weights_);
+      }
+      return;
     }
-    if (goes_through_gram(route, correlation_, *relaxed_, scaling_)) {
-      return Form(std::in_place_index<3>, correlation_, *relaxed_, scaling_, execution_);
+    const Index block_size = relaxed->block_size;
+    if (block_size == 0 || block_size == setup_.features) {
+      form_.template emplace<UngroupedRelaxed<Scalar>>(*arena_, setup_, *relaxed, weights_);
+    } else if (goes_through_gram(setup_, *relaxed, weights_)) {
+      form_.template emplace<GroupedGram<Scalar>>(*arena_, setup_, *relaxed, weights_);
+    } else {
+      form_.template emplace<GroupedRelaxed<Scalar>>(*arena_, setup_, *relaxed, weights_);
     }
-    return make_features_form(Spectra::recalled);
-  }
-  Form make_features_form(Spectra spectra) const {
-    if (4 * (relaxed_->block_size / 2 + 1) > kLanes<Scalar>) {
-      return Form(std::in_place_index<1>, correlation_, *relaxed_, scaling_, execution_, spectra);
-    }
-    return Form(std::in_place_index<2>, correlation_, *relaxed_, scaling_, execution_, spectra);
   }
 
-  Correlation<Scalar> correlation_;
-  const Relaxed* relaxed_;
-  CovarianceScaling scaling_;
-  Execution execution_;
+  // The exact form through the samples' Gram matrices, where they are smaller than C.
+  bool goes_through_samples() const {
+    return setup_.has_whole_batch() &&
+           (setup_.route == Route::gram ||
+            (setup_.route == Route::automatic && setup_.count < setup_.features));
+  }
+
+  template <class Body>
+  void visit(const Body& body) {
+    std::visit(
+        [&](auto& form) {
+          if constexpr (!std::is_same<decltype(form), std::monostate&>::value) {
+            body(form);
+          }
+        },
+        form_);
+  }
+
+  Arena* arena_;
+  RegularizerSetup<Scalar> setup_;
+  decorr::Regularizer choice_;
+  BlockWeights weights_;
   Form form_;
 };
-
-// Relaxed with its route chosen by the caller.
-struct RoutedRelaxed {
-  Relaxed relaxed;
-  GroupedRoute route = GroupedRoute::automatic;
-};
-
-// The form for a public options type. RoutedRelaxed and ExactRoute stand for Relaxed and Exact, for
-// tests and benchmarks.
-template <class Scalar>
-RelaxedRegularizer<Scalar> make_regularizer(const RoutedRelaxed& routed,
-                                            const Correlation<Scalar>& correlation,
-                                            CovarianceScaling scaling, const Execution& execution) {
-  return {correlation, routed.relaxed, scaling, routed.route, execution};
-}
-template <class Scalar>
-RelaxedRegularizer<Scalar> make_regularizer(const Relaxed& relaxed,
-                                            const Correlation<Scalar>& correlation,
-                                            CovarianceScaling scaling, const Execution& execution) {
-  return {correlation, relaxed, scaling, GroupedRoute::automatic, execution};
-}
-template <class Scalar>
-ExactRegularizer<Scalar> make_regularizer(ExactRoute route, const Correlation<Scalar>& correlation,
-                                          CovarianceScaling scaling, const Execution& execution) {
-  return {correlation, scaling, route, execution};
-}
-template <class Scalar>
-ExactRegularizer<Scalar> make_regularizer(Exact, const Correlation<Scalar>& correlation,
-                                          CovarianceScaling scaling, const Execution& execution) {
-  return make_regularizer(ExactRoute::automatic, correlation, scaling, execution);
-}
-
-// One view as the regularizer asks to see it.
-enum class ViewName { a, b };
-
-template <class Scalar>
-PreparedView<Scalar> make_view(const Relaxed& relaxed, ViewName name,
-                               const InputRows<Scalar>& input,
-                               const Standardization<Scalar>& standardization) {
-  return {input, standardization, name == ViewName::a ? relaxed.signs_a : relaxed.signs_b};
-}
-template <class Scalar>
-PreparedView<Scalar> make_view(const RoutedRelaxed& routed, ViewName name,
-                               const InputRows<Scalar>& input,
-                               const Standardization<Scalar>& standardization) {
-  return make_view(routed.relaxed, name, input, standardization);
-}
-template <class Scalar, class ExactLike>
-PreparedView<Scalar> make_view(const ExactLike&, ViewName, const InputRows<Scalar>& input,
-                               const Standardization<Scalar>& standardization) {
-  return {input, standardization, std::vector<std::int8_t>()};
-}
 
 }  // namespace DECORR_ABI
 }  // namespace detail

@@ -8,6 +8,8 @@
 #endif
 
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/function_ref.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 
@@ -35,7 +37,7 @@ class Chunks {
   Index count() const { return count_; }
   // Calls body(begin, end) for the i-th chunk on the way.
   template <class Body>
-  void visit(Index i, Body&& body) const {
+  void visit(Index i, const Body& body) const noexcept(noexcept(body(i, i))) {
     const Index begin = first_ + (sweep_ == Sweep::ascending ? i : count_ - 1 - i) * chunk_;
     body(begin, std::min(last_, begin + chunk_));
   }
@@ -47,7 +49,8 @@ class Chunks {
 
 // Calls body(first, last) for consecutive chunks of 0 .. size - 1.
 template <class Body>
-void for_each_chunk(Index size, Index chunk, Body&& body, Sweep sweep = Sweep::ascending) {
+void for_each_chunk(Index size, Index chunk, const Body& body,
+                    Sweep sweep = Sweep::ascending) noexcept(noexcept(body(size, size))) {
   const Chunks chunks(0, size, chunk, sweep);
   for (Index i = 0; i < chunks.count(); ++i) {
     chunks.visit(i, body);
@@ -66,14 +69,16 @@ inline int worker_count([[maybe_unused]] int threads, [[maybe_unused]] Index siz
 }
 
 // Calls body(worker, first, last) for the chunks of first .. last - 1, each on one of `workers`
-// threads, and after each of them merge(worker), one at a time and in the order of the sweep.
-// Neither may throw.
-template <class Body, class Merge>
-void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
-                     const Body& body, const Merge& merge, Sweep sweep = Sweep::ascending) {
+// threads, and after each of them merge(worker), one at a time and in the order of the sweep. An
+// exception could not leave a thread, so neither throws.
+DECORR_DETAIL_NOINLINE inline void parallel_chunks([[maybe_unused]] int workers, Index first,
+                                                   Index last, Index chunk,
+                                                   FunctionRef<int, Index, Index> body,
+                                                   FunctionRef<int> merge,
+                                                   Sweep sweep = Sweep::ascending) noexcept {
   const Chunks chunks(first, last, chunk, sweep);
-  const auto run = [&](int worker, Index i) {
-    chunks.visit(i, [&](Index begin, Index end) { body(worker, begin, end); });
+  const auto run = [&](int worker, Index i) noexcept {
+    chunks.visit(i, [&](Index begin, Index end) noexcept { body(worker, begin, end); });
   };
 #if defined(_OPENMP)
   if (workers > 1) {
@@ -94,24 +99,23 @@ void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Inde
 }
 
 // The same where every chunk writes what is its own.
-template <class Body>
-void parallel_chunks([[maybe_unused]] int workers, Index first, Index last, Index chunk,
-                     const Body& body, Sweep sweep = Sweep::ascending) {
+DECORR_DETAIL_NOINLINE inline void parallel_chunks([[maybe_unused]] int workers, Index first,
+                                                   Index last, Index chunk,
+                                                   FunctionRef<int, Index, Index> body,
+                                                   Sweep sweep = Sweep::ascending) noexcept {
   const Chunks chunks(first, last, chunk, sweep);
-  const auto run = [&](int worker, Index i) {
-    chunks.visit(i, [&](Index begin, Index end) { body(worker, begin, end); });
-  };
 #if defined(_OPENMP)
   if (workers > 1) {
 #pragma omp parallel for schedule(static, 1) num_threads(workers)
     for (Index i = 0; i < chunks.count(); ++i) {
-      run(omp_get_thread_num(), i);
+      const int worker = omp_get_thread_num();
+      chunks.visit(i, [&](Index begin, Index end) noexcept { body(worker, begin, end); });
     }
     return;
   }
 #endif
   for (Index i = 0; i < chunks.count(); ++i) {
-    run(0, i);
+    chunks.visit(i, [&](Index begin, Index end) noexcept { body(0, begin, end); });
   }
 }
 
@@ -120,8 +124,9 @@ template <class T>
 class PerWorker {
  public:
   PerWorker() = default;
-  PerWorker(int workers, Index size) : stride_(padded(size)), all_(stride_ * workers) {}
-  T* of(int worker) { return all_.data() + worker * stride_; }
+  PerWorker(Arena& arena, int workers, Index size)
+      : stride_(padded(size)), all_(arena, stride_ * workers) {}
+  T* of(int worker) noexcept { return all_.data() + worker * stride_; }
 
  private:
   static constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(T));

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/process_state.hpp"
 
 namespace decorr {
@@ -25,25 +26,23 @@ struct RawBlock {
 
 // The free blocks of the process, in the order in which they were given back.
 struct FreeBlocks {
-  static constexpr std::size_t kMost = 256;  // one call takes up to 80
+  static constexpr std::size_t kMost = 256;
 
   std::mutex mutex;
   std::array<RawBlock, kMost> blocks;
   std::size_t count = 0;
   std::size_t bytes = 0;
+  std::size_t most_bytes = std::size_t{64} << 20;  // set_workspace_limit() changes it
 };
 inline ProcessState<FreeBlocks> free_blocks;
 
 inline namespace DECORR_ABI {
 
 // Being shared by all threads, it does not grow with threads that have ended; being a fixed array,
-// it allocates nothing to take or give back a block.
+// it allocates nothing to take or give back a block. Cold, so never inlined.
 class WorkspacePool {
  public:
-  // Pages that a system gives anew can cost more than the work on them: C of 8192 features stays.
-  static constexpr std::size_t kMostBytes = std::size_t{512} << 20;
-
-  static RawBlock acquire(std::size_t bytes) {
+  DECORR_DETAIL_COLD static RawBlock acquire(std::size_t bytes) {
     if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
     bytes = size_class(bytes);
     {
@@ -57,20 +56,24 @@ class WorkspacePool {
     return {::operator new(bytes, std::align_val_t{kWorkspaceAlignment}), bytes};
   }
 
-  static void release(RawBlock block) noexcept {
-    if (block.bytes > kMostBytes) return delete_block(block);
+  DECORR_DETAIL_COLD static void release(RawBlock block) noexcept {
     const std::lock_guard<std::mutex> lock(free().mutex);
+    if (block.bytes > free().most_bytes) return delete_block(block);
     // The block given back longest ago makes room, so that the shapes in use now stay.
-    while (free().count == FreeBlocks::kMost || free().bytes + block.bytes > kMostBytes) {
-      delete_block(remove(0));
-    }
+    shrink_to(free().most_bytes - block.bytes, FreeBlocks::kMost - 1);
     free().blocks[free().count++] = block;
     free().bytes += block.bytes;
   }
 
-  static void clear() noexcept {
+  DECORR_DETAIL_COLD static void clear() noexcept {
     const std::lock_guard<std::mutex> lock(free().mutex);
-    while (free().count > 0) delete_block(remove(free().count - 1));
+    shrink_to(0, 0);
+  }
+
+  DECORR_DETAIL_COLD static std::size_t set_limit(std::size_t bytes) noexcept {
+    const std::lock_guard<std::mutex> lock(free().mutex);
+    shrink_to(bytes, FreeBlocks::kMost);
+    return std::exchange(free().most_bytes, bytes);
   }
 
  private:
@@ -81,6 +84,10 @@ class WorkspacePool {
     std::size_t step = kWorkspaceAlignment;
     while (bytes > 16 * step) step *= 2;
     return (bytes + step - 1) / step * step;
+  }
+
+  static void shrink_to(std::size_t bytes, std::size_t count) noexcept {
+    while (free().bytes > bytes || free().count > count) delete_block(remove(0));
   }
 
   static RawBlock remove(std::size_t index) noexcept {
@@ -97,8 +104,6 @@ class WorkspacePool {
     ::operator delete(block.data, std::align_val_t{kWorkspaceAlignment});
   }
 };
-
-inline void clear_workspaces() noexcept { WorkspacePool::clear(); }
 
 // Owns one block of the pool.
 class WorkspaceBlock {
@@ -130,7 +135,53 @@ inline std::size_t array_bytes(Eigen::Index count, std::size_t element_bytes) {
   return static_cast<std::size_t>(count) * element_bytes;
 }
 
-// An array of T on a 64-byte boundary, from the pool. Its elements start uninitialized.
+// The memory of one call, all of it given back at the end. What may allocate, and so may fail,
+// takes an arena as argument; what takes none is noexcept. Small arrays share a block of the pool,
+// large ones have their own: calls for the same shapes ask for the same blocks.
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  DECORR_DETAIL_COLD ~Arena() {
+    while (last_ != nullptr) WorkspacePool::release(std::exchange(last_, last_->before)->block);
+  }
+
+  // On a 64-byte boundary. Throws std::bad_alloc.
+  DECORR_DETAIL_COLD void* take(std::size_t bytes) {
+    if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
+    bytes = (bytes + kWorkspaceAlignment - 1) / kWorkspaceAlignment * kWorkspaceAlignment;
+    if (bytes > kSharedBytes / 4) return add_block(bytes);
+    if (bytes > left_) {
+      next_ = add_block(kSharedBytes);
+      left_ = kSharedBytes;
+    }
+    left_ -= bytes;
+    return std::exchange(next_, next_ + bytes);
+  }
+
+ private:
+  static constexpr std::size_t kSharedBytes = std::size_t{1} << 16;
+
+  // At the beginning of each block, so that the list of them takes no memory of its own.
+  struct alignas(kWorkspaceAlignment) Header {
+    RawBlock block;
+    Header* before;
+  };
+
+  char* add_block(std::size_t bytes) {
+    const RawBlock block = WorkspacePool::acquire(sizeof(Header) + bytes);
+    last_ = new (block.data) Header{block, last_};
+    return static_cast<char*>(block.data) + sizeof(Header);
+  }
+
+  Header* last_ = nullptr;
+  char* next_ = nullptr;
+  std::size_t left_ = 0;  // bytes from next_ on
+};
+
+// An array of T on a 64-byte boundary, in an arena that outlives it: a pointer and a size, to be
+// copied as they are. Its elements start uninitialized.
 template <class T>
 class Buffer {
  public:
@@ -139,32 +190,24 @@ class Buffer {
   static_assert(alignof(T) <= kWorkspaceAlignment, "T needs a larger alignment");
 
   Buffer() = default;
-  explicit Buffer(Eigen::Index count) : block_(array_bytes(count, sizeof(T))), size_(count) {}
-  Buffer(Buffer&& other) noexcept
-      : block_(std::move(other.block_)), size_(std::exchange(other.size_, 0)) {}
-  Buffer& operator=(Buffer&& other) noexcept {
-    Buffer taken(std::move(other));
-    std::swap(block_, taken.block_);
-    std::swap(size_, taken.size_);
-    return *this;
+  Buffer(Arena& arena, Eigen::Index count)
+      : data_(count == 0 ? nullptr : static_cast<T*>(arena.take(array_bytes(count, sizeof(T))))),
+        size_(count) {}
+  Buffer(Arena& arena, Eigen::Index count, T value) : Buffer(arena, count) { fill(value); }
+
+  void fill(T value) noexcept {
+    for (Eigen::Index i = 0; i < size_; ++i) data_[i] = value;
   }
 
-  static Buffer filled(Eigen::Index count, T value) {
-    Buffer buffer(count);
-    T* const x = buffer.data();
-    for (Eigen::Index i = 0; i < count; ++i) x[i] = value;
-    return buffer;
-  }
-
-  T* data() { return static_cast<T*>(block_.data()); }
-  const T* data() const { return static_cast<const T*>(block_.data()); }
-  Eigen::Index size() const { return size_; }
-  T& operator[](Eigen::Index i) { return data()[i]; }
-  const T& operator[](Eigen::Index i) const { return data()[i]; }
-  explicit operator bool() const { return block_.data() != nullptr; }
+  T* data() noexcept { return data_; }
+  const T* data() const noexcept { return data_; }
+  Eigen::Index size() const noexcept { return size_; }
+  T& operator[](Eigen::Index i) noexcept { return data_[i]; }
+  const T& operator[](Eigen::Index i) const noexcept { return data_[i]; }
+  explicit operator bool() const noexcept { return data_ != nullptr; }
 
  private:
-  WorkspaceBlock block_;
+  T* data_ = nullptr;
   Eigen::Index size_ = 0;
 };
 

@@ -3,445 +3,350 @@
 
 #include <algorithm>
 #include <complex>
-#include <utility>
+#include <vector>
 
 #include "decorr/detail/fft/plan_cache.hpp"
-#include "decorr/detail/fft/transform_length.hpp"
 #include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/function_ref.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/spectra/block_layout.hpp"
 #include "decorr/detail/spectra/packing.hpp"
+#include "decorr/detail/spectra/row_scale.hpp"
+#include "decorr/detail/spectra/signal_pairing.hpp"
+#include "decorr/detail/spectra/spectrum_store.hpp"
+#include "decorr/detail/statistics/gradient_sink.hpp"
+#include "decorr/detail/statistics/prepared_rows.hpp"
 #include "decorr/options.hpp"
 
-// The forward and backward transforms of every relaxed form: rows to spectra, and derivatives of
-// spectra to gradient rows. One complex signal holds both views of a sample, or two samples of one
-// view; it is transformed block by block (docs/mathematics.md, packed transform).
+// The transforms of every relaxed form: rows to spectra, and derivatives of spectra to gradient
+// rows. One complex signal holds two rows; it is transformed block by block.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// Whether recall() will be called for the spectra, and whether they may be kept in the gradient
-// rows until then.
-enum class Spectra { recalled, recalled_elsewhere, taken };
+// What the transforms have to know before they see rows.
+template <class Scalar>
+struct PackedFftSetup {
+  SignalPairing pairing;
+  SecondRow second_row;
+  BlockLayout layout;
+  const std::vector<Index>& permutation;
+  const Preparation<Scalar>* a;
+  const Preparation<Scalar>* b;  // of a covariance, the same
+  Index rows;                    // at hand at a time, at the most
+  RowAccess access;
+  SpectrumPlace place;
+  Execution execution;
+};
 
 // Memory: O(d) a thread where the matrices' rows are contiguous, and tiles of kTileRows rows where
-// they are not. Spectra that the gradient's rows cannot hold take kWorkspaceBytes at the most.
+// they are not.
 template <class Scalar>
-class PackedTransforms {
+class PackedFft {
  public:
-  using Sum = Accumulator<Scalar>;
   using Complex = std::complex<Scalar>;
 
-  // A few signals of one tile of rows. Signal i holds row i of either view, or rows 2 i and 2 i + 1
-  // of one.
-  struct Batch {
+  // A few signals of one tile of rows, handled together.
+  struct SignalGroup {
     int worker;
-    Index first_row, rows;  // of the tile
-    Index begin, end;       // signals
-    Tile<const Scalar> left, right;
-    Tile<Scalar> left_gradient, right_gradient;
+    Index first_row, rows;  // of the tile, among the rows at hand
+    Index begin, end;       // signals of the tile
+    Tile<const Scalar> a, b;
+    Tile<Scalar> gradient_a, gradient_b;
   };
 
-  PackedTransforms(const Correlation<Scalar>& correlation, const Relaxed& relaxed,
-                   SecondRow second_row, const Execution& execution,
-                   Padding padding = Padding::allowed, Spectra spectra = Spectra::recalled)
-      : correlation_(correlation),
-        features_(correlation.cols()),
-        width_(relaxed.block_size == 0 ? features_ : relaxed.block_size),
-        groups_((features_ + width_ - 1) / width_),
-        length_(transform_length(width_, padding)),
-        workers_(worker_count(execution.threads, correlation.rows(), kTileRows)),
-        // Spectra of padded blocks are longer than the two gradient rows.
-        keeps_spectra_(spectra == Spectra::recalled && correlation.has_gradient() &&
-                       size() == features_ && correlation.left_gradient.direct() &&
-                       (correlation.is_covariance() || correlation.right_gradient.direct())),
-        batch_(
-            std::max(Index{1}, std::min(kTileRows, kBatchBytes / (padded_size() * kComplexBytes)))),
-        packing_(features_, relaxed.permutation, second_row),
-        forward_(transform_plan<Scalar>(length_, groups_, Direction::forward, execution.planning)),
-        signals_(workers_, batch_ * padded_size()),
-        spectra_(workers_, batch_ * padded_size()),
-        permuted_(workers_, packing_.permutes() ? size() : 0),
-        left_input_(workers_, buffer_size(correlation.left->input().direct())),
-        right_input_(workers_, correlation.is_covariance()
-                                   ? 0
-                                   : buffer_size(correlation.right->input().direct())) {
-    if (!correlation.is_covariance() && correlation.left->is_raw()) {
-      balances_ = Buffer<Balance<Scalar>>(correlation.rows());
+  DECORR_DETAIL_COLD PackedFft(Arena& arena, const PackedFftSetup<Scalar>& setup)
+      : pairing_(setup.pairing),
+        layout_(setup.layout),
+        a_(setup.a),
+        b_(setup.b),
+        stride_(layout_.template signal_stride<Scalar>()),
+        workers_(worker_count(setup.execution.threads, setup.rows, kTileRows)),
+        group_(std::max(Index{1}, std::min(kTileRows, kGroupBytes / (stride_ * kComplexBytes)))),
+        packing_(arena, layout_.features, setup.permutation, setup.second_row),
+        forward_(transform_plan<Scalar>(layout_.fft_length, layout_.num_blocks, Direction::forward,
+                                        setup.execution.planning)),
+        signals_(arena, workers_, group_ * stride_),
+        spectra_(arena, workers_, group_ * stride_),
+        permuted_(arena, workers_, packing_.permutes() ? layout_.signal_size() : 0),
+        tiles_(arena, workers_, setup.access, kTileRows, layout_.features) {
+    if (!pairing_.pairs_samples() && a_->is_raw()) {
+      scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
     }
-    if (correlation.has_gradient() && spectra != Spectra::taken && !keeps_spectra_) {
-      kept_ = std::min(signals_of(correlation.rows()),
-                       kWorkspaceBytes / (padded_size() * kComplexBytes));
-      workspace_ = Buffer<Complex>(kept_ * padded_size());
-    }
-    if (correlation.has_gradient()) {
-      backward_ = transform_plan<Scalar>(length_, groups_, Direction::backward, execution.planning);
-      if (correlation.is_covariance() && correlation.rows() % 2 != 0) {
-        tail_ = Buffer<Scalar>(2 * features_);
-      }
-      left_output_ = PerWorker<Scalar>(workers_, buffer_size(correlation.left_gradient.direct()));
-      right_output_ = PerWorker<Scalar>(
-          workers_,
-          correlation.is_covariance() ? 0 : buffer_size(correlation.right_gradient.direct()));
-    }
-    if (has_products()) {
-      products_ = PerWorker<Scalar>(workers_, 2 * features_);
+    if (setup.access.has_gradient()) {
+      backward_ = transform_plan<Scalar>(layout_.fft_length, layout_.num_blocks,
+                                         Direction::backward, setup.execution.planning);
+      const auto place = possible_place(setup.place, layout_, pairing_, setup.access);
+      store_ = SpectrumStore<Scalar>(arena, place, layout_, pairing_, setup.rows);
     }
   }
 
-  const Correlation<Scalar>& correlation() const { return correlation_; }
-  Index features() const { return features_; }
-  Index width() const { return width_; }
-  Index groups() const { return groups_; }
-  Index length() const { return length_; }          // of a block's transform
-  Index size() const { return length_ * groups_; }  // of a signal
-  int workers() const { return workers_; }
-  const TransformPlan<Scalar>& forward_plan() const { return forward_; }
+  const SignalPairing& pairing() const noexcept { return pairing_; }
+  const BlockLayout& layout() const noexcept { return layout_; }
+  int workers() const noexcept { return workers_; }
+  const TransformPlan<Scalar>& forward_plan() const noexcept { return forward_; }
 
-  // Calls body(batch) for the signals of some rows, batch by batch. `first` is even for a
-  // covariance.
-  template <class Body>
-  void for_each_batch(int worker, Index first, Index last, const Body& body) {
-    for_each_tile(worker, first, last, [&](Batch& tile) { for_each_batch(tile, body); });
+  // Calls body(group) for the signals of some rows, group by group. `first` is even where samples
+  // are paired.
+  void for_each_group(const BatchRows<Scalar>& rows, int worker, Index first, Index last,
+                      FunctionRef<const SignalGroup&> body) noexcept {
+    for_each_tile(rows, worker, first, last,
+                  [&](SignalGroup& tile) noexcept { for_each_group(tile, body); });
   }
   // The same on all workers.
-  template <class Body>
-  void for_each_batch(Index first, Index last, const Body& body) {
+  void for_each_group(const BatchRows<Scalar>& rows, Index first, Index last,
+                      FunctionRef<const SignalGroup&> body) noexcept {
     parallel_chunks(workers_, first, last, kTileRows,
-                    [&](int worker, Index chunk_first, Index chunk_last) {
-                      for_each_batch(worker, chunk_first, chunk_last, body);
+                    [&](int worker, Index chunk_first, Index chunk_last) noexcept {
+                      for_each_group(rows, worker, chunk_first, chunk_last, body);
                     });
   }
 
-  // The row of the matrix that a signal holds, or the first of two.
-  Index first_row(const Batch& batch, Index signal) const {
-    return batch.first_row + (correlation_.is_covariance() ? 2 : 1) * signal;
+  // Among the rows at hand, the one that a signal holds, or the first of two.
+  Index first_row(const SignalGroup& group, Index signal) const noexcept {
+    return group.first_row + pairing_.first_row(signal);
+  }
+  // What the rows of a signal of two views were multiplied by: first is b's factor, second is a's.
+  RowScale<Scalar> row_scale_of(const SignalGroup& group, Index signal) const noexcept {
+    return scales_ ? scales_[group.first_row + signal] : RowScale<Scalar>();
   }
 
-  // A batch's rows to its spectra.
-  void transform(const Batch& batch) {
-    if (balances_) {
-      for (Index signal = batch.begin; signal < batch.end; ++signal) {
-        balances_[batch.first_row + signal] =
-            balance(batch.right.row(signal), batch.left.row(signal), features_);
+  // A group's rows to its spectra.
+  DECORR_DETAIL_NOINLINE void transform(const SignalGroup& group) noexcept {
+    if (scales_) {
+      for (Index signal = group.begin; signal < group.end; ++signal) {
+        scales_[group.first_row + signal] =
+            row_scale(group.b.row(signal), group.a.row(signal), layout_.features);
       }
     }
-    packing_.for_each_positions([&](Index first, Index count) { load(batch, first, count); });
-    for (Index signal = batch.begin; signal < batch.end; ++signal) {
-      Complex* packed = this->signal(batch, signal);
+    packing_.for_each_positions(
+        [&](Index first, Index count) noexcept { load_rows(group, first, count); });
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      Complex* packed = this->signal(group, signal);
       if (packing_.permutes()) {
-        Complex* permuted = permuted_.of(batch.worker);
+        Complex* permuted = permuted_.of(group.worker);
         packing_.permute(packed, permuted);
         packed = permuted;
       }
-      pad(packed);
-      forward_.execute(packed, spectrum(batch, signal));
+      layout_.pad(packed, packing_.reverses());
+      forward_.execute(packed, spectrum(group, signal));
     }
   }
 
   // A signal before the forward transform, or the spectrum of its derivative before the backward
   // one.
-  Complex* signal(const Batch& batch, Index signal) {
-    return signals_.of(batch.worker) + (signal - batch.begin) * padded_size();
+  Complex* signal(const SignalGroup& group, Index signal) noexcept {
+    return signals_.of(group.worker) + (signal - group.begin) * stride_;
   }
   // What the last transform gave for it.
-  Complex* spectrum(const Batch& batch, Index signal) {
-    return spectra_.of(batch.worker) + (signal - batch.begin) * padded_size();
+  Complex* spectrum(const SignalGroup& group, Index signal) noexcept {
+    return spectra_.of(group.worker) + (signal - group.begin) * stride_;
   }
 
-  // Keeps frequencies first .. last - 1 of a spectrum for the backward pass: in the two gradient
-  // rows that the signal will own, where those can hold it, or in a workspace, as far as that goes.
-  void keep(const Batch& batch, Index signal, Index first, Index last) {
-    if (in_workspace(batch)) {
-      const Complex* from = spectrum(batch, signal);
-      std::copy(from + first, from + last, kept(batch, signal) + first);
-    } else if (keeps_spectra_) {
-      const auto [head, rest] = signal_rows(batch, signal);
-      const auto* scalars = reinterpret_cast<const Scalar*>(spectrum(batch, signal));
-      const Index begin = 2 * first, end = 2 * last, middle = std::clamp(features_, begin, end);
-      std::copy(scalars + begin, scalars + middle, head + begin);
-      std::copy(scalars + middle, scalars + end, rest + (middle - features_));
+  // Frequencies first .. last - 1 of a spectrum that transform() has just given wait for the
+  // backward pass, where there is room.
+  DECORR_DETAIL_NOINLINE void save(const SignalGroup& group, Index signal, Index first,
+                                   Index last) noexcept {
+    if (waits(group)) {
+      store_.save(signal_rows(group, signal), signal_index(group, signal), spectrum(group, signal),
+                  first, last);
+    }
+  }
+  // Makes a group's spectra ready to be loaded.
+  void transform_what_was_not_saved(const SignalGroup& group) noexcept {
+    if (!waits(group)) {
+      transform(group);
+    }
+  }
+  void load(const SignalGroup& group, Index signal, Index first, Index last,
+            FunctionRef<Index, Index, const Scalar*> body) noexcept {
+    if (waits(group)) {
+      store_.load(signal_rows(group, signal), signal_index(group, signal), first, last, body);
+    } else {
+      body(first, last - first, reinterpret_cast<const Scalar*>(spectrum(group, signal) + first));
     }
   }
 
-  // Makes a batch's spectra ready to be read once more.
-  void recall(const Batch& batch) {
-    if (!keeps_spectra_ && !in_workspace(batch)) {
-      transform(batch);
-    }
-  }
-
-  // Frequencies first .. last - 1 of a recalled spectrum, in consecutive pieces: body(f, count, z)
-  // for `count` frequencies from f on, whose real and imaginary parts are z[0], z[1] and so on.
-  template <class Body>
-  void for_each_piece(const Batch& batch, Index signal, Index first, Index last, const Body& body) {
-    if (!keeps_spectra_) {
-      const Complex* z = in_workspace(batch) ? kept(batch, signal) : spectrum(batch, signal);
-      body(first, last - first, reinterpret_cast<const Scalar*>(z + first));
-      return;
-    }
-    const auto [head, rest] = signal_rows(batch, signal);
-    const Index half = features_ / 2, odd = features_ % 2;
-    const auto piece = [&](Index begin, Index end, const Scalar* z) {
-      const Index from = std::max(first, begin), to = std::min(last, end);
-      if (from < to) {
-        body(from, to - from, z + 2 * (from - begin));
-      }
-    };
-    piece(0, half, head);
-    if (odd != 0) {  // the middle frequency has its parts in either row
-      Complex& middle = spectrum(batch, signal)[half];
-      middle = Complex(head[features_ - 1], rest[0]);
-      piece(half, half + odd, reinterpret_cast<const Scalar*>(&middle));
-    }
-    piece(half + odd, features_, rest + odd);
-  }
-
-  // What the rows of a cross-correlation's signal were multiplied by: first is b's factor, second
-  // is a's.
-  Balance<Scalar> balance_of(const Batch& batch, Index signal) const {
-    return balances_ ? balances_[batch.first_row + signal] : Balance<Scalar>();
-  }
-
-  // Derivatives to gradient rows, on all workers: fill(batch) writes the spectra of the derivatives
-  // to where signal() says. For a cross-correlation the real part becomes the left view's gradient,
-  // and the imaginary part the right one's. Products with `chunk_rows` rows are added up in Scalar.
-  template <class Fill>
-  void backward(Index first, Index last, Index chunk_rows, const Fill& fill) {
+  // Derivatives to gradient rows, on all workers: fill(group) writes the spectra of the derivatives
+  // to where signal() says. Of two views the real part becomes a's gradient, the imaginary part
+  // b's. The sinks take strips of them; slopes of `chunk_rows` rows are added up in Scalar.
+  void backward(const BatchRows<Scalar>& rows, Index first, Index last, Index chunk_rows,
+                const GradientSinks<Scalar>& sinks, FunctionRef<const SignalGroup&> fill) noexcept {
     parallel_chunks(
         workers_, first, last, chunk_rows,
-        [&](int worker, Index chunk_first, Index chunk_last) {
-          clear_products(worker);
-          backward_chunk(worker, chunk_first, chunk_last, fill);
+        [&](int worker, Index chunk_first, Index chunk_last) noexcept {
+          sinks.a.begin(worker, 0, layout_.features);
+          sinks.b.begin(worker, 0, layout_.features);
+          for_each_tile(rows, worker, chunk_first, chunk_last, [&](SignalGroup& tile) noexcept {
+            for_each_group(tile, [&](const SignalGroup& group) noexcept {
+              fill(group);
+              invert(group);
+              packing_.for_each_positions(
+                  [&](Index column, Index count) noexcept { split(group, column, count, sinks); });
+            });
+            store_gradients(rows, tile);
+          });
         },
-        [&](int worker) { merge_products(worker); });
+        [&](int worker) noexcept {
+          sinks.a.merge(worker, 0, layout_.features);
+          sinks.b.merge(worker, 0, layout_.features);
+        });
   }
 
  private:
   // So many bytes of signals, and as many of spectra, stay in the second-level cache.
-  static constexpr Index kBatchBytes = Index{1} << 17;
+  static constexpr Index kGroupBytes = Index{1} << 17;
   static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
 
-  // The most that is kept of spectra that no gradient row can hold: reading them is faster than
-  // transforming again.
-  static constexpr Index kWorkspaceBytes = Index{1} << 25;
-
-  // Spectra are kept for whole batches.
-  bool in_workspace(const Batch& batch) const { return signal_index(batch, batch.end) <= kept_; }
-  Complex* kept(const Batch& batch, Index signal) {
-    return workspace_.data() + signal_index(batch, signal) * padded_size();
+  Index signal_index(const SignalGroup& group, Index signal) const noexcept {
+    return pairing_.num_signals(group.first_row) + signal;
   }
-  Index signal_index(const Batch& batch, Index signal) const {
-    return signals_of(batch.first_row) + signal;
-  }
-  // How many signals hold so many rows.
-  Index signals_of(Index rows) const {
-    return correlation_.is_covariance() ? (rows + 1) / 2 : rows;
+  // Spectra wait for whole groups.
+  bool waits(const SignalGroup& group) const noexcept {
+    return store_.holds(signal_index(group, group.end));
   }
 
-  bool has_products() const { return correlation_.left_products != nullptr; }
-  Index buffer_size(bool direct) const { return direct ? 0 : tile_size<Scalar>(features_); }
-  // Transforms start on 64-byte boundaries.
-  Index padded_size() const {
-    constexpr auto line = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
-    return (size() + line - 1) / line * line;
-  }
-
-  template <class Fill>
-  void backward_chunk(int worker, Index first, Index last, const Fill& fill) {
-    for_each_tile(worker, first, last, [&](Batch& tile) {
-      for_each_batch(tile, [&](const Batch& batch) {
-        fill(batch);
-        for (Index signal = batch.begin; signal < batch.end; ++signal) {
-          Complex* derivative = spectrum(batch, signal);
-          backward_.execute(this->signal(batch, signal), derivative);
-          unpad(derivative);
-          if (packing_.permutes()) {
-            packing_.restore(derivative, this->signal(batch, signal));
-          }
-        }
-        packing_.for_each_positions(
-            [&](Index column, Index count) { split(batch, column, count); });
-      });
-      correlation_.left_gradient.store(tile.first_row, tile.rows, tile.left_gradient);
-      if (!correlation_.is_covariance()) {
-        correlation_.right_gradient.store(tile.first_row, tile.rows, tile.right_gradient);
-      }
-    });
-  }
-
-  void clear_products(int worker) {
-    if (has_products()) {
-      std::fill_n(products_.of(worker), 2 * features_, Scalar(0));
-    }
-  }
-  void merge_products(int worker) {
-    if (has_products()) {
-      const Scalar* products = products_.of(worker);
-      for (Index j = 0; j < features_; ++j) {
-        correlation_.left_products[j] += Sum(products[j]);
-        correlation_.right_products[j] += Sum(products[features_ + j]);
-      }
-    }
-  }
-
-  template <class Body>
-  void for_each_tile(int worker, Index first, Index last, const Body& body) {
-    const bool covariance = correlation_.is_covariance();
-    for_each_chunk(last - first, kTileRows, [&](Index begin, Index end) {
-      Batch tile;
+  DECORR_DETAIL_NOINLINE void for_each_tile(const BatchRows<Scalar>& rows, int worker, Index first,
+                                            Index last, FunctionRef<SignalGroup&> body) noexcept {
+    for_each_chunk(last - first, kTileRows, [&](Index begin, Index end) noexcept {
+      SignalGroup tile{};
       tile.worker = worker;
       tile.first_row = first + begin;
       tile.rows = end - begin;
-      tile.left =
-          correlation_.left->input().tile(tile.first_row, tile.rows, left_input_.of(worker));
-      tile.right = covariance ? tile.left
-                              : correlation_.right->input().tile(tile.first_row, tile.rows,
-                                                                 right_input_.of(worker));
-      if (correlation_.has_gradient()) {
-        tile.left_gradient =
-            correlation_.left_gradient.tile(tile.first_row, left_output_.of(worker));
-        tile.right_gradient =
-            covariance ? tile.left_gradient
-                       : correlation_.right_gradient.tile(tile.first_row, right_output_.of(worker));
+      const Index d = layout_.features;
+      tile.a = rows.a.tile(tile.first_row, tile.rows, 0, d, tiles_.a(worker));
+      if (rows.has_two_views()) {
+        tile.b = rows.b.tile(tile.first_row, tile.rows, 0, d, tiles_.b(worker));
+      }
+      if (rows.gradient_a) {
+        tile.gradient_a = rows.gradient_a.tile(tile.first_row, 0, d, tiles_.gradient_a(worker));
+      }
+      if (rows.gradient_b) {
+        tile.gradient_b = rows.gradient_b.tile(tile.first_row, 0, d, tiles_.gradient_b(worker));
       }
       body(tile);
     });
   }
-
-  template <class Body>
-  void for_each_batch(Batch& tile, const Body& body) {
-    for_each_chunk(signals_of(tile.rows), batch_, [&](Index begin, Index end) {
+  void for_each_group(SignalGroup& tile, FunctionRef<const SignalGroup&> body) noexcept {
+    for_each_chunk(pairing_.num_signals(tile.rows), group_, [&](Index begin, Index end) noexcept {
       tile.begin = begin;
       tile.end = end;
       body(tile);
     });
   }
+  void store_gradients(const BatchRows<Scalar>& rows, const SignalGroup& tile) noexcept {
+    if (rows.gradient_a) {
+      rows.gradient_a.store(tile.first_row, tile.rows, 0, layout_.features, tile.gradient_a);
+    }
+    if (rows.gradient_b) {
+      rows.gradient_b.store(tile.first_row, tile.rows, 0, layout_.features, tile.gradient_b);
+    }
+  }
 
-  void load(const Batch& batch, Index first, Index count) {
-    for (Index signal = batch.begin; signal < batch.end; ++signal) {
-      Complex* to = this->signal(batch, signal);
-      if (correlation_.is_covariance()) {
+  void load_rows(const SignalGroup& group, Index first, Index count) noexcept {
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      Complex* to = this->signal(group, signal);
+      if (pairing_.pairs_samples()) {
         // x_1 + i x_2; a missing second sample is zero.
-        const Index row = 2 * signal;
-        batch.left.prefetch_after(row + 1, first, count);
-        batch.left.prefetch_after(row + 2, first, count);
-        packing_.load(*correlation_.left, batch.left.row(row), *correlation_.left,
-                      row + 1 < batch.rows ? batch.left.row(row + 1) : nullptr, Balance<Scalar>(),
-                      first, count, to);
+        const Index row = pairing_.first_row(signal);
+        group.a.prefetch_after(row + 1, first, count);
+        group.a.prefetch_after(row + 2, first, count);
+        packing_.load(*a_, group.a.row(row), *a_,
+                      pairing_.has_second_row(signal, group.rows) ? group.a.row(row + 1) : nullptr,
+                      RowScale<Scalar>(), first, count, to);
       } else {
         // b + i a, or b + i rev(a).
-        batch.right.prefetch_after(signal, first, count);
-        batch.left.prefetch_after(signal, packing_.second_column(first, count), count);
-        packing_.load(*correlation_.right, batch.right.row(signal), *correlation_.left,
-                      batch.left.row(signal), balance_of(batch, signal), first, count, to);
+        group.b.prefetch_after(signal, first, count);
+        group.a.prefetch_after(signal, packing_.second_column(first, count), count);
+        packing_.load(*b_, group.b.row(signal), *a_, group.a.row(signal),
+                      row_scale_of(group, signal), first, count, to);
       }
     }
   }
 
-  // Moves blocks from where packing left them, one after another, to where their transforms begin,
-  // and fills up with zeros. A reversed second row, which ends at position `width`, is moved to the
-  // end of a longer transform, so that lag 0 stays at position 0.
-  void pad(Complex* signal) const {
-    std::fill(signal + features_, signal + groups_ * width_, Complex(0));
-    if (length_ == width_) {
-      return;
+  SignalRows<Scalar> signal_rows(const SignalGroup& group, Index signal) const noexcept {
+    const auto row = [](const Tile<Scalar>& tile, Index k) noexcept {
+      return tile.data == nullptr ? nullptr : tile.row(k);
+    };
+    if (!pairing_.pairs_samples()) {
+      return {row(group.gradient_a, signal), row(group.gradient_b, signal)};
     }
-    for (Index g = groups_ - 1; g >= 0; --g) {
-      Complex* block = signal + g * length_;
-      if (g > 0) {
-        std::copy_backward(signal + g * width_, signal + (g + 1) * width_, block + width_);
-      }
-      std::fill(block + width_, block + length_, Complex(0));
-    }
-    if (packing_.reverses()) {
-      for (Index j = 1; j < width_; ++j) {
-        signal[length_ - width_ + j].imag(signal[j].imag());
-        signal[j].imag(0);
-      }
-    }
+    const Index first = pairing_.first_row(signal);
+    return {row(group.gradient_a, first), pairing_.has_second_row(signal, group.rows)
+                                              ? row(group.gradient_a, first + 1)
+                                              : nullptr};
   }
-  // The way back.
-  void unpad(Complex* signal) const {
-    if (length_ == width_) {
-      return;
-    }
-    if (packing_.reverses()) {
-      for (Index j = 1; j < width_; ++j) {
-        signal[j].imag(signal[length_ - width_ + j].imag());
+
+  void invert(const SignalGroup& group) noexcept {
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      Complex* derivative = spectrum(group, signal);
+      backward_.execute(this->signal(group, signal), derivative);
+      layout_.unpad(derivative, packing_.reverses());
+      if (packing_.permutes()) {
+        packing_.restore(derivative, this->signal(group, signal));
       }
-    }
-    for (Index g = 1; g < groups_; ++g) {
-      const Complex* block = signal + g * length_;
-      std::copy(block, block + width_, signal + g * width_);
     }
   }
 
-  // The two gradient rows that a signal owns.
-  std::pair<Scalar*, Scalar*> signal_rows(const Batch& batch, Index signal) {
-    if (!correlation_.is_covariance()) {
-      return {batch.left_gradient.row(signal), batch.right_gradient.row(signal)};
-    }
-    if (2 * signal + 1 < batch.rows) {
-      return {batch.left_gradient.row(2 * signal), batch.left_gradient.row(2 * signal + 1)};
-    }
-    return {tail_.data(), tail_.data() + features_};  // the last of an odd number of samples
-  }
-
-  // Some positions of a batch's derivatives into their gradient rows, and their products with the
-  // prepared rows. Bound by bytes.
-  void split(const Batch& batch, Index column, Index count) {
-    alignas(kWorkspaceAlignment) Scalar left_products[kBlock] = {}, right_products[kBlock] = {};
-    const Index right_column = packing_.second_column(column, count);
-    for (Index signal = batch.begin; signal < batch.end; ++signal) {
-      const Complex* y =
-          packing_.permutes() ? this->signal(batch, signal) : spectrum(batch, signal);
-      if (correlation_.is_covariance()) {
-        const Index row = 2 * signal;
-        packing_.split(y, column, count, Balance<Scalar>(), batch.left_gradient.row(row),
-                       row + 1 < batch.rows ? batch.left_gradient.row(row + 1) : nullptr);
+  // Some positions of a group's derivatives into their gradient rows, and through the sinks. Bound
+  // by bytes.
+  DECORR_DETAIL_NOINLINE void split(const SignalGroup& group, Index column, Index count,
+                                    const GradientSinks<Scalar>& sinks) noexcept {
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      const Complex* derivative =
+          packing_.permutes() ? this->signal(group, signal) : spectrum(group, signal);
+      const SignalRows<Scalar> to = signal_rows(group, signal);
+      if (pairing_.pairs_samples()) {
+        packing_.split(derivative, column, count, RowScale<Scalar>(), to.first, to.second);
+        const Index row = pairing_.first_row(signal);
+        finish(group, sinks.a, group.a, group.b, row, column, count, to.first);
+        finish(group, sinks.a, group.a, group.b, row + 1, column, count, to.second);
         continue;
       }
       // The derivative with respect to a met b's factor, and the other one a's.
-      const Balance<Scalar> met = balance_of(batch, signal);
-      Scalar* left = batch.left_gradient.row(signal);
-      Scalar* right = batch.right_gradient.row(signal);
-      packing_.split(y, column, count, {met.second, met.first}, left, right);
-      if (has_products()) {
-        batch.left.prefetch_after(signal, column, count);
-        batch.right.prefetch_after(signal, right_column, count);
-        add_products(*correlation_.left, batch.left.row(signal) + column, left + column, column,
-                     count, left_products);
-        add_products(*correlation_.right, batch.right.row(signal) + right_column,
-                     right + right_column, right_column, count, right_products);
-      }
-    }
-    if (has_products()) {
-      Scalar* products = products_.of(batch.worker);
-      for (Index j = 0; j < count; ++j) {
-        products[column + j] += left_products[j];
-        products[features_ + right_column + j] += right_products[j];
-      }
+      const RowScale<Scalar> met = row_scale_of(group, signal);
+      packing_.split(derivative, column, count, {met.second, met.first}, to.first, to.second);
+      const Index column_b = packing_.second_column(column, count);
+      finish(group, sinks.a, group.a, group.b, signal, column, count, to.first);
+      finish(group, sinks.b, group.b, group.a, signal, column_b, count, to.second);
     }
   }
+  void finish(const SignalGroup& group, const GradientSink<Scalar>& sink,
+              const Tile<const Scalar>& own, const Tile<const Scalar>& other, Index row,
+              Index column, Index count, Scalar* gradient) const noexcept {
+    if (gradient == nullptr || !sink.is_needed()) {
+      return;
+    }
+    if (sink.reads_rows()) {
+      own.prefetch_after(row, column, count);
+    }
+    const Scalar* other_row = nullptr;
+    if (sink.reads_other_rows()) {
+      other.prefetch_after(row, column, count);
+      other_row = other.row(row) + column;
+    }
+    sink(group.worker, column, count, own.row(row) + column, other_row, gradient + column);
+  }
 
-  Correlation<Scalar> correlation_;
-  Index features_, width_, groups_, length_;
+  SignalPairing pairing_;
+  BlockLayout layout_;
+  const Preparation<Scalar>* a_;
+  const Preparation<Scalar>* b_;
+  Index stride_;  // from one signal to the next
   int workers_;
-  bool keeps_spectra_;
-  Index batch_;     // signals that are handled together
-  Index kept_ = 0;  // signals whose spectra are kept in the workspace
+  Index group_;  // signals that are handled together
   Packing<Scalar> packing_;
   TransformPlan<Scalar> forward_, backward_;
   PerWorker<Complex> signals_, spectra_, permuted_;
-  Buffer<Complex> workspace_;
-  PerWorker<Scalar> left_input_, right_input_, left_output_, right_output_;
-  Buffer<Scalar> tail_;
-  Buffer<Balance<Scalar>> balances_;
-  PerWorker<Scalar> products_;  // of one chunk's rows
+  TileBuffers<Scalar> tiles_;
+  SpectrumStore<Scalar> store_;
+  Buffer<RowScale<Scalar>> scales_;
 };
 
 }  // namespace DECORR_ABI

@@ -1,39 +1,128 @@
 #ifndef DECORR_DETAIL_STATISTICS_STANDARDIZATION_HPP_
 #define DECORR_DETAIL_STATISTICS_STANDARDIZATION_HPP_
 
-#include <Eigen/Core>
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
-#include "decorr/detail/runtime/parallel.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/moments.hpp"
 
-// Centring and scaling of a view, and the gradient's way back through them.
+// What the moments say of each feature, and the centring and scaling that follow from it.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// Zero for a deviation that is zero (constant feature, epsilon = 0) or below the scalar's normal
+// numbers, whose inverse would overflow.
 template <class Scalar>
-using ConstArray = Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+Accumulator<Scalar> inverse_deviation(Accumulator<Scalar> deviation) noexcept {
+  using Sum = Accumulator<Scalar>;
+  return deviation < Sum(std::numeric_limits<Scalar>::min()) ? Sum(0) : Sum(1) / deviation;
+}
 
+// Of one view, for each feature over the whole batch.
 template <class Scalar>
-using MutableArray = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+struct ViewStatistics {
+  using Sum = Accumulator<Scalar>;
 
-// Picks what belongs to consecutive features of a row, or to a single feature.
+  Buffer<Sum> mean;
+  Buffer<Sum> deviation;  // sqrt(variance + epsilon)
+};
+
+// The variance is the sum of squares over `degrees`.
 template <class Scalar>
-struct AtSegment {
-  Index first, count;
-  ConstArray<Scalar> operator()(const Buffer<Scalar>& x) const { return {x.data() + first, count}; }
+DECORR_DETAIL_NOINLINE ViewStatistics<Scalar> view_statistics(Arena& arena,
+                                                              const ViewMoments<Scalar>& moments,
+                                                              Accumulator<Scalar> degrees,
+                                                              Accumulator<Scalar> epsilon) {
+  using Sum = Accumulator<Scalar>;
+  ViewStatistics<Scalar> statistics{moments.mean, Buffer<Sum>(arena, moments.squares.size())};
+  Buffer<Sum>& deviation = statistics.deviation;
+  if (moments.unit) {
+    const Sum least = std::sqrt(epsilon);
+    for (Index j = 0; j < deviation.size(); ++j) {
+      deviation[j] =
+          std::hypot(Sum(moments.unit[j]) * std::sqrt(moments.squares[j] / degrees), least);
+    }
+    return statistics;
+  }
+  // In two loops, as a compiler that keeps errno has no vectors for the second.
+  for (Index j = 0; j < deviation.size(); ++j) {
+    deviation[j] = moments.squares[j] / degrees + epsilon;
+  }
+  for (Index j = 0; j < deviation.size(); ++j) {
+    deviation[j] = std::sqrt(deviation[j]);
+  }
+  return statistics;
+}
+
+// Of two views together.
+template <class Scalar>
+struct PairStatistics {
+  using Sum = Accumulator<Scalar>;
+
+  Buffer<Sum> diagonal;              // of C
+  Buffer<Sum> inverse_a, inverse_b;  // of the deviations; 1 where there is no standardization
+};
+
+// Of standardized views.
+template <class Scalar>
+DECORR_DETAIL_NOINLINE PairStatistics<Scalar> pair_statistics(Arena& arena,
+                                                              const Moments<Scalar>& moments,
+                                                              const ViewStatistics<Scalar>& a,
+                                                              const ViewStatistics<Scalar>& b) {
+  using Sum = Accumulator<Scalar>;
+  const Index features = moments.products.size();
+  const Sum n = static_cast<Sum>(moments.count);
+  PairStatistics<Scalar> pair{Buffer<Sum>(arena, features), Buffer<Sum>(arena, features),
+                              Buffer<Sum>(arena, features)};
+  for (Index j = 0; j < features; ++j) {
+    pair.inverse_a[j] = inverse_deviation<Scalar>(a.deviation[j]);
+    pair.inverse_b[j] = inverse_deviation<Scalar>(b.deviation[j]);
+    pair.diagonal[j] = moments.products[j] / n * (moments.a.unit_of(j) * pair.inverse_a[j]) *
+                       (moments.b.unit_of(j) * pair.inverse_b[j]);
+  }
+  return pair;
+}
+// Of views that are taken as they are.
+template <class Scalar>
+DECORR_DETAIL_NOINLINE PairStatistics<Scalar> pair_statistics(
+    Arena& arena, const Buffer<Accumulator<Scalar>>& products, Index count) {
+  using Sum = Accumulator<Scalar>;
+  PairStatistics<Scalar> pair{Buffer<Sum>(arena, products.size()),
+                              Buffer<Sum>(arena, products.size(), Sum(1)),
+                              Buffer<Sum>(arena, products.size(), Sum(1))};
+  for (Index j = 0; j < products.size(); ++j) {
+    pair.diagonal[j] = products[j] / static_cast<Sum>(count);
+  }
+  return pair;
+}
+
+// What belongs to consecutive features, from one of them on, or to a single feature, each as an
+// array over the numbers of a row or of a column.
+template <class Scalar>
+struct PerRow {
+  Index first;
+
+  struct Values {
+    const Scalar* values;
+    Scalar operator[](Index i) const noexcept { return values[i]; }
+  };
+  Values of(const Buffer<Scalar>& features) const noexcept { return {features.data() + first}; }
 };
 template <class Scalar>
-struct AtFeature {
+struct PerColumn {
   Index feature;
-  Scalar operator()(const Buffer<Scalar>& x) const { return x[feature]; }
+
+  struct Values {
+    Scalar value;
+    Scalar operator[](Index) const noexcept { return value; }
+  };
+  Values of(const Buffer<Scalar>& features) const noexcept { return {features[feature]}; }
 };
 
 // x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
@@ -47,199 +136,63 @@ class Standardization {
   // The identity.
   Standardization() = default;
   // Centring; with `scales`, division by the deviations too.
-  Standardization(const Buffer<Sum>& means, const Buffer<Sum>& deviations, bool scales)
-      : center_(means.size()), factor_(means.size()), residual_(means.size()) {
+  DECORR_DETAIL_NOINLINE Standardization(Arena& arena, const ViewStatistics<Scalar>& statistics,
+                                         bool scales)
+      : center_(arena, statistics.mean.size()),
+        factor_(arena, statistics.mean.size()),
+        residual_(arena, statistics.mean.size()) {
     Index significant = 0;
-    for (Index j = 0; j < means.size(); ++j) {
-      center_[j] = static_cast<Scalar>(means[j]);
-      factor_[j] = scales ? static_cast<Scalar>(inverse_deviation(deviations[j])) : Scalar(1);
-      const Sum residual = means[j] - Sum(center_[j]);
+    for (Index j = 0; j < center_.size(); ++j) {
+      const Sum mean = statistics.mean[j], deviation = statistics.deviation[j];
+      center_[j] = static_cast<Scalar>(mean);
+      factor_[j] = scales ? static_cast<Scalar>(inverse_deviation<Scalar>(deviation)) : Scalar(1);
+      const Sum residual = mean - Sum(center_[j]);
       residual_[j] = static_cast<Scalar>(residual);
-      const Sum rounding = Sum(std::numeric_limits<Scalar>::epsilon()) * deviations[j];
+      const Sum rounding = Sum(std::numeric_limits<Scalar>::epsilon()) * deviation;
       significant += std::abs(residual) <= rounding ? 0 : 1;
     }
     if (significant == 0) {
       residual_ = Buffer<Scalar>();
     }
   }
-  // Zero for a deviation that is zero (constant feature, epsilon = 0) or below the normal numbers,
-  // whose inverse would overflow.
-  static Sum inverse_deviation(Sum deviation) {
-    return deviation < Sum(std::numeric_limits<Scalar>::min()) ? Sum(0) : Sum(1) / deviation;
-  }
-  static Buffer<Sum> inverse_deviations(const Buffer<Sum>& deviations) {
-    Buffer<Sum> inverse(deviations.size());
-    for (Index j = 0; j < inverse.size(); ++j) {
-      inverse[j] = inverse_deviation(deviations[j]);
-    }
-    return inverse;
-  }
 
-  bool is_identity() const { return !center_; }
-  Scalar factor(Index j) const { return is_identity() ? Scalar(1) : factor_[j]; }
+  bool is_identity() const noexcept { return !center_; }
+  Scalar factor(Index j) const noexcept { return is_identity() ? Scalar(1) : factor_[j]; }
 
-  // Standardizes `count` numbers; at(parameters) picks the parameters that go with them, of the
-  // features of a row's segment or of one column. `factor` replaces the deviation's where not
-  // empty.
+  // Standardizes `count` numbers of a row's strip or of one column: `at` picks the features that go
+  // with them. `factor` replaces the deviation's where not empty.
   template <class At>
-  void apply(const Scalar* numbers, Index count, const Buffer<Scalar>& factor, const At& at,
-             Scalar* result) const {
-    const ConstArray<Scalar> x(numbers, count);
-    MutableArray<Scalar> y(result, count);
+  DECORR_DETAIL_NOINLINE void apply(const Scalar* x, Index count, const Buffer<Scalar>& factor,
+                                    const At& at, Scalar* result) const noexcept {
     const Buffer<Scalar>& factors = factor ? factor : factor_;
     if (is_identity()) {
-      if (factors) {
-        y = x * at(factors);
-      } else {
-        y = x;
+      if (!factors) {
+        for (Index j = 0; j < count; ++j) {
+          result[j] = x[j];
+        }
+        return;
       }
-    } else if (residual_) {
-      y = ((x - at(center_)) - at(residual_)) * at(factors);
-    } else {
-      y = (x - at(center_)) * at(factors);
+      const auto f = at.of(factors);
+      for (Index j = 0; j < count; ++j) {
+        result[j] = x[j] * f[j];
+      }
+      return;
+    }
+    const auto f = at.of(factors), c = at.of(center_);
+    if (residual_) {
+      const auto r = at.of(residual_);
+      for (Index j = 0; j < count; ++j) {
+        result[j] = ((x[j] - c[j]) - r[j]) * f[j];
+      }
+      return;
+    }
+    for (Index j = 0; j < count; ++j) {
+      result[j] = (x[j] - c[j]) * f[j];
     }
   }
 
  private:
   Buffer<Scalar> center_, factor_, residual_;
-};
-
-// One view on the way from a regularizer's gradient G, with respect to its prepared rows, to the
-// loss's gradient with respect to its raw ones: grad_kj = regularizer_j * G_kj + own_j * x^_kj +
-// other_j * o_kj, where o is the other view's standardized row or the difference of the raw rows.
-// Every loss ends in this one form, in place; only the coefficients are the loss's own.
-template <class Scalar>
-struct ViewGradient {
-  ViewGradient(const InputRows<Scalar>& view, const Standardization<Scalar>& view_standardization,
-               const OutputRows<Scalar>& view_gradient)
-      : input(&view),
-        standardization(&view_standardization),
-        gradient(view_gradient),
-        regularizer(view.cols()),
-        own(view.cols()),
-        other(view.cols()) {}
-
-  const InputRows<Scalar>* input;
-  const Standardization<Scalar>* standardization;
-  OutputRows<Scalar> gradient;
-  Buffer<Scalar> regularizer, own, other;  // the coefficients, to be set before the final pass
-  // What makes x^ of the centred row, where it is not the standardization's own factor.
-  Buffer<Scalar> factor;
-};
-
-enum class OtherTerm { none, other_view, difference };
-
-// The final element-wise pass over one view or, in one read, over two. All memory is taken by the
-// constructor, before any output is written.
-template <class Scalar>
-class FinalPass {
- public:
-  FinalPass(const ViewGradient<Scalar>& a, const ViewGradient<Scalar>* b, OtherTerm other_term,
-            int threads)
-      : a_(&a),
-        b_(b),
-        other_term_(other_term),
-        by_columns_(has_columns(a) && (b == nullptr || has_columns(*b))),
-        workers_(worker_count(threads, by_columns_ ? a.input->cols() : a.input->rows(), kTileRows)),
-        input_a_(workers_, by_columns_ ? 0 : buffer_size(a.input->direct())),
-        grad_a_(workers_, by_columns_ ? 0 : buffer_size(a.gradient.direct())),
-        input_b_(workers_, by_columns_ || b == nullptr ? 0 : buffer_size(b->input->direct())),
-        grad_b_(workers_, by_columns_ || b == nullptr ? 0 : buffer_size(b->gradient.direct())) {}
-
-  // O(nd), bound by bytes. Along the columns where they are contiguous; otherwise blocks of
-  // features are the inner unit, so that their coefficients stay in the first-level cache for all
-  // rows of a tile.
-  void run() {
-    const Index rows = a_->input->rows(), cols = a_->input->cols();
-    if (by_columns_) {
-      parallel_chunks(workers_, 0, cols, kTileRows, [&](int, Index first, Index last) {
-        for (Index j = first; j < last; ++j) {
-          for_each_chunk(rows, kBlock,
-                         [&](Index begin, Index end) { finish_column(j, begin, end - begin); });
-        }
-      });
-    } else {
-      parallel_chunks(
-          workers_, 0, rows, kTileRows,
-          [&](int worker, Index first, Index last) {
-            for_each_chunk(cols, kBlock, [&](Index column, Index end) {
-              finish_tile(worker, first, last - first, column, end - column);
-            });
-          },
-          Sweep::descending);
-    }
-  }
-
- private:
-  static Index buffer_size(bool direct) { return direct ? 0 : tile_size<Scalar>(kBlock); }
-  static bool has_columns(const ViewGradient<Scalar>& view) {
-    return !view.gradient.direct() && view.input->column(0) != nullptr &&
-           view.gradient.column(0) != nullptr;
-  }
-
-  void finish_column(Index j, Index first, Index count) const {
-    const AtFeature<Scalar> at{j};
-    finish(at, count, a_->input->column(j) + first, a_->gradient.column(j) + first,
-           b_ == nullptr ? nullptr : b_->input->column(j) + first,
-           b_ == nullptr ? nullptr : b_->gradient.column(j) + first);
-  }
-
-  void finish_tile(int worker, Index first, Index rows, Index column, Index width) {
-    const AtSegment<Scalar> at{column, width};
-    const auto a = a_->input->tile(first, rows, column, width, input_a_.of(worker));
-    const auto grad_a = a_->gradient.load(first, rows, column, width, grad_a_.of(worker));
-    if (b_ == nullptr) {
-      for (Index k = 0; k < rows; ++k) {
-        finish(at, width, a.row(k), grad_a.row(k), nullptr, nullptr);
-      }
-    } else {
-      const auto b = b_->input->tile(first, rows, column, width, input_b_.of(worker));
-      const auto grad_b = b_->gradient.load(first, rows, column, width, grad_b_.of(worker));
-      for (Index k = 0; k < rows; ++k) {
-        finish(at, width, a.row(k), grad_a.row(k), b.row(k), grad_b.row(k));
-      }
-      b_->gradient.store(first, rows, column, width, grad_b);
-    }
-    a_->gradient.store(first, rows, column, width, grad_a);
-  }
-
-  // At most kBlock numbers of either view.
-  template <class At>
-  void finish(const At& at, Index count, const Scalar* a, Scalar* grad_a, const Scalar* b,
-              Scalar* grad_b) const {
-    alignas(kWorkspaceAlignment) Scalar x_a[kBlock], x_b[kBlock];
-    a_->standardization->apply(a, count, a_->factor, at, x_a);
-    MutableArray<Scalar> g_a(grad_a, count);
-    const ConstArray<Scalar> own_a(x_a, count);
-    if (b == nullptr) {
-      g_a = g_a * at(a_->regularizer) + own_a * at(a_->own);
-      return;
-    }
-    b_->standardization->apply(b, count, b_->factor, at, x_b);
-    MutableArray<Scalar> g_b(grad_b, count);
-    const ConstArray<Scalar> own_b(x_b, count);
-    if (other_term_ == OtherTerm::other_view) {
-      combine(*a_, at, own_a, own_b, g_a);
-      combine(*b_, at, own_b, own_a, g_b);
-    } else {
-      const auto difference = ConstArray<Scalar>(a, count) - ConstArray<Scalar>(b, count);
-      combine(*a_, at, own_a, difference, g_a);
-      combine(*b_, at, own_b, difference, g_b);
-    }
-  }
-
-  template <class At, class Other>
-  static void combine(const ViewGradient<Scalar>& view, const At& at, const ConstArray<Scalar>& own,
-                      const Other& other, MutableArray<Scalar>& gradient) {
-    gradient = gradient * at(view.regularizer) + own * at(view.own) + other * at(view.other);
-  }
-
-  const ViewGradient<Scalar>* a_;
-  const ViewGradient<Scalar>* b_;
-  OtherTerm other_term_;
-  bool by_columns_;
-  int workers_;
-  PerWorker<Scalar> input_a_, grad_a_, input_b_, grad_b_;  // tiles of what is not read in place
 };
 
 }  // namespace DECORR_ABI

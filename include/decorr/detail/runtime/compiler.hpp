@@ -1,5 +1,5 @@
-#ifndef DECORR_DETAIL_RUNTIME_COMPILER_WARNINGS_HPP_
-#define DECORR_DETAIL_RUNTIME_COMPILER_WARNINGS_HPP_
+#ifndef DECORR_DETAIL_RUNTIME_COMPILER_HPP_
+#define DECORR_DETAIL_RUNTIME_COMPILER_HPP_
 
 // Around code that a compiler warns of without reason; both in a place where a declaration may
 // stand.
@@ -17,4 +17,17 @@
 #define DECORR_DETAIL_VECTOR_CODE_END
 #endif
 
-#endif  // DECORR_DETAIL_RUNTIME_COMPILER_WARNINGS_HPP_
+// Compile time: a function with more work than its call costs has one copy, and one that runs once
+// a call of the library is compiled for size.
+#if defined(__GNUC__)
+#define DECORR_DETAIL_NOINLINE __attribute__((noinline))
+#define DECORR_DETAIL_COLD __attribute__((noinline, cold))
+#elif defined(_MSC_VER)
+#define DECORR_DETAIL_NOINLINE __declspec(noinline)
+#define DECORR_DETAIL_COLD __declspec(noinline)
+#else
+#define DECORR_DETAIL_NOINLINE
+#define DECORR_DETAIL_COLD
+#endif
+
+#endif  // DECORR_DETAIL_RUNTIME_COMPILER_HPP_

@@ -1,0 +1,69 @@
+#ifndef DECORR_DETAIL_CALL_MISUSE_HPP_
+#define DECORR_DETAIL_CALL_MISUSE_HPP_
+
+#include <type_traits>
+
+#include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/options.hpp"
+
+// Calls that people write and that no function takes. Overloads for them alone end in one sentence
+// instead of a list of candidates.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+template <class T, class = void>
+struct IsPreset : std::false_type {};
+template <class T>
+struct IsPreset<
+    T, std::void_t<decltype(std::declval<T>().options), decltype(std::declval<T>().regularizer)>>
+    : std::true_type {};
+
+// One of the types that stand after the matrices.
+template <class T>
+inline constexpr bool kIsSetting =
+    IsPreset<T>::value || std::is_same<std::decay_t<T>, BarlowTwinsOptions>::value ||
+    std::is_same<std::decay_t<T>, VicregOptions>::value ||
+    std::is_convertible<T, Regularizer>::value || std::is_convertible<T, Execution>::value;
+
+// Whether settings stand in the order of Expected, of which any number may be left out from the
+// right.
+template <class... Settings>
+struct Given {};
+template <class Given, class... Expected>
+struct InOrder : std::false_type {};
+template <class... Expected>
+struct InOrder<Given<>, Expected...> : std::true_type {};
+template <class First, class... Rest, class Expected, class... Others>
+struct InOrder<Given<First, Rest...>, Expected, Others...>
+    : std::bool_constant<std::is_convertible<First, Expected>::value &&
+                         InOrder<Given<Rest...>, Others...>::value> {};
+
+// What stands after `kMatrices` matrices that may be gradients: settings, but not in order.
+template <class Options, class... Settings>
+inline constexpr bool kAreMisplaced =
+    (kIsSetting<Settings> && ...) &&
+    !InOrder<Given<Settings...>, Options, Regularizer, Execution>::value;
+
+template <class Options, class... Settings>
+using EnableMisplaced =
+    std::enable_if_t<(sizeof...(Settings) > 0) && kAreMisplaced<Options, Settings...>, int>;
+
+template <class... Settings>
+constexpr bool report_misplaced_settings() {
+  static_assert(!(IsPreset<Settings>::value || ...),
+                "decorr: of a preset pass preset.options, preset.regularizer");
+  static_assert(
+      (IsPreset<Settings>::value || ...),
+      "decorr: after the matrices come the loss's own options, then the regularizer, then "
+      "the execution; {} means the default");
+  return true;
+}
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_CALL_MISUSE_HPP_

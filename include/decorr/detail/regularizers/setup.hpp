@@ -1,0 +1,45 @@
+#ifndef DECORR_DETAIL_REGULARIZERS_SETUP_HPP_
+#define DECORR_DETAIL_REGULARIZERS_SETUP_HPP_
+
+#include "decorr/detail/regularizers/lag_weights.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/spectra/signal_pairing.hpp"
+#include "decorr/detail/spectra/spectrum_store.hpp"
+#include "decorr/detail/statistics/prepared_rows.hpp"
+#include "decorr/options.hpp"
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// How a regularizer is computed, where there are two ways: through the features' C or its blocks,
+// or through the samples' Gram matrices. `automatic` is what suits the sizes.
+enum class Route { automatic, features, gram };
+
+// What every form of a regularizer is made from: all but the rows and their sums.
+template <class Scalar>
+struct RegularizerSetup {
+  // C = a^T b / m of the prepared rows of two views, or of one view with itself.
+  SignalPairing pairing;
+  const Preparation<Scalar>* a;
+  const Preparation<Scalar>* b;  // of a covariance, the same
+  Index features;
+  Index count;      // rows of the whole batch, by which the route is chosen
+  Index most_rows;  // at hand at a time
+  RowAccess access;
+  Execution execution;
+  Route route = Route::automatic;
+  SpectrumPlace place = SpectrumPlace::gradient_rows;  // where they fit
+
+  bool is_covariance() const noexcept { return pairing.pairs_samples(); }
+  // The Gram matrices want all samples at once.
+  bool has_whole_batch() const noexcept { return most_rows == count; }
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_REGULARIZERS_SETUP_HPP_

@@ -1,0 +1,48 @@
+#ifndef DECORR_DETAIL_SPECTRA_ROW_SCALE_HPP_
+#define DECORR_DETAIL_SPECTRA_ROW_SCALE_HPP_
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// Two rows that share a complex signal, first + i second, may differ in size by many orders of
+// magnitude (raw views, or an outlier). Scaling them by powers of two to equal size costs no
+// accuracy and keeps the smaller one's.
+template <class Scalar>
+struct RowScale {
+  Scalar first = 1, second = 1;  // the factors; their product is 1
+};
+
+template <class Scalar>
+DECORR_DETAIL_NOINLINE RowScale<Scalar> row_scale(const Scalar* first, const Scalar* second,
+                                                  Index features) noexcept {
+  Scalar largest_first = 0, largest_second = 0;
+  for (Index j = 0; j < features; ++j) {
+    largest_first = std::max(largest_first, std::abs(first[j]));
+    largest_second = std::max(largest_second, std::abs(second[j]));
+  }
+  constexpr int kLimit = std::numeric_limits<Scalar>::max_exponent / 2 - 4;
+  int exponent = 0;
+  if (!(largest_first > 0) || !(largest_second > 0)) {
+    // A row of zeros needs no room.
+    exponent = largest_first > 0 ? -kLimit / 2 : largest_second > 0 ? kLimit / 2 : 0;
+  } else if (std::isfinite(largest_first) && std::isfinite(largest_second)) {
+    exponent = (std::ilogb(largest_second) - std::ilogb(largest_first)) / 2;
+  }
+  exponent = std::max(-kLimit, std::min(kLimit, exponent));
+  return {std::ldexp(Scalar(1), exponent), std::ldexp(Scalar(1), -exponent)};
+}
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_SPECTRA_ROW_SCALE_HPP_

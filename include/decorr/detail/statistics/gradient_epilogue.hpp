@@ -1,0 +1,210 @@
+#ifndef DECORR_DETAIL_STATISTICS_GRADIENT_EPILOGUE_HPP_
+#define DECORR_DETAIL_STATISTICS_GRADIENT_EPILOGUE_HPP_
+
+#include <algorithm>
+
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/parallel.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/prepared_rows.hpp"
+#include "decorr/detail/statistics/standardization.hpp"
+
+// The last step of every gradient: from the regularizer's, G, with respect to its prepared rows, to
+// the loss's with respect to the raw ones. Only the coefficients are the loss's own.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// What stands for o_kj below: nothing, the other view's standardized row, or how far the raw row is
+// from the other view's.
+enum class OtherTerm { none, other_view, difference };
+
+// grad_kj = regularizer_j G_kj + own_j x^_kj + other_j o_kj, for the rows of one view.
+template <class Scalar>
+class ViewEpilogue {
+ public:
+  ViewEpilogue() = default;
+  ViewEpilogue(Arena& arena, Index features, const Standardization<Scalar>& standardization,
+               OtherTerm other_term)
+      : regularizer(arena, features),
+        own(arena, features),
+        other(arena, other_term == OtherTerm::none ? 0 : features),
+        standardization_(standardization),
+        other_term_(other_term) {}
+  // The signs alone.
+  ViewEpilogue(Arena& arena, Index features, const Preparation<Scalar>& preparation)
+      : regularizer(arena, features) {
+    for (Index j = 0; j < features; ++j) {
+      regularizer[j] = preparation.sign(j);
+    }
+  }
+
+  // The coefficients, to be set before the first use.
+  Buffer<Scalar> regularizer, own, other;
+  // What makes x^ of the centred row, where it is not the standardization's own factor.
+  Buffer<Scalar> factor;
+
+  explicit operator bool() const noexcept { return static_cast<bool>(regularizer); }
+  bool reads_other() const noexcept { return other_term_ != OtherTerm::none; }
+
+  // At most kStripColumns numbers.
+  template <class At>
+  void standardize(const At& at, Index count, const Scalar* x, Scalar* result) const noexcept {
+    standardization_.apply(x, count, factor, at, result);
+  }
+
+  // G to the gradient, in place, for a strip of a row or a part of a column, from x^ and o; at most
+  // kStripColumns numbers.
+  template <class At>
+  DECORR_DETAIL_NOINLINE void combine(const At& at, Index count, const Scalar* standardized,
+                                      const Scalar* o, Scalar* gradient) const noexcept {
+    const auto of_g = at.of(regularizer), of_own = at.of(own);
+    if (other_term_ == OtherTerm::none) {
+      for (Index j = 0; j < count; ++j) {
+        gradient[j] = gradient[j] * of_g[j] + standardized[j] * of_own[j];
+      }
+      return;
+    }
+    const auto of_other = at.of(other);
+    for (Index j = 0; j < count; ++j) {
+      gradient[j] = gradient[j] * of_g[j] + standardized[j] * of_own[j] + o[j] * of_other[j];
+    }
+  }
+
+  // A strip from feature `first` on: x is the view's raw row, other_x the other view's, which
+  // `others` standardizes where o is its standardized row.
+  DECORR_DETAIL_NOINLINE void finish(Index first, Index count, const Scalar* x,
+                                     const Scalar* other_x, const ViewEpilogue* others,
+                                     Scalar* gradient) const noexcept {
+    const PerRow<Scalar> at{first};
+    if (!own) {
+      const auto of_g = at.of(regularizer);
+      for (Index j = 0; j < count; ++j) {
+        gradient[j] *= of_g[j];
+      }
+      return;
+    }
+    alignas(kWorkspaceAlignment) Scalar standardized[kStripColumns], o[kStripColumns];
+    standardize(at, count, x, standardized);
+    if (other_term_ == OtherTerm::other_view) {
+      others->standardize(at, count, other_x, o);
+    } else if (other_term_ == OtherTerm::difference) {
+      for (Index j = 0; j < count; ++j) {
+        o[j] = x[j] - other_x[j];
+      }
+    }
+    combine(at, count, standardized, o, gradient);
+  }
+
+ private:
+  Standardization<Scalar> standardization_;
+  OtherTerm other_term_ = OtherTerm::none;
+};
+
+// The last step as a pass of its own, over both views in one read, for losses whose coefficients
+// are known only after all of G. A view without gradient is read and not written.
+template <class Scalar>
+class EpiloguePass {
+ public:
+  EpiloguePass() = default;
+  EpiloguePass(Arena& arena, const BatchRows<Scalar>& rows, const ViewEpilogue<Scalar>& a,
+               const ViewEpilogue<Scalar>& b, int threads)
+      : a_(&a),
+        b_(&b),
+        by_columns_(has_columns(rows.a, rows.gradient_a) && has_columns(rows.b, rows.gradient_b)),
+        workers_(worker_count(threads, by_columns_ ? rows.features() : rows.size(), kTileRows)),
+        buffers_(arena, workers_, by_columns_ ? RowAccess() : row_access(rows),
+                 std::min(rows.size(), kTileRows), std::min(rows.features(), kStripColumns)) {}
+
+  // O(nd), bound by bytes. Along the columns where they are contiguous; otherwise strips of
+  // features are the inner unit, so that their coefficients stay in the first-level cache for all
+  // rows of a tile.
+  void run(const BatchRows<Scalar>& rows) noexcept {
+    if (by_columns_) {
+      parallel_chunks(workers_, 0, rows.features(), kTileRows,
+                      [&](int, Index first, Index last) noexcept {
+                        for (Index j = first; j < last; ++j) {
+                          finish_column(rows, j);
+                        }
+                      });
+      return;
+    }
+    parallel_chunks(
+        workers_, 0, rows.size(), kTileRows,
+        [&](int worker, Index first, Index last) noexcept {
+          for_each_chunk(rows.features(), kStripColumns, [&](Index column, Index end) noexcept {
+            finish_tile(rows, worker, first, last - first, column, end - column);
+          });
+        },
+        Sweep::descending);
+  }
+
+ private:
+  // A gradient that is not there has any columns that are asked for.
+  static bool has_columns(const InputRows<Scalar>& input, const OutputRows<Scalar>& gradient) {
+    return input.column(0) != nullptr &&
+           (!gradient || (!gradient.has_contiguous_rows() && gradient.column(0) != nullptr));
+  }
+
+  void finish_column(const BatchRows<Scalar>& rows, Index j) const noexcept {
+    for_each_chunk(rows.size(), kStripColumns, [&](Index begin, Index end) noexcept {
+      finish(PerColumn<Scalar>{j}, end - begin, rows.a.column(j) + begin, rows.b.column(j) + begin,
+             rows.gradient_a ? rows.gradient_a.column(j) + begin : nullptr,
+             rows.gradient_b ? rows.gradient_b.column(j) + begin : nullptr);
+    });
+  }
+
+  void finish_tile(const BatchRows<Scalar>& rows, int worker, Index first, Index count,
+                   Index column, Index width) noexcept {
+    const auto a = rows.a.tile(first, count, column, width, buffers_.a(worker));
+    const auto b = rows.b.tile(first, count, column, width, buffers_.b(worker));
+    const auto load = [&](const OutputRows<Scalar>& gradient, Scalar* buffer) noexcept {
+      return gradient ? gradient.load(first, count, column, width, buffer) : Tile<Scalar>();
+    };
+    const auto gradient_a = load(rows.gradient_a, buffers_.gradient_a(worker));
+    const auto gradient_b = load(rows.gradient_b, buffers_.gradient_b(worker));
+    for (Index k = 0; k < count; ++k) {
+      finish(PerRow<Scalar>{column}, width, a.row(k), b.row(k),
+             rows.gradient_a ? gradient_a.row(k) : nullptr,
+             rows.gradient_b ? gradient_b.row(k) : nullptr);
+    }
+    if (rows.gradient_a) {
+      rows.gradient_a.store(first, count, column, width, gradient_a);
+    }
+    if (rows.gradient_b) {
+      rows.gradient_b.store(first, count, column, width, gradient_b);
+    }
+  }
+
+  // At most kStripColumns numbers of both views.
+  template <class At>
+  void finish(const At& at, Index count, const Scalar* a, const Scalar* b, Scalar* gradient_a,
+              Scalar* gradient_b) const noexcept {
+    alignas(kWorkspaceAlignment) Scalar x_a[kStripColumns], x_b[kStripColumns];
+    a_->standardize(at, count, a, x_a);
+    b_->standardize(at, count, b, x_b);
+    if (gradient_a != nullptr) {
+      a_->combine(at, count, x_a, x_b, gradient_a);
+    }
+    if (gradient_b != nullptr) {
+      b_->combine(at, count, x_b, x_a, gradient_b);
+    }
+  }
+
+  const ViewEpilogue<Scalar>* a_ = nullptr;
+  const ViewEpilogue<Scalar>* b_ = nullptr;
+  bool by_columns_ = false;
+  int workers_ = 1;
+  TileBuffers<Scalar> buffers_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_STATISTICS_GRADIENT_EPILOGUE_HPP_
