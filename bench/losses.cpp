@@ -44,7 +44,9 @@ struct Form {
 template <class Scalar, int kOrder>
 void call(Loss loss, Output output, Batch<Scalar, kOrder>& data, const Form& form,
           const Execution& execution) {
-  using namespace decorr::detail;
+  using decorr::detail::Arena;
+  using decorr::detail::GradientTarget;
+  using decorr::detail::Operand;
   using Matrix = typename Batch<Scalar, kOrder>::Matrix;
   Arena arena;
   decorr::detail::Batch<Scalar> batch{
@@ -59,11 +61,11 @@ void call(Loss loss, Output output, Batch<Scalar, kOrder>& data, const Form& for
   const auto regularizer =
       form.relaxed ? decorr::Regularizer(*form.relaxed) : decorr::Regularizer();
   if (loss == Loss::barlow_twins) {
-    benchmark::DoNotOptimize(barlow_twins(batch, {}, regularizer));
+    benchmark::DoNotOptimize(decorr::detail::barlow_twins(batch, {}, regularizer));
   } else if (loss == Loss::vicreg) {
-    benchmark::DoNotOptimize(vicreg(batch, {}, regularizer));
+    benchmark::DoNotOptimize(decorr::detail::vicreg(batch, {}, regularizer));
   } else {
-    benchmark::DoNotOptimize(regularizer_alone(batch, regularizer));
+    benchmark::DoNotOptimize(decorr::detail::regularizer_alone(batch, regularizer));
   }
   benchmark::ClobberMemory();
 }
