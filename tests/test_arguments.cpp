@@ -10,6 +10,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "support/random_matrices.hpp"
@@ -134,11 +136,25 @@ const std::vector<Function>& functions() {
   return all;
 }
 
+// The name that the exception carries is the one that the message says something of.
+template <class Call>
+void check_argument(const std::string& expected_message, Call&& call) {
+  try {
+    call();
+    FAIL("no exception");
+  } catch (const decorr::InvalidArgument& error) {
+    CHECK(std::string(error.what()) == expected_message);
+    const std::string subject = expected_message.substr(expected_message.find(": ") + 2);
+    CHECK(std::string(error.argument()) == subject.substr(0, subject.find_first_of(" [")));
+  }
+}
+
 void check_rejected(const Function& function, Arguments arguments, const std::string& message) {
   const std::string expected = std::string(function.name) + ": " + message;
   CAPTURE(expected);
   const std::vector<double> before = arguments.memory;
   CHECK_THROWS_WITH_AS(function.run(arguments), expected.c_str(), std::invalid_argument);
+  check_argument(expected, [&] { function.run(arguments); });
   CHECK(std::memcmp(before.data(), arguments.memory.data(), before.size() * sizeof(double)) == 0);
 }
 
@@ -172,6 +188,23 @@ TEST_CASE("good arguments are accepted by every function") {
     CHECK_NOTHROW(function.run(arguments));
     const bool written = arguments.view(arguments.grad_a)(0, 0) != kSentinel;
     CHECK(written == function.has_gradient());
+  }
+}
+
+TEST_CASE("copies of an InvalidArgument have its message and its argument") {
+  static_assert(std::is_nothrow_copy_constructible<decorr::InvalidArgument>::value, "");
+  static_assert(std::is_nothrow_copy_assignable<decorr::InvalidArgument>::value, "");
+  const std::string longest(decorr::InvalidArgument::kMostCharacters - 1, 'x');
+  for (const std::string& name : {std::string(), std::string("z_b"), longest, longest + "yz"}) {
+    const decorr::InvalidArgument error("f: " + name + " is wrong", name.c_str());
+    const decorr::InvalidArgument copy =
+        error;  // NOLINT(performance-unnecessary-copy-initialization)
+    decorr::InvalidArgument assigned("", "another name");
+    assigned = copy;
+    for (const decorr::InvalidArgument* each : {&error, &copy, &std::as_const(assigned)}) {
+      CHECK(each->what() == "f: " + name + " is wrong");
+      CHECK(each->argument() == name.substr(0, longest.size()));
+    }
   }
 }
 

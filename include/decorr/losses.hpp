@@ -34,15 +34,15 @@
 /// included) below the smallest normal number counts as zero, like that of a constant feature.
 /// Terms and gradients beyond the scalar's range are infinite or NaN. Features so small that their
 /// products are subnormal numbers (1e-20 in float) can take many times as long
-/// (docs/performance.md). Throws std::invalid_argument, naming function, argument and both values,
-/// for shapes that differ, empty matrices, too few rows, gradients that overlap or whose elements
-/// share memory, and options out of range (weights, gamma and scale are finite, epsilon at least 0
-/// too, and the regularizer's as options.hpp says); std::bad_alloc and std::runtime_error (no plan)
-/// as they come. Gradients are untouched when a function throws. All functions may be called from
-/// several threads at once. Cost: O(n d) for the moments and the regularizer's own
-/// (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and O(d), and n d
-/// numbers for each gradient that is stored in 16 bits or in a view whose type knows no strides (by
-/// indices, reversed).
+/// (docs/performance.md). Throws InvalidArgument, a std::invalid_argument that names function,
+/// argument and both values, for shapes that differ, empty matrices, too few rows, gradients that
+/// overlap or whose elements share memory, and options out of range (weights, gamma and scale are
+/// finite, epsilon at least 0 too, and the regularizer's as options.hpp says); std::bad_alloc and
+/// std::runtime_error (no plan) as they come. Gradients are untouched when a function throws. All
+/// functions may be called from several threads at once. Cost: O(n d) for the moments and the
+/// regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and
+/// O(d), and n d numbers for each gradient that is stored in 16 bits or in a view whose type knows
+/// no strides (by indices, reversed).
 
 namespace decorr {
 inline namespace DECORR_ABI {

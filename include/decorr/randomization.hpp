@@ -6,13 +6,13 @@
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/errors.hpp"
 
 namespace decorr {
 namespace detail {
@@ -49,8 +49,8 @@ std::uint64_t random_below(std::uint64_t bound, Engine& engine) {
 
 inline std::size_t checked_dimension(Eigen::Index d, const char* function) {
   if (d < 1) {
-    throw std::invalid_argument(std::string(function) + ": d is " + std::to_string(d) +
-                                ", expected at least 1");
+    throw InvalidArgument(
+        std::string(function) + ": d is " + std::to_string(d) + ", expected at least 1", "d");
   }
   return static_cast<std::size_t>(d);
 }
@@ -67,8 +67,8 @@ inline namespace DECORR_ABI {
 /// permutation on every platform and standard library. Where processes compute one loss together,
 /// all of them need the same one.
 ///
-/// Throws std::invalid_argument when d < 1, with the generator untouched. O(d). Thread-safe for
-/// distinct generators.
+/// Throws InvalidArgument when d < 1, with the generator untouched. O(d). Thread-safe for distinct
+/// generators.
 ///
 /// Source: Durstenfeld, "Algorithm 235: random permutation", CACM 1964 (Fisher-Yates); permuting
 /// the features each batch: Shigeto et al., CVPR 2023, arXiv 2301.01569.
@@ -92,8 +92,8 @@ std::vector<Eigen::Index> random_permutation(Eigen::Index d, Generator&& generat
 /// `generator` is as for random_permutation, and the result is the same everywhere, too. Where
 /// processes compute one loss together, all of them need the same signs.
 ///
-/// Throws std::invalid_argument when d < 1, with the generator untouched. O(d). Thread-safe for
-/// distinct generators.
+/// Throws InvalidArgument when d < 1, with the generator untouched. O(d). Thread-safe for distinct
+/// generators.
 ///
 /// Source: docs/mathematics.md, random signs; as in the count-sketch of Charikar, Chen,
 /// Farach-Colton, 2002.

@@ -23,11 +23,11 @@
 /// as overlapping if not. Of an input that is evaluated the matrices it is made of may be
 /// overwritten. NaN and infinities in the data propagate to the value and the gradients; numbers so
 /// small that their products are subnormal (1e-20 in float) can take many times as long
-/// (docs/performance.md). Throws std::invalid_argument, naming function, argument and both values,
-/// for shapes that differ, empty matrices, gradients that overlap or whose elements share memory,
-/// and options out of range; std::bad_alloc and std::runtime_error (no plan) as they come.
-/// Gradients are untouched when a function throws. All functions may be called from several threads
-/// at once.
+/// (docs/performance.md). Throws InvalidArgument, a std::invalid_argument that names function,
+/// argument and both values, for shapes that differ, empty matrices, gradients that overlap or
+/// whose elements share memory, and options out of range; std::bad_alloc and std::runtime_error (no
+/// plan) as they come. Gradients are untouched when a function throws. All functions may be called
+/// from several threads at once.
 
 namespace decorr {
 inline namespace DECORR_ABI {

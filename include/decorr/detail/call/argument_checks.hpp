@@ -10,14 +10,13 @@
 #include <locale>
 #include <numeric>
 #include <sstream>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "decorr/detail/call/memory_layout.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/errors.hpp"
 #include "decorr/options.hpp"
 
 // The checks of a call's arguments. All of them run before any output is written.
@@ -31,14 +30,15 @@ class ArgumentChecks {
  public:
   explicit ArgumentChecks(const char* function) : function_(function) {}
 
+  // Says of the argument what follows its name.
   template <class... Parts>
-  [[noreturn]] void fail(const Parts&... parts) const {
+  [[noreturn]] void fail(const char* argument, const Parts&... parts) const {
     std::ostringstream message;
     // The process's own locale may group digits, or write a comma for the decimal point.
     message.imbue(std::locale::classic());
-    message << function_ << ": ";
+    message << function_ << ": " << argument;
     (message << ... << parts);
-    throw std::invalid_argument(message.str());
+    throw InvalidArgument(message.str(), argument);
   }
 
   void check_not_empty(const char* name, Index rows, Index cols, Index least_rows) const {
@@ -89,7 +89,7 @@ class ArgumentChecks {
 
   void check(const Execution& execution) const {
     if (execution.threads < 1) {
-      fail("threads is ", execution.threads, ", expected at least 1");
+      fail("threads", " is ", execution.threads, ", expected at least 1");
     }
     check_choice("planning", static_cast<int>(execution.planning),
                  static_cast<int>(Planning::patient));
@@ -117,10 +117,10 @@ class ArgumentChecks {
     }
     const Relaxed& relaxed = *regularizer.relaxed();
     if (relaxed.exponent != 1 && relaxed.exponent != 2) {
-      fail("exponent is ", relaxed.exponent, ", expected 1 or 2");
+      fail("exponent", " is ", relaxed.exponent, ", expected 1 or 2");
     }
     if (relaxed.block_size < 0 || relaxed.block_size > features) {
-      fail("block_size is ", relaxed.block_size, ", expected 0 to ", features,
+      fail("block_size", " is ", relaxed.block_size, ", expected 0 to ", features,
            ", the number of features");
     }
     check_permutation(relaxed.permutation, features);
@@ -136,11 +136,11 @@ class ArgumentChecks {
     const bool has_a = !regularizer.relaxed()->signs_a.empty();
     const bool has_b = !regularizer.relaxed()->signs_b.empty();
     if (has_b && !has_a) {
-      fail("signs_a is empty, signs_b is not, expected the signs of ",
+      fail("signs_a", " is empty, signs_b is not, expected the signs of ",
            has_two_views ? "both views, or of none" : "the view in signs_a");
     }
     if (has_a && !has_b && has_two_views) {
-      fail("signs_b is empty, signs_a is not, expected the signs of both views, or of none");
+      fail("signs_b", " is empty, signs_a is not, expected the signs of both views, or of none");
     }
   }
 
@@ -153,7 +153,7 @@ class ArgumentChecks {
 
   void check_epsilon(double epsilon) const {
     if (!(epsilon >= 0)) {
-      fail("epsilon is ", epsilon, ", expected at least 0");
+      fail("epsilon", " is ", epsilon, ", expected at least 0");
     }
     check_finite("epsilon", epsilon);
   }
@@ -182,10 +182,10 @@ class ArgumentChecks {
     for (Index j = 0; j < features; ++j) {
       const Index feature = permutation[static_cast<std::size_t>(j)];
       if (feature < 0 || feature >= features) {
-        fail("permutation[", j, "] is ", feature, ", expected 0 to ", features - 1);
+        fail("permutation", "[", j, "] is ", feature, ", expected 0 to ", features - 1);
       }
       if (position[feature] >= 0) {
-        fail("permutation[", j, "] is ", feature, " as permutation[", position[feature],
+        fail("permutation", "[", j, "] is ", feature, " as permutation[", position[feature],
              "] is, expected each feature once");
       }
       position[feature] = j;

@@ -16,9 +16,9 @@
 //   namespace decorr { namespace detail { inline namespace DECORR_ABI { ... } } }
 //
 // A `detail` opened inside the inline namespace would be a second one and make decorr::detail
-// ambiguous. Outside it stay the option structs, so that files exchange them, and the data of the
-// process (plans, planner's mutex, free workspaces; process_state.hpp), so that there is one of
-// each; no function that computes.
+// ambiguous. Outside it stay the option structs and the exception (errors.hpp), so that files
+// exchange them, and the data of the process (plans, planner's mutex, free workspaces;
+// process_state.hpp), so that there is one of each; no function that computes.
 //
 // The name is openmp or serial, the vectors in a word, then digits for what compilers and Eigen use
 // unasked: instructions, alignment, fast mathematics. It need not be read, only differ.
