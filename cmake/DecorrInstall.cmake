@@ -1,5 +1,5 @@
 # Headers, CMake package and pkg-config file. Nothing depends on the architecture, so all goes
-# under share/ and include/; libdecorr, which does, is installed by c/CMakeLists.txt.
+# under share/ and include/; extras/c installs libdecorr, which does.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 

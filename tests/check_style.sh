@@ -40,7 +40,7 @@ for tool in "$format" "$tidy" clang++ cmake ninja; do
 done
 
 say "$format"
-mapfile -t sources < <(find include tests bench docs -name '*.[ch]pp' -o -name '*.[ch]' | sort)
+mapfile -t sources < <(find include extras tests bench docs -name '*.[ch]pp' -o -name '*.[ch]' | sort)
 if [[ $fix == yes ]]; then "$format" -i "${sources[@]}"; fi
 "$format" --dry-run --Werror "${sources[@]}"
 echo "${#sources[@]} files as they should be"
@@ -55,11 +55,11 @@ lint() {
 }
 
 say "$tidy"
-# Only configured: how the files are compiled, and those that CMake writes.
+# Only configured: how the files are compiled.
 cmake --preset clang -B build/style -DDECORR_C_CHOOSES_PROCESSOR=OFF -DDECORR_BUILD_EXAMPLES=ON \
   -DDECORR_BUILD_BENCHMARKS=ON >/dev/null
-lint '' tests/link/first.cpp build/style/cmake/c/c_api.cpp
+lint '' tests/link/first.cpp extras/c/*.cpp
 say "Warnings of Clang $version in tests, benchmarks and examples"
 # One check that finds nothing there, as the tool wants one.
-lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp tests/c/*.c tests/c/*.cpp \
-  bench/*.cpp docs/examples/*.cpp docs/examples/inspect/*.cpp
+lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp extras/c/tests/*.c \
+  extras/c/tests/*.cpp bench/*.cpp docs/examples/*.cpp docs/examples/inspect/*.cpp

@@ -17,7 +17,8 @@
 ///
 /// Status. Every function that can fail returns a decorr_status; no exception leaves the library.
 /// On anything but DECORR_OK outputs are untouched, and decorr_error_message() says what was wrong:
-/// function, argument, what it is and what is expected.
+/// function, argument, what it is and what is expected. decorr_error_argument() is the argument's
+/// name alone.
 ///
 /// Structs. The first field, size, is sizeof of the struct as the caller was compiled; the
 /// ..._defaults functions set it. A later library knows the sizes of earlier ones and takes its
@@ -62,6 +63,13 @@ enum {
 /// The message of the last call on this thread that failed, in memory of the thread's own that its
 /// next failing call overwrites; "" if none has. Calls that succeed leave it. Never NULL.
 DECORR_C_FUNCTION const char* decorr_error_message(void);
+
+/// The name of the argument, or of the field of a struct, that was wrong in the call that
+/// decorr_error_message() is of: "z_b" or "epsilon", as it is called here. The message is then
+/// function, ": ", this name, and what is said of it, so that another language can put a name of
+/// its own in that place. "" if it was no argument's fault. In memory as that of the message, at
+/// most 31 characters. Never NULL.
+DECORR_C_FUNCTION const char* decorr_error_argument(void);
 
 /// The name of a status, "invalid argument" for instance; "unknown status" for any other number.
 DECORR_C_FUNCTION const char* decorr_status_name(decorr_status status);

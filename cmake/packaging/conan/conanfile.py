@@ -35,7 +35,7 @@ class DecorrConan(ConanFile):
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, ROOT)
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "extras/c/*", "include/*"):
             copy(self, pattern, root, self.export_sources_folder)
 
     def configure(self):

@@ -469,13 +469,19 @@ TEST_CASE("Messages do not depend on the locale") {
     return std::string(decorr_error_message());
   };
   CHECK(message(many) == "barlow_twins_loss: z_b has 2048 columns, z_a has 1024");
+  CHECK(std::string(decorr_error_argument()) == "z_b");
   CHECK(message(few) == "barlow_twins_loss: epsilon is -0.5, expected at least 0");
+  CHECK(std::string(decorr_error_argument()) == "epsilon");
 }
 
 TEST_CASE("Messages are each thread's own") {
   CHECK(decorr_cached_plans(nullptr) == DECORR_INVALID_ARGUMENT);
   CHECK(std::string(decorr_error_message()) == "cached_plans: count is null");
-  std::thread([] { CHECK(std::string(decorr_error_message()).empty()); }).join();
+  CHECK(std::string(decorr_error_argument()) == "count");
+  std::thread([] {
+    CHECK(std::string(decorr_error_message()).empty());
+    CHECK(std::string(decorr_error_argument()).empty());
+  }).join();
 }
 
 TEST_CASE("Wisdom goes to a file and back") {

@@ -82,10 +82,22 @@ static int untouched(void) {
          memcmp(&terms, &sentinel_terms, sizeof terms) == 0;
 }
 
+/* The argument stands apart as it stands in the message, after the function; where it is nothing
+ * but the thread's fault there is none. */
+static int argument_is_the_messages(void) {
+  const char* const argument = decorr_error_argument();
+  const char* const colon = strstr(decorr_error_message(), ": ");
+  if (colon == NULL) return 0;
+  if (*argument == '\0') return strncmp(colon, ": this thread ", 14) == 0;
+  return strncmp(colon + 2, argument, strlen(argument)) == 0 &&
+         strchr(" .[", colon[2 + strlen(argument)]) != NULL;
+}
+
 /* Refused for the reason that the message has a part of; then everything is put right again. */
 static void check_refused(decorr_status status, const char* part, int line) {
   check(status == DECORR_INVALID_ARGUMENT, line, "expected DECORR_INVALID_ARGUMENT");
   check(strstr(decorr_error_message(), part) != NULL, line, part);
+  check(argument_is_the_messages(), line, decorr_error_argument());
   check(untouched(), line, "an output was written");
   reset();
 }
@@ -237,10 +249,10 @@ static void test_options(void) {
     CHECK(decorr_barlow_twins_options_defaults(&barlow, bad_sizes[i]) == DECORR_INVALID_ARGUMENT);
     CHECK(decorr_execution_defaults(&execution, bad_sizes[i] + 1) == DECORR_INVALID_ARGUMENT);
   }
-  REFUSED(decorr_barlow_twins_options_defaults(NULL, sizeof barlow), "is null");
-  REFUSED(decorr_vicreg_options_defaults(NULL, sizeof vicreg), "is null");
-  REFUSED(decorr_regularizer_defaults(NULL, sizeof regularizer), "is null");
-  REFUSED(decorr_execution_defaults(NULL, sizeof execution), "is null");
+  REFUSED(decorr_barlow_twins_options_defaults(NULL, sizeof barlow), "options is null");
+  REFUSED(decorr_vicreg_options_defaults(NULL, sizeof vicreg), "options is null");
+  REFUSED(decorr_regularizer_defaults(NULL, sizeof regularizer), "regularizer is null");
+  REFUSED(decorr_execution_defaults(NULL, sizeof execution), "execution is null");
 
   barlow.epsilon = -1;
   REFUSED(barlow_twins(), "epsilon is -1");
@@ -386,6 +398,7 @@ static void test_process(void) {
   REFUSED(decorr_load_wisdom(DECORR_FLOAT16, "wisdom"), "type is 3");
   CHECK(decorr_save_wisdom(DECORR_FLOAT32, "/nowhere/wisdom") == DECORR_FAILED);
   CHECK(strstr(decorr_error_message(), "/nowhere/wisdom") != NULL);
+  CHECK(strcmp(decorr_error_argument(), "") == 0);
   CHECK(decorr_load_wisdom(DECORR_FLOAT64, "/nowhere/wisdom") == DECORR_FAILED);
   CHECK(strcmp(decorr_status_name(DECORR_FAILED), "failed") == 0);
   CHECK(strcmp(decorr_status_name(-1), "unknown status") == 0);
@@ -399,6 +412,7 @@ static int run_out_of_memory(void) {
   in_a.row_stride = in_a.col_stride = 0;
   CHECK(decorr_r_off(&in_a, &in_a, NULL, NULL, NULL, NULL) == DECORR_OUT_OF_MEMORY);
   CHECK(strcmp(decorr_error_message(), "r_off: out of memory") == 0);
+  CHECK(strcmp(decorr_error_argument(), "") == 0);
   return failures == 0 ? 0 : 1;
 }
 
@@ -454,6 +468,7 @@ static void test_accepted(void) {
 int main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], "out_of_memory") == 0) return run_out_of_memory();
   CHECK(strcmp(decorr_error_message(), "") == 0);
+  CHECK(strcmp(decorr_error_argument(), "") == 0);
   reset();
   test_matrices();
   test_outputs();

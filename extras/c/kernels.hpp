@@ -1,0 +1,79 @@
+#ifndef DECORR_EXTRAS_C_KERNELS_HPP_
+#define DECORR_EXTRAS_C_KERNELS_HPP_
+
+#include <cstddef>
+
+#include "decorr/c_api.h"
+#include "decorr/options.hpp"
+
+// What the C interface computes with. kernels.cpp is compiled once for each kind of processor, with
+// Eigen under another name each time: the linker would otherwise keep one copy of Eigen's functions
+// for all of them. So nothing here has Eigen's types in its interface.
+
+namespace decorr {
+namespace c {
+
+enum class ElementType { float32, float64, float16, bfloat16 };
+
+// A matrix whose element type is known at run time. Without data: no matrix.
+class Matrix {
+ public:
+  Matrix() = default;
+  // The stride of an extent of 1 counts for nothing and is replaced by that of a row-major matrix.
+  Matrix(void* data, ElementType type, std::ptrdiff_t rows, std::ptrdiff_t cols,
+         std::ptrdiff_t row_stride, std::ptrdiff_t col_stride)
+      : data_(data),
+        type_(type),
+        rows_(rows),
+        cols_(cols),
+        row_stride_(rows == 1 ? cols : row_stride),
+        col_stride_(cols == 1 ? 1 : col_stride) {}
+
+  explicit operator bool() const { return data_ != nullptr; }
+  void* data() const { return data_; }
+  ElementType type() const { return type_; }
+  std::ptrdiff_t rows() const { return rows_; }
+  std::ptrdiff_t cols() const { return cols_; }
+  std::ptrdiff_t row_stride() const { return row_stride_; }
+  std::ptrdiff_t col_stride() const { return col_stride_; }
+  std::ptrdiff_t element_size() const {
+    return type_ == ElementType::float64 ? 8 : type_ == ElementType::float32 ? 4 : 2;
+  }
+  bool computes_in_double() const { return type_ == ElementType::float64; }
+
+ private:
+  void* data_ = nullptr;
+  ElementType type_ = ElementType::float32;
+  std::ptrdiff_t rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
+};
+
+// The matrices of a call: all of one computing scalar; both gradients or neither. b and grad_b are
+// empty where a function has one view.
+struct Views {
+  Matrix a, b, grad_a, grad_b;
+};
+
+// All of them check their arguments as the C++ functions of the same names do, and throw what those
+// throw, before anything is written. A null regularizer is Exact.
+struct Kernels {
+  const char* name;
+  decorr_barlow_twins_terms (*barlow_twins_loss)(const Views&, const BarlowTwinsOptions&,
+                                                 const Relaxed*, const Execution&);
+  decorr_vicreg_terms (*vicreg_loss)(const Views&, const VicregOptions&, const Relaxed*,
+                                     const Execution&);
+  decorr_variance_covariance_terms (*variance_covariance_loss)(const Views&, const VicregOptions&,
+                                                               const Relaxed*, const Execution&);
+  // r_off of a null regularizer.
+  double (*r_sum)(const Views&, const Relaxed*, const Execution&);
+  void (*sumvec)(const Views&, const Matrix& lags, const Execution&);
+};
+
+const Kernels& baseline_kernels();
+// Those that the build has compiled: DECORR_C_HAS_AVX2, DECORR_C_HAS_AVX512.
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+
+}  // namespace c
+}  // namespace decorr
+
+#endif  // DECORR_EXTRAS_C_KERNELS_HPP_

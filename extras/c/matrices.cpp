@@ -1,0 +1,131 @@
+#include "matrices.hpp"
+
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include "structs.hpp"
+
+namespace decorr {
+namespace c {
+namespace {
+
+ElementType element_type(const Call& call, const char* name, std::int32_t type) {
+  switch (type) {
+    case DECORR_FLOAT32:
+      return ElementType::float32;
+    case DECORR_FLOAT64:
+      return ElementType::float64;
+    case DECORR_FLOAT16:
+      return ElementType::float16;
+    case DECORR_BFLOAT16:
+      return ElementType::bfloat16;
+    default:
+      call.fail(name, ".type is ", type, ", expected DECORR_FLOAT32, DECORR_FLOAT64, ",
+                "DECORR_FLOAT16 or DECORR_BFLOAT16");
+  }
+}
+
+// |stride|, or 0 where the extent has no second element.
+std::uint64_t step(std::int64_t extent, std::int64_t stride) {
+  if (extent == 1) return 0;
+  return stride < 0 ? 0 - static_cast<std::uint64_t>(stride) : static_cast<std::uint64_t>(stride);
+}
+
+// Bytes from the lowest element to the first, and from the first to the end of the highest.
+struct Reach {
+  std::uint64_t below = 0, above = 0;
+};
+
+Reach reach(const Call& call, const char* name, std::int64_t rows, std::int64_t cols,
+            std::int64_t row_stride, std::int64_t col_stride, std::ptrdiff_t element_size) {
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  const auto element = static_cast<std::uint64_t>(element_size);
+  const auto fail = [&] {
+    call.fail(name, " is ", rows, " x ", cols, " with strides ", row_stride, " and ", col_stride,
+              ", which no memory holds");
+  };
+  Reach reach;
+  reach.above = element;
+  for (const auto& [extent, stride] : {std::pair(rows, row_stride), std::pair(cols, col_stride)}) {
+    const std::uint64_t size = step(extent, stride);
+    const auto count = static_cast<std::uint64_t>(extent - 1);
+    if (size != 0 && count > most / element / size) fail();
+    (stride < 0 ? reach.below : reach.above) += size * count * element;
+  }
+  if (reach.below + reach.above > most) fail();
+  return reach;
+}
+
+template <class Struct>
+Matrix to_matrix(const Call& call, const char* name, const Struct* from) {
+  call.check_not_null(name, from);
+  const Struct matrix = read_struct(call, name, from, Struct{});
+  check_reserved(call, name, matrix.reserved);
+  const ElementType type = element_type(call, name, matrix.type);
+  if (matrix.rows < 1 || matrix.cols < 1 || matrix.rows > kMostExtent ||
+      matrix.cols > kMostExtent) {
+    call.fail(name, " is ", matrix.rows, " x ", matrix.cols, ", expected 1 to ", kMostExtent,
+              " rows and columns");
+  }
+  if (matrix.rows > kMostElements / matrix.cols) {
+    call.fail(name, " is ", matrix.rows, " x ", matrix.cols, ", expected at most ", kMostElements,
+              " elements");
+  }
+  if (matrix.data == nullptr) call.fail(name, ".data is null");
+  const Matrix result(const_cast<void*>(static_cast<const void*>(matrix.data)), type,
+                      static_cast<std::ptrdiff_t>(matrix.rows),
+                      static_cast<std::ptrdiff_t>(matrix.cols),
+                      static_cast<std::ptrdiff_t>(matrix.row_stride),
+                      static_cast<std::ptrdiff_t>(matrix.col_stride));
+  const auto address = reinterpret_cast<std::uintptr_t>(matrix.data);
+  if (address % static_cast<std::uintptr_t>(result.element_size()) != 0) {
+    call.fail(name, ".data is not aligned to its elements of ", result.element_size(), " bytes");
+  }
+  const Reach bytes = reach(call, name, matrix.rows, matrix.cols, matrix.row_stride,
+                            matrix.col_stride, result.element_size());
+  if (bytes.below > address || bytes.above > std::numeric_limits<std::uintptr_t>::max() - address) {
+    call.fail(name, " reaches beyond the ends of memory");
+  }
+  return result;
+}
+
+void check_one_scalar(const Call& call, const char* name, const Matrix& matrix,
+                      const char* other_name, const Matrix& other) {
+  if (matrix.computes_in_double() != other.computes_in_double()) {
+    call.fail(name, " and ", other_name,
+              " differ in type, expected DECORR_FLOAT64 for both or for neither");
+  }
+}
+
+}  // namespace
+
+Matrix to_input(const Call& call, const char* name, const decorr_input* from) {
+  return to_matrix(call, name, from);
+}
+
+Matrix to_output(const Call& call, const char* name, const decorr_output* from,
+                 const char* model_name, const Matrix& model) {
+  if (from == nullptr) return {};
+  const Matrix matrix = to_matrix(call, name, from);
+  check_one_scalar(call, name, matrix, model_name, model);
+  return matrix;
+}
+
+Views to_two_views(const Call& call, const char* name_a, const char* name_b, const decorr_input* a,
+                   const decorr_input* b, const decorr_output* grad_a,
+                   const decorr_output* grad_b) {
+  Views views;
+  views.a = to_input(call, name_a, a);
+  views.b = to_input(call, name_b, b);
+  check_one_scalar(call, name_a, views.a, name_b, views.b);
+  const char* const expected = " is not, expected both or neither";
+  if (grad_a == nullptr && grad_b != nullptr) call.fail("grad_a", " is null and grad_b", expected);
+  if (grad_b == nullptr && grad_a != nullptr) call.fail("grad_b", " is null and grad_a", expected);
+  views.grad_a = to_output(call, "grad_a", grad_a, name_a, views.a);
+  views.grad_b = to_output(call, "grad_b", grad_b, name_b, views.b);
+  return views;
+}
+
+}  // namespace c
+}  // namespace decorr
