@@ -1,5 +1,5 @@
-# decorr_missing(<part> <what>): leaves the directory of C, TESTS, BENCHMARKS or EXAMPLES, which lacks
-# something; an error to those who asked for the part.
+# decorr_missing(<part> <what>): leaves the directory of a part, the DECORR_BUILD_... of that name,
+# which lacks something; an error to those who asked for it.
 macro(decorr_missing part what)
   if(NOT DECORR_BUILD_${part} STREQUAL "AUTO")
     message(FATAL_ERROR "DECORR_BUILD_${part} needs ${what}")
@@ -23,7 +23,7 @@ function(decorr_compile_options target)
 endfunction()
 
 # decorr_target(<target> [NATIVE]): how this project compiles its own tests, benchmarks and
-# examples. NATIVE is for those that measure.
+# programs. NATIVE is for those that measure.
 function(decorr_target target)
   cmake_parse_arguments(PARSE_ARGV 1 argument "NATIVE" "" "")
   decorr_compile_options(${target})

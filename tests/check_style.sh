@@ -56,10 +56,11 @@ lint() {
 
 say "$tidy"
 # Only configured: how the files are compiled.
-cmake --preset clang -B build/style -DDECORR_C_CHOOSES_PROCESSOR=OFF -DDECORR_BUILD_EXAMPLES=ON \
-  -DDECORR_BUILD_BENCHMARKS=ON >/dev/null
+cmake --preset clang -B build/style -DDECORR_C_CHOOSES_PROCESSOR=OFF -DDECORR_BUILD_INSPECT=ON \
+  -DDECORR_BUILD_EXAMPLES=ON -DDECORR_BUILD_BENCHMARKS=ON >/dev/null
 lint '' tests/link/first.cpp extras/c/*.cpp
-say "Warnings of Clang $version in tests, benchmarks and examples"
+say "Warnings of Clang $version in tests, benchmarks and programs"
 # One check that finds nothing there, as the tool wants one.
 lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp extras/c/tests/*.c \
-  extras/c/tests/*.cpp bench/*.cpp docs/examples/*.cpp docs/examples/inspect/*.cpp
+  extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/npy_test.cpp bench/*.cpp \
+  docs/examples/*.cpp

@@ -35,7 +35,7 @@ class DecorrConan(ConanFile):
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, ROOT)
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "extras/c/*", "include/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "extras/CMakeLists.txt", "extras/c/*", "include/*"):
             copy(self, pattern, root, self.export_sources_folder)
 
     def configure(self):
@@ -74,7 +74,7 @@ class DecorrConan(ConanFile):
         toolchain.cache_variables["DECORR_BUILD_C"] = True
         toolchain.cache_variables["DECORR_OPENMP"] = bool(self.options.openmp)
         toolchain.cache_variables["DECORR_WARNINGS_AS_ERRORS"] = False
-        for part in ("TESTS", "BENCHMARKS", "EXAMPLES"):
+        for part in ("INSPECT", "TESTS", "BENCHMARKS", "EXAMPLES"):
             toolchain.cache_variables[f"DECORR_BUILD_{part}"] = False
         toolchain.generate()
         CMakeDeps(self).generate()

@@ -1,5 +1,7 @@
-// The .npy reader of docs/examples/inspect: every kind of file that it takes, with the bytes as
+// The .npy reader of decorr-inspect: every kind of file that it takes, with the bytes as
 // NumPy's format description has them, and that all others end in an NpyError.
+#include "../npy.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -10,17 +12,14 @@
 #include <utility>
 #include <vector>
 
-#include "../docs/examples/inspect/npy.hpp"
-#include "../docs/examples/printable.hpp"
-
-namespace test_npy {
+#include "printable.hpp"
 
 namespace {
 
-using example::DoubleMatrix;
-using example::NpyError;
-using example::NpyHeader;
-using example::NpyLayout;
+using inspect::DoubleMatrix;
+using inspect::NpyError;
+using inspect::NpyHeader;
+using inspect::NpyLayout;
 using std::string_literals::operator""s;
 
 // A file with this header text, as it stands.
@@ -46,8 +45,8 @@ struct Array {
 Array read(const std::string& file) {
   std::istringstream stream(file);
   Array array;
-  array.header = example::read_npy_header(stream, file.size());
-  array.values = example::read_npy_data(stream, array.header);
+  array.header = inspect::read_npy_header(stream, file.size());
+  array.values = inspect::read_npy_data(stream, array.header);
   return array;
 }
 
@@ -127,7 +126,7 @@ TEST_CASE("npy: every type, byte order, storage order and version is read and wr
           CHECK(std::signbit(array.values(1, 2)));
 
           std::ostringstream written;
-          example::write_npy(written, array.values, array.header.layout);
+          inspect::write_npy(written, array.values, array.header.layout);
           const std::string text = written.str();
           CHECK(text.size() % 64 == data.size());
           CHECK(text.substr(text.size() - data.size() - 1) == "\n" + data);
@@ -140,14 +139,14 @@ TEST_CASE("npy: every type, byte order, storage order and version is read and wr
 
 TEST_CASE("npy: rounding and the ends of the 16-bit type") {
   const NpyLayout half{2, false, false};
-  CHECK(example::rounded_to(half, 65504.0) == 65504.0);
-  CHECK(std::isinf(example::rounded_to(half, 65520.0)));
-  CHECK(example::rounded_to(half, 0x1p-24) == 0x1p-24);
-  CHECK(example::rounded_to(half, 0x1p-26) == 0);
-  CHECK(example::rounded_to(half, 1 + 0x1p-10 + 0x1p-12) == 1 + 0x1p-10);
-  CHECK(std::isnan(example::rounded_to(half, std::nan(""))));
-  CHECK(example::rounded_to({4, true, false}, 1 + 0x1p-30) == 1);
-  CHECK(example::rounded_to({8, true, true}, 1 + 0x1p-30) == 1 + 0x1p-30);
+  CHECK(inspect::rounded_to(half, 65504.0) == 65504.0);
+  CHECK(std::isinf(inspect::rounded_to(half, 65520.0)));
+  CHECK(inspect::rounded_to(half, 0x1p-24) == 0x1p-24);
+  CHECK(inspect::rounded_to(half, 0x1p-26) == 0);
+  CHECK(inspect::rounded_to(half, 1 + 0x1p-10 + 0x1p-12) == 1 + 0x1p-10);
+  CHECK(std::isnan(inspect::rounded_to(half, std::nan(""))));
+  CHECK(inspect::rounded_to({4, true, false}, 1 + 0x1p-30) == 1);
+  CHECK(inspect::rounded_to({8, true, true}, 1 + 0x1p-30) == 1 + 0x1p-30);
 }
 
 TEST_CASE("npy: the dictionary in any of the ways to write it") {
@@ -330,14 +329,14 @@ TEST_CASE("npy: files that end early, or are something else") {
               "expected at most 65536");
   // A file that shrinks while it is read.
   std::istringstream stream(file.substr(0, file.size() - 1));
-  const NpyHeader header = example::read_npy_header(stream, file.size());
-  CHECK_THROWS_AS(example::read_npy_data(stream, header), NpyError);
+  const NpyHeader header = inspect::read_npy_header(stream, file.size());
+  CHECK_THROWS_AS(inspect::read_npy_data(stream, header), NpyError);
 }
 
 // Changed files either are read or end in an NpyError: nothing else is thrown, and nothing happens
 // that a sanitizer sees.
 TEST_CASE("names of files are printed without control characters") {
-  using example::printable_name;
+  using support::printable_name;
   for (const std::string& kept : {"a.npy"s, " ~!?"s, "\xC2\xA0"s, "\xC3\xA9\xDF\xBF"s,
                                   "\xE2\x82\xAC\xEF\xBF\xBD"s, "\xF0\x9F\x98\x80"s}) {
     CHECK(printable_name(kept) == kept);
@@ -395,5 +394,3 @@ TEST_CASE("npy: files with random changes") {
   CHECK(read_count > 100);
   CHECK(error_count > 10000);
 }
-
-}  // namespace test_npy

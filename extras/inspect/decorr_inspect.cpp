@@ -23,14 +23,17 @@
 #include <vector>
 
 #include "diagnostics.hpp"
+#include "gnuplot.hpp"
 #include "npy.hpp"
-#include "pictures.hpp"
 #include "printable.hpp"
 #include "published_losses.hpp"
 
 namespace {
 
-using namespace example;  // NOLINT(google-build-using-namespace): the headers beside this file
+using namespace inspect;  // NOLINT(google-build-using-namespace): the headers beside this file
+using support::correlation_commands;
+using support::draw;
+using support::printable_name;
 
 namespace fs = std::filesystem;
 

@@ -1,5 +1,5 @@
-#ifndef DECORR_EXAMPLES_INSPECT_DIAGNOSTICS_HPP_
-#define DECORR_EXAMPLES_INSPECT_DIAGNOSTICS_HPP_
+#ifndef DECORR_EXTRAS_INSPECT_DIAGNOSTICS_HPP_
+#define DECORR_EXTRAS_INSPECT_DIAGNOSTICS_HPP_
 
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
@@ -15,7 +15,7 @@
 /// What tells whether embeddings have collapsed. A row is one sample's embedding, rows and features
 /// are counted from 0. All in double.
 
-namespace example {
+namespace inspect {
 
 using Eigen::Index;
 
@@ -278,6 +278,6 @@ inline CorrelationSummary summarize_correlation(const Standardized& left, const 
   return summary;
 }
 
-}  // namespace example
+}  // namespace inspect
 
-#endif  // DECORR_EXAMPLES_INSPECT_DIAGNOSTICS_HPP_
+#endif  // DECORR_EXTRAS_INSPECT_DIAGNOSTICS_HPP_

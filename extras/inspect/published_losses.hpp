@@ -1,5 +1,5 @@
-#ifndef DECORR_EXAMPLES_INSPECT_PUBLISHED_LOSSES_HPP_
-#define DECORR_EXAMPLES_INSPECT_PUBLISHED_LOSSES_HPP_
+#ifndef DECORR_EXTRAS_INSPECT_PUBLISHED_LOSSES_HPP_
+#define DECORR_EXTRAS_INSPECT_PUBLISHED_LOSSES_HPP_
 
 #include <Eigen/Core>
 #include <decorr/decorr.hpp>
@@ -11,7 +11,7 @@
 
 #include "npy.hpp"
 
-namespace example {
+namespace inspect {
 
 struct LossTerms {
   double value = 0;
@@ -79,13 +79,13 @@ inline std::vector<PublishedLoss> published_losses(Eigen::Index d, bool two_view
   std::vector<PublishedLoss> losses;
   const auto exact = [&](const char* name, auto make) {
     losses.push_back({name, true, 0, [make](std::mt19937_64&, const LossArguments& in) {
-                        return example::evaluate(make(), in);
+                        return inspect::evaluate(make(), in);
                       }});
   };
   const auto relaxed = [&](const std::string& name, Eigen::Index block, auto make) {
     losses.push_back(
         {name, false, block, [make, block](std::mt19937_64& generator, const LossArguments& in) {
-           return example::evaluate(make(generator, block), in);
+           return inspect::evaluate(make(generator, block), in);
          }});
   };
   if (two_views) {
@@ -131,6 +131,6 @@ inline std::vector<PublishedLoss> published_losses(Eigen::Index d, bool two_view
   return losses;
 }
 
-}  // namespace example
+}  // namespace inspect
 
-#endif  // DECORR_EXAMPLES_INSPECT_PUBLISHED_LOSSES_HPP_
+#endif  // DECORR_EXTRAS_INSPECT_PUBLISHED_LOSSES_HPP_

@@ -1,12 +1,12 @@
-#ifndef DECORR_EXAMPLES_PRINTABLE_HPP_
-#define DECORR_EXAMPLES_PRINTABLE_HPP_
+#ifndef DECORR_EXTRAS_SUPPORT_PRINTABLE_HPP_
+#define DECORR_EXTRAS_SUPPORT_PRINTABLE_HPP_
 
 #include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace example {
+namespace support {
 
 /// A file's name or an argument as part of a message: UTF-8 in which every control character, which
 /// a terminal might obey, and every byte that is not UTF-8 has become '?'.
@@ -32,6 +32,6 @@ inline std::string printable_name(std::string_view name) {
   return shown;
 }
 
-}  // namespace example
+}  // namespace support
 
-#endif  // DECORR_EXAMPLES_PRINTABLE_HPP_
+#endif  // DECORR_EXTRAS_SUPPORT_PRINTABLE_HPP_

@@ -1,5 +1,5 @@
-#ifndef DECORR_EXAMPLES_INSPECT_NPY_HPP_
-#define DECORR_EXAMPLES_INSPECT_NPY_HPP_
+#ifndef DECORR_EXTRAS_INSPECT_NPY_HPP_
+#define DECORR_EXTRAS_INSPECT_NPY_HPP_
 
 #include <Eigen/Core>
 #include <algorithm>
@@ -27,7 +27,7 @@
 /// A file is not trusted: nothing is allocated by what its header says before that agrees with the
 /// size of the file, and the header is parsed, never evaluated.
 
-namespace example {
+namespace inspect {
 
 /// All types are read into double, which holds each of them exactly.
 using DoubleMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -515,6 +515,6 @@ class NpyFile {
   NpyHeader header_;
 };
 
-}  // namespace example
+}  // namespace inspect
 
-#endif  // DECORR_EXAMPLES_INSPECT_NPY_HPP_
+#endif  // DECORR_EXTRAS_INSPECT_NPY_HPP_

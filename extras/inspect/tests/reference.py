@@ -1,8 +1,8 @@
 """What decorr-inspect should report, by NumPy from the formulas' plain definitions.
 
-    python3 tests/inspect/reference.py
+    python3 extras/inspect/tests/reference.py
 
-writes the files in tests/inspect/data: small matrices, and the lines that a report of them holds.
+writes the files in extras/inspect/tests/data: small matrices, and the lines that a report of them holds.
 """
 
 import pathlib
