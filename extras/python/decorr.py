@@ -16,7 +16,8 @@ float32 or a 16-bit type, are overwritten, and may overlap neither the inputs no
 
 Errors. ValueError for arguments that do not fit, with the function, the argument and what is
 expected; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
-FFTW makes no plan or a file cannot be read or written. Outputs are then untouched.
+FFTW makes no plan or a file cannot be read or written. Outputs are then untouched. The name of the
+argument alone is the ValueError's or TypeError's `argument`.
 
 Threads. All functions may be called from several threads at once, and leave Python's other threads
 running while they compute.
@@ -138,6 +139,7 @@ def _two_view_arguments(*rest):
 # Every function: what it returns and takes.
 _PROTOTYPES = {
     "error_message": (ctypes.c_char_p, []),
+    "error_argument": (ctypes.c_char_p, []),
     "status_name": (ctypes.c_char_p, [_Status]),
     "version": (ctypes.c_char_p, []),
     "cpu": (ctypes.c_char_p, []),
@@ -190,7 +192,8 @@ _HOW_TO_BUILD = """
 Build it in a clone of decorr, where this module then finds it (Debian, Ubuntu: apt-get install g++
 cmake libeigen3-dev libfftw3-dev):
   cmake -B build/python -DCMAKE_CXX_FLAGS=-march=native -DDECORR_BUILD_C=ON \\
-    -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_BUILD_EXAMPLES=OFF
+    -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_BENCHMARKS=OFF \\
+    -DDECORR_BUILD_EXAMPLES=OFF
   cmake --build build/python
 or set DECORR_LIBRARY to the file of the library."""
 
@@ -204,9 +207,9 @@ def _library_files() -> list[str]:
              "win32": ["decorr.dll"]}.get(sys.platform, ["libdecorr.so", "libdecorr.so.0"])
     here = pathlib.Path(__file__).resolve().parent
     folders = [here]
-    if len(here.parents) > 2 and (here.parents[2] / "include/decorr/c_api.h").is_file():
-        build = here.parents[2] / "build"
-        folders += [folder / "cmake/c" for folder in (build / "python", build / "release", build)]
+    if len(here.parents) > 1 and (here.parents[1] / "include/decorr/c_api.h").is_file():
+        build = here.parents[1] / "build"
+        folders += [folder / "extras/c" for folder in (build / "python", build / "release", build)]
     files = [str(folder / name) for folder in folders for name in names]
     found = [file for file in files if os.path.exists(file)]
     return found + [name for name in (ctypes.util.find_library("decorr"), names[-1]) if name]
@@ -250,31 +253,34 @@ def _load() -> ctypes.CDLL:
 
 _library = _load()
 
-_EXCEPTIONS = {_INVALID_ARGUMENT: ValueError, _OUT_OF_MEMORY: MemoryError, _FAILED: RuntimeError}
+_EXCEPTIONS = {_OUT_OF_MEMORY: MemoryError, _FAILED: RuntimeError}
 
 
-def _in_python(message: str) -> str:
-    """A message of the C interface with Python's names."""
-    message = re.sub(r"\bDECORR_(B?FLOAT\d+)\b", lambda match: match[1].lower(), message)
-    return re.sub(r" is null\b", " is None", message)
+# Arguments that have another name here than in the library.
+_NAMES = {"lambda": "lambda_", "lags": "out"}
 
 
-def _rename_subject(message: str, names: dict[str, str]) -> str:
-    """The message with these names for what it is about, which comes before the first verb."""
-    subject, verb, rest = re.fullmatch(r"(.*?)(\b(?:is|are|has|have|differ)\b|$)(.*)", message,
-                                       re.DOTALL).groups()
-    return re.sub(r"\w+", lambda match: names.get(match[0], match[0]), subject) + verb + rest
+def _refusal(kind: type, argument: str, text: str, function: str = "") -> Exception:
+    """An exception about an argument, whose name and what is said of it are also apart, for callers
+    that have other names for their arguments."""
+    error = kind((f"{function}: " if function else "") + argument + text)
+    error.argument, error.text = argument, text
+    return error
 
 
 def _call(function: str, *arguments) -> None:
     """Calls decorr_<function>; anything but DECORR_OK becomes an exception."""
     status = getattr(_library, f"decorr_{function}")(*arguments)
-    if status != _OK:
-        message = _in_python(_library.decorr_error_message().decode(errors="replace"))
-        message = _rename_subject(message, {"lambda": "lambda_", "lags": "out"})
-        if status not in _EXCEPTIONS:
-            message = f"{_library.decorr_status_name(status).decode()}, a bug of decorr: {message}"
-        raise _EXCEPTIONS.get(status, RuntimeError)(message)
+    if status == _OK:
+        return
+    message = _library.decorr_error_message().decode(errors="replace")
+    if status == _INVALID_ARGUMENT:
+        argument = _library.decorr_error_argument().decode()
+        text = message.removeprefix(f"{function}: {argument}")
+        raise _refusal(ValueError, _NAMES.get(argument, argument), text, function)
+    if status not in _EXCEPTIONS:
+        message = f"{_library.decorr_status_name(status).decode()}, a bug of decorr: {message}"
+    raise _EXCEPTIONS.get(status, RuntimeError)(message)
 
 
 # ---- Scalar arguments. ctypes cuts integers to size without a word, so ranges are checked here.
@@ -283,34 +289,34 @@ def _integer(name: str, value: Any, bits: int = 64, signed: bool = True) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}, expected an integer") from None
+        raise _refusal(TypeError, name, f" is {value!r}, expected an integer") from None
     low, high = (-2**(bits - 1), 2**(bits - 1) - 1) if signed else (0, 2**bits - 1)
     if not low <= number <= high:
-        raise ValueError(f"{name} is {number}, expected {low} to {high}")
+        raise _refusal(ValueError, name, f" is {number}, expected {low} to {high}")
     return number
 
 
 def _real(name: str, value: Any) -> float:
     if not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} is {value!r}, expected a real number")
+        raise _refusal(TypeError, name, f" is {value!r}, expected a real number")
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{name} is {value!r}, beyond the range of float64") from None
+        raise _refusal(ValueError, name, f" is {value!r}, beyond the range of float64") from None
 
 
 def _boolean(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, numpy.bool_)):
-        raise TypeError(f"{name} is {value!r}, expected True or False")
+        raise _refusal(TypeError, name, f" is {value!r}, expected True or False")
     return bool(value)
 
 
 def _choice(name: str, value: Any, choices: dict[str, int]) -> int:
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}, expected a string")
+        raise _refusal(TypeError, name, f" is {value!r}, expected a string")
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}, expected " +
-                         " or ".join(repr(choice) for choice in choices))
+        raise _refusal(ValueError, name, f" is {value!r}, expected " +
+                       " or ".join(repr(choice) for choice in choices))
     return choices[value]
 
 
@@ -323,16 +329,16 @@ _ELEMENT_TYPES = {"float32": _FLOAT32, "float64": _FLOAT64, "float16": _FLOAT16,
 def _check_array(name: str, array: Any) -> int:
     """The array's element type; raises if it is no array of floating-point numbers."""
     if not isinstance(array, numpy.ndarray):
-        raise TypeError(f"{name} is a {type(array).__name__}, expected a numpy.ndarray")
+        raise _refusal(TypeError, name, f" is a {type(array).__name__}, expected a numpy.ndarray")
     if isinstance(array, numpy.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would not count")
+        raise _refusal(TypeError, name, " is a masked array, whose mask would not count")
     element_type = _ELEMENT_TYPES.get(array.dtype.name)
     if element_type is None:
-        raise TypeError(f"{name} is of type {array.dtype}, expected float32, float64, float16 or "
-                        "bfloat16")
+        raise _refusal(TypeError, name, f" is of type {array.dtype}, expected float32, float64, "
+                                        "float16 or bfloat16")
     if not array.dtype.isnative:
-        raise TypeError(f"{name} is of type {array.dtype.str!r}, which is not in this machine's "
-                        "byte order")
+        raise _refusal(TypeError, name, f" is of type {array.dtype.str!r}, which is not in this "
+                                        "machine's byte order")
     return element_type
 
 
@@ -340,20 +346,21 @@ def _strides(name: str, array: numpy.ndarray) -> list[int]:
     """The strides in elements; that of an extent of 1 does not count."""
     size = array.itemsize
     if any(stride % size for extent, stride in zip(array.shape, array.strides) if extent > 1):
-        raise ValueError(f"{name} has strides of {array.strides} bytes, which are not multiples of "
-                         f"its elements' {size}")
+        raise _refusal(ValueError, name, f" has strides of {array.strides} bytes, which are not "
+                                         f"multiples of its elements' {size}")
     return [stride // size for stride in array.strides]
 
 
 def _check_writable(name: str, array: numpy.ndarray) -> None:
     if not array.flags.writeable:
-        raise ValueError(f"{name} is read-only, expected an array that can be written")
+        raise _refusal(ValueError, name, " is read-only, expected an array that can be written")
 
 
 def _input(name: str, array: Any) -> _Input:
     element_type = _check_array(name, array)
     if array.ndim != 2:
-        raise ValueError(f"{name} has {array.ndim} dimensions, expected 2: samples and features")
+        raise _refusal(ValueError, name, f" has {array.ndim} dimensions, expected 2: samples and "
+                                         "features")
     return _Input(array.ctypes.data, element_type, 0, *array.shape, *_strides(name, array))
 
 
@@ -365,6 +372,14 @@ def _gradient(name: str, array: Any) -> Optional[_Output]:
     _check_writable(name, array)
     return _Output(matrix.data, matrix.type, 0, matrix.rows, matrix.cols, matrix.row_stride,
                    matrix.col_stride)
+
+
+def _check_one_scalar(names: list[str], matrices: list) -> None:
+    """All are computed in the scalar of the first."""
+    for name, matrix in zip(names[1:], matrices[1:]):
+        if matrix is not None and (matrix.type == _FLOAT64) != (matrices[0].type == _FLOAT64):
+            raise _refusal(ValueError, name, f" and {names[0]} differ in type, expected float64 "
+                                             "for both or for neither")
 
 
 # ---- Options
@@ -461,17 +476,17 @@ def _integers(name: str, values: Any, dtype: type) -> numpy.ndarray:
     try:
         array = numpy.asarray(values)
     except ValueError:  # rows of unequal lengths, of which older versions make an array of objects
-        raise TypeError(f"{name} is no array of integers") from None
+        raise _refusal(TypeError, name, " is no array of integers") from None
     if array.dtype.kind not in "iu" and array.size > 0:
-        raise TypeError(f"{name} is of type {array.dtype}, expected integers")
+        raise _refusal(TypeError, name, f" is of type {array.dtype}, expected integers")
     if array.ndim != 1:
-        raise ValueError(f"{name} has {array.ndim} dimensions, expected 1")
+        raise _refusal(ValueError, name, f" has {array.ndim} dimensions, expected 1")
     if array.dtype != dtype:
         limits = numpy.iinfo(dtype)
         wrong = [number for number in (int(array.min(initial=0)), int(array.max(initial=0)))
                  if not limits.min <= number <= limits.max]
         if wrong:
-            raise ValueError(f"{name} has an entry {wrong[0]}")
+            raise _refusal(ValueError, name, f" has an entry {wrong[0]}")
     return numpy.ascontiguousarray(array, dtype)
 
 
@@ -500,8 +515,8 @@ def _optional(name: str, value: Any, *types: type):
     if value is None:
         return None
     if not isinstance(value, types):
-        raise TypeError(f"{name} is a {type(value).__name__}, expected " +
-                        " or ".join(each.__name__ for each in types))
+        raise _refusal(TypeError, name, f" is a {type(value).__name__}, expected " +
+                       " or ".join(each.__name__ for each in types))
     return value._struct()
 
 
@@ -551,10 +566,17 @@ def _loss(name: str, matrices, options, regularizer, execution):
 
 
 def _matrices(names: str, *arrays) -> list:
-    """Inputs, then as many gradients, by their names."""
-    inputs = len(arrays) // 2
-    return [_input(name, array) if position < inputs else _gradient(name, array)
-            for position, (name, array) in enumerate(zip(names.split(), arrays))]
+    """Inputs, then as many gradients or None for all of them, by their names."""
+    names, count = names.split(), len(arrays) // 2
+    matrices = [_input(name, array) if position < count else _gradient(name, array)
+                for position, (name, array) in enumerate(zip(names, arrays))]
+    missing, given = ([name for name, matrix in zip(names[count:], matrices[count:])
+                       if (matrix is None) == absent] for absent in (True, False))
+    if missing and given:
+        raise _refusal(ValueError, missing[0], f" is None and {given[0]} is not, expected both or "
+                                               "neither")
+    _check_one_scalar(names, matrices)
+    return matrices
 
 
 def barlow_twins_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
@@ -648,9 +670,10 @@ def sumvec(a: numpy.ndarray, b: numpy.ndarray, out: Optional[numpy.ndarray] = No
         out = numpy.empty(a.shape[1], "float64" if a.dtype == numpy.float64 else "float32")
     element_type = _check_array("out", out)
     if out.ndim != 1:
-        raise ValueError(f"out has {out.ndim} dimensions, expected 1")
+        raise _refusal(ValueError, "out", f" has {out.ndim} dimensions, expected 1")
     _check_writable("out", out)
     lags = _Output(out.ctypes.data, element_type, 0, out.size, 1, *_strides("out", out), 1)
+    _check_one_scalar(["a", "b", "out"], [*matrices, lags])
     _call("sumvec", *matrices, _optional("execution", execution, Execution), lags)
     return out
 
@@ -678,7 +701,8 @@ class Generator:
 
 def _pointer(generator: Any) -> int:
     if not isinstance(generator, Generator):
-        raise TypeError(f"generator is a {type(generator).__name__}, expected a decorr.Generator")
+        raise _refusal(TypeError, "generator", f" is a {type(generator).__name__}, expected a "
+                                               "decorr.Generator")
     return generator._pointer
 
 
@@ -726,7 +750,13 @@ def _preset(function: str, presets: dict[str, int], options: _Struct, preset: st
     regularizer = _Regularizer()
     arguments = [function, number, d, block_size, None if generator is None else
                  _pointer(generator), *(array.ctypes.data for array in drawn), options, regularizer]
-    _call(*arguments) if generator is None else generator._draw(*arguments)
+    try:
+        _call(*arguments) if generator is None else generator._draw(*arguments)
+    except ValueError as error:
+        if error.argument != "generator":
+            raise
+        raise _refusal(ValueError, "generator",
+                       f" is None, and {preset!r} draws from one") from None
     if regularizer.form == _EXACT:
         return options, Exact()
     arrays = [array if pointer else None for array, pointer in
@@ -806,10 +836,11 @@ def clear_workspaces() -> None:
 def _wisdom(function: str, path, dtype) -> None:
     element_type = _ELEMENT_TYPES.get(numpy.dtype(dtype).name)
     if element_type not in (_FLOAT32, _FLOAT64):
-        raise ValueError(f"dtype is {numpy.dtype(dtype)}, expected float32 or float64")
+        raise _refusal(ValueError, "dtype", f" is {numpy.dtype(dtype)}, expected float32 or "
+                                            "float64")
     encoded = os.fsencode(path)
     if b"\0" in encoded:
-        raise ValueError(f"path is {path!r}, which has a null character")
+        raise _refusal(ValueError, "path", f" is {path!r}, which has a null character")
     _call(function, element_type, encoded)
 
 

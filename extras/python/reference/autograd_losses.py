@@ -1,7 +1,8 @@
 """The losses in plain PyTorch, for autograd to differentiate, beside which decorr_torch.py is set.
 
 Written as the published codes compute them: the exact regularizer through the d x d matrix, the
-relaxed one through real transforms of whole matrices. For tests and for train_digits.py.
+relaxed one through real transforms of whole matrices. What the tests and train_digits.py compare
+with.
 """
 
 from __future__ import annotations

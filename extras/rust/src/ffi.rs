@@ -117,6 +117,7 @@ pub type Defaults<Struct> = unsafe extern "C" fn(to: *mut Struct, size: usize) -
 
 extern "C" {
     pub fn decorr_error_message() -> *const c_char;
+    pub fn decorr_error_argument() -> *const c_char;
     pub fn decorr_version() -> *const c_char;
     pub fn decorr_cpu() -> *const c_char;
 

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Builds libdecorr for this machine and runs train_digits.py beside this file with the arguments
-# given, on Debian or Ubuntu. Installs what is missing where it may, and says what to install where
-# it may not.
+# Builds libdecorr for this machine and runs examples/train_digits.py with the arguments given, on
+# Debian or Ubuntu. Installs what is missing where it may, and says what to install where it may not.
 set -euo pipefail
 start_directory=$PWD
-cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # The first Python that has PyTorch and NumPy: that of the user's choice, then the system's, for
 # which apt installs them.
@@ -29,12 +28,12 @@ fi
 echo "Compiling libdecorr, less than a minute"
 build=build/python
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-march=native \
-  -DDECORR_BUILD_C=ON -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_BENCHMARKS=OFF \
-  -DDECORR_BUILD_EXAMPLES=OFF >/dev/null
+  -DDECORR_BUILD_C=ON -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF \
+  -DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_BUILD_EXAMPLES=OFF >/dev/null
 cmake --build "$build" --target decorr_c
 
 root=$PWD
 cd "$start_directory"
 echo "Training with $("$python" -c 'import sys; print(sys.executable)')"
-DECORR_LIBRARY=$root/$build/cmake/c/libdecorr.so PYTHONDONTWRITEBYTECODE=1 \
-  exec "$python" "$root/docs/examples/python/train_digits.py" "$@"
+DECORR_LIBRARY=$root/$build/extras/c/libdecorr.so PYTHONDONTWRITEBYTECODE=1 \
+  exec "$python" "$root/extras/python/examples/train_digits.py" "$@"

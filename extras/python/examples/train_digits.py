@@ -3,7 +3,7 @@
 random numbers: with the loss in plain PyTorch, and with decorr's. The losses are the same but for
 rounding. Then a linear probe of the encoder, and the time that a large loss takes either way.
 
-Needs PyTorch, NumPy and libdecorr; quickstart.sh beside this file gets and builds them.
+Needs PyTorch, NumPy and libdecorr; ../quickstart.sh gets and builds them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import math
 import os
 import pathlib
+import sys
 import time
 from typing import Callable
 
@@ -22,6 +23,10 @@ import numpy
 import torch
 from torch import nn
 
+HERE = pathlib.Path(__file__).resolve().parent
+# The modules of this file's clone, and the losses to compare with.
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "reference")]
+
 import autograd_losses
 import decorr
 from decorr_torch import BarlowTwinsLoss, VICRegLoss
@@ -29,7 +34,7 @@ from decorr_torch import BarlowTwinsLoss, VICRegLoss
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 TRAIN_IMAGES = 1200  # the rest, written by other people, is for testing
-DIGITS = pathlib.Path(__file__).resolve().parent.parent / "data" / "digits.csv"
+DIGITS = HERE.parents[2] / "docs/examples/data/digits.csv"
 
 
 # ---- The losses to be compared

@@ -110,7 +110,7 @@ class Declarations(unittest.TestCase):
         self.assertEqual(bytes(decorr.Relaxed()._struct()), bytes(default))
 
     def test_a_struct_of_another_size_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "size is 31, expected"):
+        with self.assertRaisesRegex(ValueError, "options.size is 31, expected"):
             decorr._call("vicreg_options_defaults", decorr._VicregOptions(), 31)
 
 
@@ -128,7 +128,7 @@ class Finding(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory()
         self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name) / "docs/examples/python"
+        self.folder = pathlib.Path(temporary.name) / "extras/python"
         self.folder.mkdir(parents=True)
         shutil.copy(MODULE, self.folder)
 
@@ -157,12 +157,12 @@ class Finding(unittest.TestCase):
         self.assertEqual(result.stdout.strip(), str(beside), result.stderr)
 
     def test_build_folders_of_a_clone(self):
-        root = self.folder.parents[2]
+        root = self.folder.parents[1]
         header = root / "include/decorr/c_api.h"
         header.parent.mkdir(parents=True)
         header.touch()
         for build in ("build", "build/release", "build/python"):
-            file = root / build / "cmake/c/libdecorr.so"
+            file = root / build / "extras/c/libdecorr.so"
             file.parent.mkdir(parents=True)
             shutil.copy(os.environ["DECORR_LIBRARY"], file)
             result = self.run_import(self.folder)

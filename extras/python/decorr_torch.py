@@ -298,21 +298,22 @@ class _Settings:
         tiny = dataclasses.replace(self, threads=min(self.execution().threads, 1),
                                    planning="estimate", **dict.fromkeys(drawn if relaxed else (),
                                                                         False))
-        regularizer, d = tiny.regularizer_for(views, 1), 1
+        regularizer, d = tiny.regularizer_for(views, 1), 0
         if relaxed:
             struct = regularizer._struct()
             d = max(struct.permutation_size, struct.signs_a_size)
             if d == 0:
-                d = 1
                 regularizer = dataclasses.replace(regularizer, block_size=min(self.block_size, 1))
-        z = numpy.zeros((2, d))
+        z = numpy.zeros((2, max(d, 1)))
         try:
             decorr._loss(function, [decorr._input("z", z)] * views + [None] * views, options,
                          regularizer, tiny.execution())
         except ValueError as error:
+            if error.argument != "block_size" or d > 0:
+                raise
             # The one feature is not the caller's.
-            raise ValueError(str(error).replace("expected 0 to 1, the number",
-                                                "expected 0 to the number")) from None
+            raise decorr._refusal(ValueError, "block_size", f" is {self.block_size}, expected 0 to "
+                                  "the number of features") from None
 
     # A torch.Generator can neither be pickled nor copied, its state can.
     def __getstate__(self):
@@ -337,8 +338,10 @@ def _renamed(names: dict[str, str], function: str = ""):
     try:
         yield
     except (TypeError, ValueError) as error:
-        message = str(error).removeprefix(f"{function}: ")
-        raise type(error)(decorr._rename_subject(message, names)) from None
+        if not hasattr(error, "argument"):
+            raise
+        name = names.get(error.argument, error.argument)
+        raise decorr._refusal(type(error), name, error.text) from None
 
 
 def _options_of(options_type: type, names: dict[str, str], values: dict[str, Any], **fixed):

@@ -30,6 +30,7 @@ pub enum ErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
+    argument: String,
     message: String,
 }
 
@@ -38,10 +39,18 @@ impl Error {
         self.kind
     }
 
-    fn invalid(message: String) -> Self {
+    /// The name of the argument that is wrong, or of the field of one: "z_b", "epsilon". Empty where
+    /// the mistake is not one argument's.
+    pub fn argument(&self) -> &str {
+        &self.argument
+    }
+
+    /// `text` is what is said of the argument.
+    fn invalid(argument: &str, text: &str) -> Self {
         Error {
             kind: ErrorKind::InvalidArgument,
-            message,
+            argument: argument.to_string(),
+            message: format!("{argument}{text}"),
         }
     }
 }
@@ -69,13 +78,22 @@ fn check(status: i32) -> Result<()> {
         3 => ErrorKind::Failed,
         _ => ErrorKind::Internal,
     };
-    // SAFETY: the library never returns null; the text is the thread's until its next call fails.
-    let message = unsafe { to_string(ffi::decorr_error_message()) };
-    Err(Error { kind, message })
+    // SAFETY: the library never returns null; the texts are the thread's until its next call fails.
+    let (argument, message) = unsafe {
+        (
+            to_string(ffi::decorr_error_argument()),
+            to_string(ffi::decorr_error_message()),
+        )
+    };
+    Err(Error {
+        kind,
+        argument,
+        message,
+    })
 }
 
 fn to_i64(what: &str, number: usize) -> Result<i64> {
-    i64::try_from(number).map_err(|_| Error::invalid(format!("{what} is {number}: too large")))
+    i64::try_from(number).map_err(|_| Error::invalid(what, &format!(" is {number}: too large")))
 }
 
 /// The library's version.
@@ -119,9 +137,8 @@ struct Layout {
 impl Layout {
     fn rows(length: usize, rows: usize, cols: usize) -> Result<Self> {
         if rows.checked_mul(cols) != Some(length) {
-            return Err(Error::invalid(format!(
-                "A slice of {length} elements is no {rows} x {cols} matrix"
-            )));
+            let text = format!(" has {length} elements, expected {rows} x {cols}");
+            return Err(Error::invalid("data", &text));
         }
         Self::new(length, rows, cols, cols, 1)
     }
@@ -140,10 +157,11 @@ impl Layout {
                 .zip((cols - 1).checked_mul(col_stride))
                 .and_then(|(down, right)| down.checked_add(right));
             if !last.map_or(false, |index| index < length) {
-                return Err(Error::invalid(format!(
-                    "A slice of {length} elements does not hold a {rows} x {cols} matrix with \
+                let text = format!(
+                    " has {length} elements, which do not hold a {rows} x {cols} matrix with \
                      strides {row_stride} and {col_stride}"
-                )));
+                );
+                return Err(Error::invalid("data", &text));
             }
         }
         Ok(Layout {
@@ -610,7 +628,7 @@ impl Generator {
         check(unsafe { ffi::decorr_generator_create(seed, &mut generator) })?;
         ptr::NonNull::new(generator)
             .map(Generator)
-            .ok_or_else(|| Error::invalid("libdecorr made no generator".to_string()))
+            .ok_or_else(|| Error::invalid("", "libdecorr made no generator"))
     }
 
     /// Draws d signs, +1 or -1. Both views' are drawn anew for every batch.
@@ -636,10 +654,10 @@ impl Generator {
 fn room_for<T: Clone + Default>(d: usize) -> Result<(i64, Vec<T>)> {
     match i32::try_from(d) {
         Ok(count) => Ok((i64::from(count), vec![T::default(); d])),
-        Err(_) => Err(Error::invalid(format!(
-            "d is {d}, it is at most {}",
-            i32::MAX
-        ))),
+        Err(_) => {
+            let text = format!(" is {d}, it is at most {}", i32::MAX);
+            Err(Error::invalid("d", &text))
+        }
     }
 }
 

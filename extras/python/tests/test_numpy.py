@@ -309,7 +309,7 @@ class Refusals(TestCase):
                          self.z_a.astype(self.z_a.dtype.newbyteorder()))
         self.refuse_view(TypeError, "is a masked array", numpy.ma.masked_array(self.z_a))
         self.refuse(TypeError, "z_a is a NoneType", decorr.vicreg_loss, None, self.z_b)
-        self.refuse(ValueError, "z_a and z_b differ in type, expected float64 for both",
+        self.refuse(ValueError, "z_b and z_a differ in type, expected float64 for both",
                     decorr.vicreg_loss, self.z_a, self.z_b.astype("float32"))
         self.refuse(ValueError, "out and a differ in type, expected float64", decorr.sumvec,
                     self.z_a, self.z_b, numpy.zeros(6, "float32"))
@@ -411,6 +411,29 @@ class Refusals(TestCase):
         for given in (right, tuple(right), numpy.arange(6, dtype="int16"),
                       numpy.arange(12)[::2] // 2, numpy.arange(6, dtype=">i8")):
             self.assertEqual(relaxed(permutation=given), relaxed(permutation=numpy.arange(6)))
+
+    def test_errors_have_the_argument_apart(self):
+        """As it is called here, of what the library refuses and of what this module does."""
+        z, floats = (self.z_a, self.z_b), [each.astype("float32") for each in self.gradients]
+        for call, argument, start in (
+                (lambda: decorr.barlow_twins_loss(*z, None, None, BarlowTwinsOptions(numpy.nan)),
+                 "lambda_", "barlow_twins_loss: lambda_ is nan"),
+                (lambda: decorr.sumvec(*z, numpy.zeros(5)), "out", "sumvec: out is 5 x 1"),
+                (lambda: decorr.r_off(*z, z[0], self.gradients[1]), "grad_a",
+                 "r_off: grad_a overlaps a"),
+                (lambda: decorr.r_sum(*z, relaxed=Relaxed(signs_b=[0] * 6)), "signs_b",
+                 "r_sum: signs_b[0] is 0"),
+                (lambda: decorr.vicreg_loss(*z, self.gradients[0], floats[1]), "grad_b",
+                 "grad_b and z_a differ in type"),
+                (lambda: decorr.vicreg_loss(*z, None, self.gradients[1]), "grad_a",
+                 "grad_a is None and grad_b is not"),
+                (lambda: decorr.vicreg_loss(None, z[1]), "z_a", "z_a is a NoneType"),
+                (lambda: decorr.vicreg_preset("random_signs", 6), "generator",
+                 "generator is None")):
+            with self.assertRaises((TypeError, ValueError)) as caught:
+                call()
+            self.assertEqual(caught.exception.argument, argument)
+            self.assertEqual(str(caught.exception)[:len(start)], start)
 
     def test_lists_live_until_the_call(self):
         """As arrays of this size, whose memory goes back to the system when they are freed."""
