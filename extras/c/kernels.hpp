@@ -65,6 +65,7 @@ struct Kernels {
                                                                const Relaxed*, const Execution&);
   // r_off of a null regularizer.
   double (*r_sum)(const Views&, const Relaxed*, const Execution&);
+  // lags has one column and a row for each feature.
   void (*sumvec)(const Views&, const Matrix& lags, const Execution&);
 };
 

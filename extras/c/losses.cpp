@@ -124,6 +124,10 @@ decorr_status decorr_sumvec(const decorr_input* a, const decorr_input* b,
     const Views views = to_two_views(call, "a", "b", a, b, nullptr, nullptr);
     call.check_not_null("lags", lags);
     const Matrix target = to_output(call, "lags", lags, "a", views.a);
+    if (target.rows() != views.a.cols() || target.cols() != 1) {
+      call.fail("lags", " is ", target.rows(), " x ", target.cols(), ", expected ", views.a.cols(),
+                " x 1");
+    }
     kernels().sumvec(views, target, to_cpp(call, execution));
   });
 }

@@ -36,8 +36,10 @@ class InvalidArgument : public std::invalid_argument {
     std::memcpy(argument_, other.argument_, kMostCharacters);
   }
   [[gnu::always_inline]] InvalidArgument& operator=(const InvalidArgument& other) noexcept {
-    std::invalid_argument::operator=(other);
-    std::memmove(argument_, other.argument_, kMostCharacters);
+    if (this != &other) {
+      std::invalid_argument::operator=(other);
+      std::memcpy(argument_, other.argument_, kMostCharacters);
+    }
     return *this;
   }
 
