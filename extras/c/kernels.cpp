@@ -5,12 +5,14 @@
 #include <type_traits>
 
 #include "decorr/detail/call/argument_checks.hpp"
-#include "decorr/detail/losses/regularizer_alone.hpp"
-#include "decorr/detail/call/evaluate.hpp"
-#include "decorr/detail/call/losses.hpp"
 #include "decorr/detail/call/memory_layout.hpp"
+#include "decorr/detail/losses/barlow_twins.hpp"
+#include "decorr/detail/losses/batch.hpp"
+#include "decorr/detail/losses/regularizer_alone.hpp"
+#include "decorr/detail/losses/vicreg.hpp"
 #include "decorr/detail/rows/row_views.hpp"
-#include "decorr/losses.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/options.hpp"
 
 // The one file of the C interface that knows decorr's internals: from matrices whose element type
 // is known at run time to rows, past the same checks as those of the C++ functions. What is defined
@@ -33,7 +35,6 @@ static detail::MemoryLayout memory_layout(const Matrix& matrix) {
 
 namespace {
 
-using detail::Call;
 using detail::Index;
 
 // Calls body with a pointer to the elements, one of those that are computed in Scalar.
@@ -64,20 +65,20 @@ detail::InputRows<Scalar> input_rows(const Matrix& matrix) {
 template <class Scalar>
 class Target {
  public:
-  explicit Target(const Matrix& matrix) : matrix_(matrix) {
+  Target(detail::Arena& arena, const Matrix& matrix) : matrix_(matrix) {
     if (matrix && !in_place()) {
-      workspace_ = detail::Buffer<Scalar>(matrix.rows() * matrix.cols());
+      workspace_ = detail::Buffer<Scalar>(arena, matrix.rows() * matrix.cols());
     }
   }
-  detail::OutputRows<Scalar> rows() {
+  detail::OutputRows<Scalar> rows() noexcept {
     if (!matrix_) return {};
     if (in_place()) {
-      return {static_cast<Scalar*>(matrix_.data()), matrix_.rows(), matrix_.cols(),
-              matrix_.row_stride(), matrix_.col_stride()};
+      return {static_cast<Scalar*>(matrix_.data()), matrix_.cols(), matrix_.row_stride(),
+              matrix_.col_stride()};
     }
-    return {workspace_.data(), matrix_.rows(), matrix_.cols(), matrix_.cols(), 1};
+    return {workspace_.data(), matrix_.cols(), matrix_.cols(), 1};
   }
-  void commit() {
+  void commit() noexcept {
     if (!workspace_) return;
     with_elements<Scalar>(matrix_, [&](auto* data) {
       detail::copy_strided(workspace_.data(), matrix_.cols(), Index{1}, data, matrix_.row_stride(),
@@ -92,62 +93,56 @@ class Target {
   detail::Buffer<Scalar> workspace_;
 };
 
-// Calls body(a zero of the computing scalar).
-template <class Body>
-auto with_scalar(const Matrix& matrix, Body&& body) {
-  return matrix.computes_in_double() ? body(double{}) : body(float{});
+detail::MatrixArgument argument(const Matrix& matrix) {
+  if (!matrix) return {};
+  return {true, matrix.rows(), matrix.cols(), memory_layout(matrix)};
+}
+detail::MatrixArguments arguments(const Views& views) {
+  return {argument(views.a), argument(views.b), argument(views.grad_a), argument(views.grad_b)};
 }
 
-// Calls body(the regularizer, of its own type).
-template <class Body>
-auto with_regularizer(const Relaxed* relaxed, Body&& body) {
-  return relaxed == nullptr ? body(Exact{}) : body(*relaxed);
+Regularizer regularizer_of(const Relaxed* relaxed) {
+  return relaxed == nullptr ? Regularizer() : Regularizer(*relaxed);
 }
 
-void check_gradients(const Call& call, const detail::ViewNames& names, const Views& views) {
-  if (views.grad_a) {
-    detail::check_gradients(call, names, views.a, views.b, views.grad_a, views.grad_b);
-  }
-}
-
-// run(rows of a, rows of b, gradient rows of a, of b), the gradients empty for a value alone.
-template <class Scalar, class Run>
-auto run_two_views(const Views& views, const Run& run) {
-  Target<Scalar> target_a(views.grad_a), target_b(views.grad_b);
-  const auto result = run(input_rows<Scalar>(views.a), input_rows<Scalar>(views.b), target_a.rows(),
-                          target_b.rows());
-  target_a.commit();
-  target_b.commit();
-  return result;
+// compute(batch) in the scalar of the views, whose arguments have been checked.
+template <class Compute>
+auto evaluate(const Views& views, const Execution& execution, const Compute& compute) {
+  const auto in = [&](auto zero) {
+    using Scalar = decltype(zero);
+    detail::Arena arena;
+    Target<Scalar> target_a(arena, views.grad_a), target_b(arena, views.grad_b);
+    const auto rows_b = views.b ? input_rows<Scalar>(views.b) : detail::InputRows<Scalar>();
+    const detail::Batch<Scalar> batch{
+        arena, {input_rows<Scalar>(views.a), rows_b, target_a.rows(), target_b.rows()}, execution};
+    const auto result = compute(batch);
+    target_a.commit();
+    target_b.commit();
+    return result;
+  };
+  return views.a.computes_in_double() ? in(double{}) : in(float{});
 }
 
 decorr_barlow_twins_terms barlow_twins_loss(const Views& views, const BarlowTwinsOptions& options,
                                             const Relaxed* relaxed, const Execution& execution) {
-  return with_regularizer(relaxed, [&](const auto& regularizer) {
-    check_gradients(detail::check_barlow_twins(views.a, views.b, options, regularizer, execution),
-                    detail::kLossNames, views);
-    return with_scalar(views.a, [&](auto zero) -> decorr_barlow_twins_terms {
-      using Scalar = decltype(zero);
-      const auto loss = run_two_views<Scalar>(
-          views, detail::barlow_twins_runner<Scalar>(options, regularizer, execution));
-      return {sizeof(decorr_barlow_twins_terms), loss.value, loss.diagonal, loss.off_diagonal};
-    });
+  const Regularizer regularizer = regularizer_of(relaxed);
+  detail::check_arguments(detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1),
+                          arguments(views), options, regularizer, execution);
+  return evaluate(views, execution, [&](const auto& batch) -> decorr_barlow_twins_terms {
+    const auto loss = detail::barlow_twins(batch, options, regularizer);
+    return {sizeof(decorr_barlow_twins_terms), loss.value, loss.diagonal, loss.off_diagonal};
   });
 }
 
 decorr_vicreg_terms vicreg_loss(const Views& views, const VicregOptions& options,
                                 const Relaxed* relaxed, const Execution& execution) {
-  return with_regularizer(relaxed, [&](const auto& regularizer) {
-    check_gradients(detail::check_loss("vicreg_loss", detail::kLossNames, views.a, views.b, 2,
-                                       options, regularizer, execution),
-                    detail::kLossNames, views);
-    return with_scalar(views.a, [&](auto zero) -> decorr_vicreg_terms {
-      using Scalar = decltype(zero);
-      const auto loss = run_two_views<Scalar>(
-          views, detail::vicreg_runner<Scalar>(options, regularizer, execution));
-      return {sizeof(decorr_vicreg_terms), loss.value, loss.invariance, loss.variance,
-              loss.covariance};
-    });
+  const Regularizer regularizer = regularizer_of(relaxed);
+  detail::check_arguments(detail::loss_signature("vicreg_loss", 2), arguments(views), options,
+                          regularizer, execution);
+  return evaluate(views, execution, [&](const auto& batch) -> decorr_vicreg_terms {
+    const auto loss = detail::vicreg(batch, options, regularizer);
+    return {sizeof(decorr_vicreg_terms), loss.value, loss.invariance, loss.variance,
+            loss.covariance};
   });
 }
 
@@ -155,49 +150,43 @@ decorr_variance_covariance_terms variance_covariance_loss(const Views& views,
                                                           const VicregOptions& options,
                                                           const Relaxed* relaxed,
                                                           const Execution& execution) {
-  return with_regularizer(relaxed, [&](const auto& regularizer) {
-    const Call call = detail::check_loss("variance_covariance_loss", detail::kSingleNames, views.a,
-                                         views.a, 2, options, regularizer, execution);
-    if (views.grad_a) detail::check_gradient(call, detail::kSingleNames, views.a, views.grad_a);
-    return with_scalar(views.a, [&](auto zero) -> decorr_variance_covariance_terms {
-      using Scalar = decltype(zero);
-      Target<Scalar> target(views.grad_a);
-      const auto loss = detail::variance_covariance_runner<Scalar>(options, regularizer, execution)(
-          input_rows<Scalar>(views.a), target.rows());
-      target.commit();
-      return {sizeof(decorr_variance_covariance_terms), loss.value, loss.variance, loss.covariance};
-    });
+  const Regularizer regularizer = regularizer_of(relaxed);
+  detail::check_arguments(detail::one_view_signature("variance_covariance_loss", 2),
+                          arguments(views), options, regularizer, execution);
+  return evaluate(views, execution, [&](const auto& batch) -> decorr_variance_covariance_terms {
+    const auto loss = detail::variance_covariance(batch, options, regularizer);
+    return {sizeof(decorr_variance_covariance_terms), loss.value, loss.variance, loss.covariance};
   });
 }
 
 double r_sum(const Views& views, const Relaxed* relaxed, const Execution& execution) {
-  const char* const function = relaxed == nullptr ? "r_off" : "r_sum";
-  return with_regularizer(relaxed, [&](const auto& regularizer) {
-    check_gradients(detail::check_bare(function, views.a, views.b, regularizer, execution),
-                    detail::kRegularizerNames, views);
-    return with_scalar(views.a, [&](auto zero) -> double {
-      using Scalar = decltype(zero);
-      return run_two_views<Scalar>(views, [&](const auto&... rows) {
-        return detail::bare<Scalar>(rows..., regularizer, execution);
-      });
-    });
+  const Regularizer regularizer = regularizer_of(relaxed);
+  detail::check_arguments(detail::regularizer_signature(relaxed == nullptr ? "r_off" : "r_sum"),
+                          arguments(views), detail::NoOptions(), regularizer, execution);
+  return evaluate(views, execution, [&](const auto& batch) -> double {
+    return detail::regularizer_alone(batch, regularizer);
   });
 }
 
-void sumvec(const Views& views, const Matrix& lags, const Execution& execution) {
-  const Call call = detail::check_bare("sumvec", views.a, views.b, Exact{}, execution);
-  call.check_distinct("lags", memory_layout(lags));
-  call.check_separate("lags", memory_layout(lags), "a", memory_layout(views.a));
-  call.check_separate("lags", memory_layout(lags), "b", memory_layout(views.b));
-  with_scalar(views.a, [&](auto zero) {
-    using Scalar = decltype(zero);
-    const auto sums =
-        detail::lag_sums(input_rows<Scalar>(views.a), input_rows<Scalar>(views.b), execution);
-    with_elements<Scalar>(lags, [&](auto* data) {
-      detail::copy_strided(sums.data(), Index{1}, Index{1}, data, lags.row_stride(),
-                           lags.col_stride(), lags.rows(), Index{1});
-    });
+template <class Scalar>
+int write_lag_sums(const detail::Batch<Scalar>& batch, const Matrix& lags) {
+  detail::Buffer<Scalar> sums(batch.arena, batch.rows.features());
+  detail::lag_sums(batch, sums.data());
+  with_elements<Scalar>(lags, [&](auto* data) {
+    detail::copy_strided(sums.data(), Index{1}, Index{1}, data, lags.row_stride(),
+                         lags.col_stride(), lags.rows(), Index{1});
   });
+  return 0;
+}
+
+void sumvec(const Views& views, const Matrix& lags, const Execution& execution) {
+  detail::check_arguments(detail::regularizer_signature("sumvec"), arguments(views),
+                          detail::NoOptions(), Regularizer(), execution);
+  const detail::ArgumentChecks checks("sumvec");
+  checks.check_distinct("lags", memory_layout(lags));
+  checks.check_separate("lags", memory_layout(lags), "a", memory_layout(views.a));
+  checks.check_separate("lags", memory_layout(lags), "b", memory_layout(views.b));
+  evaluate(views, execution, [&](const auto& batch) { return write_lag_sums(batch, lags); });
 }
 
 #if defined(__AVX512F__)

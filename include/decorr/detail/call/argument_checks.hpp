@@ -10,10 +10,12 @@
 #include <locale>
 #include <numeric>
 #include <sstream>
+#include <type_traits>
 #include <vector>
 
 #include "decorr/detail/call/memory_layout.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/errors.hpp"
@@ -24,6 +26,37 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
+
+// What a function and its arguments are called, and how many rows it wants.
+struct Signature {
+  const char* function;
+  const char *a, *b, *gradient_a, *gradient_b;
+  Index least_rows;
+};
+inline constexpr Signature regularizer_signature(const char* function) {
+  return {function, "a", "b", "grad_a", "grad_b", 1};
+}
+inline constexpr Signature loss_signature(const char* function, Index least_rows) {
+  return {function, "z_a", "z_b", "grad_a", "grad_b", least_rows};
+}
+inline constexpr Signature one_view_signature(const char* function, Index least_rows) {
+  return {function, "z", nullptr, "grad", nullptr, least_rows};
+}
+
+// A matrix as the checks see it.
+struct MatrixArgument {
+  bool is_given = false;
+  Index rows = 0, cols = 0;
+  MemoryLayout memory;
+};
+
+// Of functions of one view b is not given, and neither is a gradient that nobody wants.
+struct MatrixArguments {
+  MatrixArgument a, b, gradient_a, gradient_b;
+};
+
+// In the place of options of a function that has none.
+struct NoOptions {};
 
 // The name of the function that was called; throws in its name.
 class ArgumentChecks {
@@ -84,6 +117,50 @@ class ArgumentChecks {
     if (row == 0 || col == 0 || (col / divisor < memory.rows && row / divisor < memory.cols)) {
       fail(name, " has strides ", memory.row_stride, " and ", memory.col_stride, " for ",
            memory.rows, " x ", memory.cols, " elements, of which some share memory");
+    }
+  }
+
+  DECORR_DETAIL_COLD void check_inputs(const Signature& names,
+                                       const MatrixArguments& matrices) const {
+    const MatrixArgument &a = matrices.a, &b = matrices.b;
+    check_not_empty(names.a, a.rows, a.cols, names.least_rows);
+    if (b.is_given) {
+      check_shape(names.b, b.rows, b.cols, names.a, a.rows, a.cols);
+    }
+  }
+
+  DECORR_DETAIL_COLD void check_gradients(const Signature& names,
+                                          const MatrixArguments& matrices) const {
+    struct Gradient {
+      const char* name;
+      const MatrixArgument* matrix;
+      const char* view_name;
+      const MatrixArgument* view;
+    };
+    const Gradient gradients[] = {{names.gradient_a, &matrices.gradient_a, names.a, &matrices.a},
+                                  {names.gradient_b, &matrices.gradient_b, names.b, &matrices.b}};
+    for (const Gradient& g : gradients) {
+      if (g.matrix->is_given) {
+        check_shape(g.name, g.matrix->rows, g.matrix->cols, g.view_name, g.view->rows,
+                    g.view->cols);
+      }
+    }
+    for (const Gradient& g : gradients) {
+      if (g.matrix->is_given) {
+        check_distinct(g.name, g.matrix->memory);
+      }
+    }
+    for (const Gradient& g : gradients) {
+      if (g.matrix->is_given) {
+        check_separate(g.name, g.matrix->memory, names.a, matrices.a.memory);
+        if (matrices.b.is_given) {
+          check_separate(g.name, g.matrix->memory, names.b, matrices.b.memory);
+        }
+      }
+    }
+    if (matrices.gradient_a.is_given && matrices.gradient_b.is_given) {
+      check_separate(names.gradient_b, matrices.gradient_b.memory, names.gradient_a,
+                     matrices.gradient_a.memory);
     }
   }
 
@@ -210,6 +287,24 @@ class ArgumentChecks {
 
   const char* function_;
 };
+
+// All that a function wants of its arguments.
+template <class Options>
+DECORR_DETAIL_COLD void check_arguments(const Signature& names, const MatrixArguments& matrices,
+                                        const Options& options, const Regularizer& regularizer,
+                                        const Execution& execution) {
+  const ArgumentChecks checks(names.function);
+  checks.check_inputs(names, matrices);
+  if constexpr (!std::is_same<Options, NoOptions>::value) {
+    checks.check(options);
+  }
+  checks.check(regularizer, matrices.a.cols);
+  if constexpr (std::is_same<Options, VicregOptions>::value) {
+    checks.check_signs_of_covariances(regularizer, matrices.b.is_given);
+  }
+  checks.check(execution);
+  checks.check_gradients(names, matrices);
+}
 
 }  // namespace DECORR_ABI
 }  // namespace detail

@@ -75,82 +75,20 @@ constexpr bool accepts_gradient() {
   }
 }
 
-// What a function and its arguments are called, and how many rows it wants.
-struct Signature {
-  const char* function;
-  const char *a, *b, *gradient_a, *gradient_b;
-  Index least_rows;
-};
-inline constexpr Signature regularizer_signature(const char* function) {
-  return {function, "a", "b", "grad_a", "grad_b", 1};
-}
-inline constexpr Signature loss_signature(const char* function, Index least_rows) {
-  return {function, "z_a", "z_b", "grad_a", "grad_b", least_rows};
-}
-inline constexpr Signature one_view_signature(const char* function, Index least_rows) {
-  return {function, "z", nullptr, "grad", nullptr, least_rows};
-}
-
 // In the place of the second view of a function that has one.
 struct NoView {};
-// In the place of options of a function that has none.
-struct NoOptions {};
-
-// A matrix as the checks see it. Without a name it is none.
-struct MatrixArgument {
-  const char* name = nullptr;
-  Index rows = 0, cols = 0;
-  MemoryLayout memory;
-};
 
 // The memory of inputs counts only beside that of gradients.
 template <class Matrix>
-MatrixArgument matrix_argument(const char* name, const Matrix& matrix, bool with_memory) {
+MatrixArgument matrix_argument(const Matrix& matrix, bool with_memory) {
   if constexpr (std::is_same<Matrix, NoView>::value || kIsNoGradient<Matrix>) {
     return {};
   } else {
-    MatrixArgument argument{name, matrix.rows(), matrix.cols(), {}};
+    MatrixArgument argument{true, matrix.rows(), matrix.cols(), {}};
     if (with_memory && matrix.rows() > 0 && matrix.cols() > 0) {
       argument.memory = memory_layout(matrix);
     }
     return argument;
-  }
-}
-
-DECORR_DETAIL_COLD inline void check_inputs(const ArgumentChecks& checks, Index least_rows,
-                                            const MatrixArgument& a, const MatrixArgument& b) {
-  checks.check_not_empty(a.name, a.rows, a.cols, least_rows);
-  if (b.name != nullptr) {
-    checks.check_shape(b.name, b.rows, b.cols, a.name, a.rows, a.cols);
-  }
-}
-
-DECORR_DETAIL_COLD inline void check_gradients(const ArgumentChecks& checks,
-                                               const MatrixArgument& a, const MatrixArgument& b,
-                                               const MatrixArgument& gradient_a,
-                                               const MatrixArgument& gradient_b) {
-  const std::pair<const MatrixArgument*, const MatrixArgument*> gradients[] = {{&gradient_a, &a},
-                                                                               {&gradient_b, &b}};
-  for (const auto& [gradient, of] : gradients) {
-    if (gradient->name != nullptr) {
-      checks.check_shape(gradient->name, gradient->rows, gradient->cols, of->name, of->rows,
-                         of->cols);
-    }
-  }
-  for (const auto& [gradient, of] : gradients) {
-    if (gradient->name != nullptr) {
-      checks.check_distinct(gradient->name, gradient->memory);
-    }
-  }
-  for (const auto& [gradient, of] : gradients) {
-    for (const MatrixArgument* input : {&a, &b}) {
-      if (gradient->name != nullptr && input->name != nullptr) {
-        checks.check_separate(gradient->name, gradient->memory, input->name, input->memory);
-      }
-    }
-  }
-  if (gradient_a.name != nullptr && gradient_b.name != nullptr) {
-    checks.check_separate(gradient_b.name, gradient_b.memory, gradient_a.name, gradient_a.memory);
   }
 }
 
@@ -193,24 +131,11 @@ auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gr
   using Scalar = ScalarOf<A, std::conditional_t<std::is_same<B, NoView>::value, A, B>>;
   using Result = decltype(compute(std::declval<const Batch<Scalar>&>()));
   if constexpr (accepts_gradient<GradientA, Scalar>() && accepts_gradient<GradientB, Scalar>()) {
-    const ArgumentChecks checks(signature.function);
-    const bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
-    const auto argument_a = matrix_argument(signature.a, a, has_gradient);
-    const auto argument_b = matrix_argument(signature.b, b, has_gradient);
-    check_inputs(checks, signature.least_rows, argument_a, argument_b);
-    if constexpr (!std::is_same<Options, NoOptions>::value) {
-      checks.check(options);
-    }
-    checks.check(regularizer, argument_a.cols);
-    if constexpr (std::is_same<Options, VicregOptions>::value) {
-      checks.check_signs_of_covariances(regularizer, argument_b.name != nullptr);
-    }
-    checks.check(execution);
-    if (has_gradient) {
-      check_gradients(checks, argument_a, argument_b,
-                      matrix_argument(signature.gradient_a, gradient_a, true),
-                      matrix_argument(signature.gradient_b, gradient_b, true));
-    }
+    constexpr bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
+    check_arguments(signature,
+                    {matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),
+                     matrix_argument(gradient_a, true), matrix_argument(gradient_b, true)},
+                    options, regularizer, execution);
     Arena arena;
     const Operand<A> operand_a(a);
     const Operand<B> operand_b(b);
