@@ -142,12 +142,20 @@ class BarlowTwins {
                                                ViewEpilogue<Scalar>& epilogue) const noexcept {
     const Buffer<Sum>& diagonal = statistics_.pair.diagonal;
     const Sum n = static_cast<Sum>(statistics_.count);
+    const Sum factor = -2 * scale_ / n, share = 1 / n;
     for (Index j = 0; j < diagonal.size(); ++j) {
-      const Sum slope = -2 * scale_ * (1 - diagonal[j]) / n;
-      const Sum through_variance = slopes ? slopes.totals()[j] / n + slope * diagonal[j] : Sum(0);
-      epilogue.regularizer[j] = static_cast<Scalar>(inverse[j]) * preparation.sign(j);
+      epilogue.regularizer[j] = static_cast<Scalar>(inverse[j]);
+      epilogue.other[j] = static_cast<Scalar>(factor * (1 - diagonal[j]) * inverse[j]);
+      epilogue.own[j] = 0;
+    }
+    preparation.multiply_by_signs(epilogue.regularizer);
+    if (!slopes) {
+      return;
+    }
+    const Buffer<Sum>& totals = slopes.totals();
+    for (Index j = 0; j < diagonal.size(); ++j) {
+      const Sum through_variance = totals[j] * share + factor * (1 - diagonal[j]) * diagonal[j];
       epilogue.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
-      epilogue.other[j] = static_cast<Scalar>(slope * inverse[j]);
     }
   }
 

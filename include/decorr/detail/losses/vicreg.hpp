@@ -7,6 +7,7 @@
 #include "decorr/detail/regularizers/regularizer.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/detail/statistics/gradient_epilogue.hpp"
@@ -78,7 +79,8 @@ class VarianceCovariance {
   }
 
   // After covariance(). `variance_weight` is that of variance().
-  void gradient(const BatchRows<Scalar>& rows, Sum variance_weight) noexcept {
+  DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows,
+                                       Sum variance_weight) noexcept {
     const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
     // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for either view, as the one that
     // is subtracted from.
@@ -87,7 +89,7 @@ class VarianceCovariance {
                                  (static_cast<Sum>(count_) * d);
     for (Index j = 0; j < features_; ++j) {
       const Sum deviation = deviation_[j];
-      epilogue_.regularizer[j] = preparation_.sign(j);
+      epilogue_.regularizer[j] = 1;
       epilogue_.own[j] = gamma - deviation <= 0
                              ? Scalar(0)
                              : static_cast<Scalar>(-variance_weight / (d * degrees()));
@@ -96,6 +98,7 @@ class VarianceCovariance {
         epilogue_.other[j] = static_cast<Scalar>(invariance_slope);
       }
     }
+    preparation_.multiply_by_signs(epilogue_.regularizer);
     regularizer_.gradient(rows, {{nullptr, &epilogue_, nullptr}, {}});
   }
 

@@ -5,6 +5,7 @@
 
 #include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 
 // Which two rows share a complex signal, and what the spectra of such signals say of C. The choice

@@ -38,10 +38,8 @@ class ViewEpilogue {
         other_term_(other_term) {}
   // The signs alone.
   ViewEpilogue(Arena& arena, Index features, const Preparation<Scalar>& preparation)
-      : regularizer(arena, features) {
-    for (Index j = 0; j < features; ++j) {
-      regularizer[j] = preparation.sign(j);
-    }
+      : regularizer(arena, features, Scalar(1)) {
+    preparation.multiply_by_signs(regularizer);
   }
 
   // The coefficients, to be set before the first use.

@@ -35,7 +35,13 @@ class Preparation {
   }
 
   bool has_signs() const noexcept { return signs_ != nullptr; }
-  Scalar sign(Index j) const noexcept { return signs_ == nullptr ? Scalar(1) : Scalar(signs_[j]); }
+  void multiply_by_signs(Buffer<Scalar>& features) const noexcept {
+    if (signs_ != nullptr) {
+      for (Index j = 0; j < features.size(); ++j) {
+        features[j] *= Scalar(signs_[j]);
+      }
+    }
+  }
   // Without standardization two views may differ in scale by any factor.
   bool is_raw() const noexcept { return standardization_.is_identity(); }
   const Standardization<Scalar>& standardization() const noexcept { return standardization_; }
