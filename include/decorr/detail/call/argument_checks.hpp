@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <functional>
+#include <initializer_list>
 #include <locale>
 #include <numeric>
 #include <sstream>
@@ -58,6 +58,32 @@ struct MatrixArguments {
 // In the place of options of a function that has none.
 struct NoOptions {};
 
+// A word or a number of a message.
+class MessagePart {
+ public:
+  MessagePart(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  MessagePart(double number) : number_(number), is_number_(true) {}  // NOLINT
+  template <class Integer, class = std::enable_if_t<std::is_integral<Integer>::value>>
+  MessagePart(Integer number)  // NOLINT(google-explicit-constructor)
+      : integer_(static_cast<long long>(number)) {}
+
+  void append_to(std::ostringstream& message) const {
+    if (text_ != nullptr) {
+      message << text_;
+    } else if (is_number_) {
+      message << number_;
+    } else {
+      message << integer_;
+    }
+  }
+
+ private:
+  const char* text_ = nullptr;
+  double number_ = 0;
+  long long integer_ = 0;
+  bool is_number_ = false;
+};
+
 // The name of the function that was called; throws in its name.
 class ArgumentChecks {
  public:
@@ -66,15 +92,11 @@ class ArgumentChecks {
   // Says of the argument what follows its name.
   template <class... Parts>
   [[noreturn]] void fail(const char* argument, const Parts&... parts) const {
-    std::ostringstream message;
-    // The process's own locale may group digits, or write a comma for the decimal point.
-    message.imbue(std::locale::classic());
-    message << function_ << ": " << argument;
-    (message << ... << parts);
-    throw InvalidArgument(message.str(), argument);
+    fail_with(argument, {MessagePart(parts)...});
   }
 
-  void check_not_empty(const char* name, Index rows, Index cols, Index least_rows) const {
+  DECORR_DETAIL_COLD void check_not_empty(const char* name, Index rows, Index cols,
+                                          Index least_rows) const {
     if (rows < 1 || cols < 1) {
       fail(name, " is ", rows, " x ", cols, ", expected at least 1 row and 1 column");
     }
@@ -84,8 +106,8 @@ class ArgumentChecks {
     }
   }
 
-  void check_shape(const char* name, Index rows, Index cols, const char* model, Index model_rows,
-                   Index model_cols) const {
+  DECORR_DETAIL_COLD void check_shape(const char* name, Index rows, Index cols, const char* model,
+                                      Index model_rows, Index model_cols) const {
     if (rows != model_rows) {
       fail(name, " has ", rows, rows == 1 ? " row, " : " rows, ", model, " has ", model_rows);
     }
@@ -94,8 +116,8 @@ class ArgumentChecks {
     }
   }
 
-  void check_separate(const char* name, const MemoryLayout& memory, const char* other_name,
-                      const MemoryLayout& other) const {
+  DECORR_DETAIL_COLD void check_separate(const char* name, const MemoryLayout& memory,
+                                         const char* other_name, const MemoryLayout& other) const {
     if (overlap(memory, other)) {
       fail(name, " overlaps ", other_name, ", expected memory of its own");
     }
@@ -103,7 +125,7 @@ class ArgumentChecks {
 
   // Of a matrix that is written. Elements (i, j) and (k, l) are one if (i-k) row_stride = (l-j)
   // col_stride, of which the smallest solution is that of the strides without their common divisor.
-  void check_distinct(const char* name, const MemoryLayout& memory) const {
+  DECORR_DETAIL_COLD void check_distinct(const char* name, const MemoryLayout& memory) const {
     if (!memory.scattered.empty()) {
       if (repeats(memory)) {
         fail(name, " has elements that share memory, expected memory of its own for each");
@@ -164,7 +186,7 @@ class ArgumentChecks {
     }
   }
 
-  void check(const Execution& execution) const {
+  DECORR_DETAIL_COLD void check(const Execution& execution) const {
     if (execution.threads < 1) {
       fail("threads", " is ", execution.threads, ", expected at least 1");
     }
@@ -172,12 +194,12 @@ class ArgumentChecks {
                  static_cast<int>(Planning::patient));
   }
 
-  void check(const BarlowTwinsOptions& options) const {
+  DECORR_DETAIL_COLD void check(const BarlowTwinsOptions& options) const {
     check_finite("lambda", options.lambda);
     check_finite("scale", options.scale);
     check_epsilon(options.epsilon);
   }
-  void check(const VicregOptions& options) const {
+  DECORR_DETAIL_COLD void check(const VicregOptions& options) const {
     check_finite("invariance", options.invariance);
     check_finite("variance", options.variance);
     check_finite("covariance", options.covariance);
@@ -188,7 +210,7 @@ class ArgumentChecks {
                  static_cast<int>(CovarianceScaling::block_mean));
   }
 
-  void check(const Regularizer& regularizer, Index features) const {
+  DECORR_DETAIL_COLD void check(const Regularizer& regularizer, Index features) const {
     if (regularizer.relaxed() == nullptr) {
       return;
     }
@@ -206,7 +228,8 @@ class ArgumentChecks {
   }
   // A covariance meets its own view's signs on both sides, so those of one view alone would leave
   // the other one as it is: plain, and biased.
-  void check_signs_of_covariances(const Regularizer& regularizer, bool has_two_views) const {
+  DECORR_DETAIL_COLD void check_signs_of_covariances(const Regularizer& regularizer,
+                                                     bool has_two_views) const {
     if (regularizer.relaxed() == nullptr) {
       return;
     }
@@ -222,6 +245,18 @@ class ArgumentChecks {
   }
 
  private:
+  [[noreturn]] DECORR_DETAIL_COLD void fail_with(const char* argument,
+                                                 std::initializer_list<MessagePart> parts) const {
+    std::ostringstream message;
+    // The process's own locale may group digits, or write a comma for the decimal point.
+    message.imbue(std::locale::classic());
+    message << function_ << ": " << argument;
+    for (const MessagePart& part : parts) {
+      part.append_to(message);
+    }
+    throw InvalidArgument(message.str(), argument);
+  }
+
   void check_finite(const char* name, double value) const {
     if (!std::isfinite(value)) {
       fail(name, " is ", value, ", expected a finite number");
@@ -246,7 +281,8 @@ class ArgumentChecks {
          ", one for each feature");
   }
 
-  void check_permutation(const std::vector<Index>& permutation, Index features) const {
+  DECORR_DETAIL_COLD void check_permutation(const std::vector<Index>& permutation,
+                                            Index features) const {
     if (permutation.empty()) {
       return;
     }
@@ -269,7 +305,8 @@ class ArgumentChecks {
     }
   }
 
-  void check_signs(const char* name, const std::vector<std::int8_t>& signs, Index features) const {
+  DECORR_DETAIL_COLD void check_signs(const char* name, const std::vector<std::int8_t>& signs,
+                                      Index features) const {
     if (signs.empty()) {
       return;
     }

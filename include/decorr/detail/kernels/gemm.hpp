@@ -193,15 +193,18 @@ const Scalar* element(const Stored<const Scalar>& factor, Order order, Index i, 
   return factor.data + (order == Order::as_is ? i * factor.stride + j : j * factor.stride + i);
 }
 
-// multiply_add for every order: one copy of the loops, as only the packing differs.
+// product += left right, rows x depth times depth x cols, or the transpose of what is stored. On
+// the calling thread alone: Eigen's operator would start threads of its own where OpenMP is
+// enabled, and its global thread count is the caller's business.
 template <class Scalar>
-DECORR_DETAIL_NOINLINE void multiply_add_blocks(Order left_order, const Stored<const Scalar>& left,
-                                                Order right_order,
-                                                const Stored<const Scalar>& right,
-                                                const ProductShape& shape,
-                                                const Stored<Scalar>& product,
-                                                const PanelBlocking<Scalar>& blocking) noexcept {
+DECORR_DETAIL_NOINLINE void multiply_add(Order left_order, const Stored<const Scalar>& left,
+                                         Order right_order, const Stored<const Scalar>& right,
+                                         const ProductShape& shape, const Stored<Scalar>& product,
+                                         ProductPanels<Scalar>& panels, int worker) noexcept {
   using Kernel = ProductKernel<Scalar>;
+  if (shape.rows == 0 || shape.cols == 0 || shape.depth == 0) {
+    return;
+  }
   // The kernel's operands are transposed, so what is stored row by row is column by column there.
   const auto pack_left = left_order == Order::as_is ? Kernel::template pack_left<Eigen::ColMajor>
                                                     : Kernel::template pack_left<Eigen::RowMajor>;
@@ -209,6 +212,7 @@ DECORR_DETAIL_NOINLINE void multiply_add_blocks(Order left_order, const Stored<c
                               ? Kernel::template pack_right<Eigen::ColMajor>
                               : Kernel::template pack_right<Eigen::RowMajor>;
 
+  const PanelBlocking<Scalar> blocking = panels.blocking(worker, shape);
   const bool left_fits = blocking.depth() >= shape.depth && blocking.rows() >= shape.rows;
   ProductShape block{};
   for (Index col = 0; col < shape.cols; col += block.cols) {
@@ -228,20 +232,6 @@ DECORR_DETAIL_NOINLINE void multiply_add_blocks(Order left_order, const Stored<c
       }
     }
   }
-}
-
-// product += left right, rows x depth times depth x cols, or the transpose of what is stored. On
-// the calling thread alone: Eigen's operator would start threads of its own where OpenMP is
-// enabled, and its global thread count is the caller's business.
-template <Order kLeft, Order kRight, class Scalar>
-void multiply_add(const Stored<const Scalar>& left, const Stored<const Scalar>& right,
-                  const ProductShape& shape, const Stored<Scalar>& product,
-                  ProductPanels<Scalar>& panels, int worker) noexcept {
-  if (shape.rows == 0 || shape.cols == 0 || shape.depth == 0) {
-    return;
-  }
-  multiply_add_blocks<Scalar>(kLeft, left, kRight, right, shape, product,
-                              panels.blocking(worker, shape));
 }
 
 DECORR_DETAIL_VECTOR_CODE_END

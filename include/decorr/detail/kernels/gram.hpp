@@ -18,9 +18,8 @@ inline constexpr Index kGramRows = 64;
 template <class Scalar>
 void add_gram_rows(const Stored<const Scalar>& x, Index n, Index depth, Index first, Index end,
                    Scalar* gram, ProductPanels<Scalar>& panels, int worker) noexcept {
-  multiply_add<Order::as_is, Order::transposed, Scalar>({x.data + first * x.stride, x.stride}, x,
-                                                        {end - first, end, depth},
-                                                        {gram + first * n, n}, panels, worker);
+  multiply_add<Scalar>(Order::as_is, {x.data + first * x.stride, x.stride}, Order::transposed, x,
+                       {end - first, end, depth}, {gram + first * n, n}, panels, worker);
 }
 
 // From what stands below the diagonal to all of a symmetric matrix.

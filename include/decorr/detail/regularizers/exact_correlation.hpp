@@ -51,10 +51,10 @@ class ExactCorrelation {
       load(rows, first, count);
       rows_.for_each_tile([&](int worker, Index row, Index width) noexcept {
         // Of a covariance, the tiles up to the diagonal.
-        multiply_add<Order::transposed, Order::as_is, Scalar>(
-            {a_.data() + row, features_}, {b_.data(), features_},
-            {width, is_covariance_ ? row + width : features_, count},
-            {sums_.data() + row * features_, features_}, panels_, worker);
+        multiply_add<Scalar>(Order::transposed, {a_.data() + row, features_}, Order::as_is,
+                             {b_.data(), features_},
+                             {width, is_covariance_ ? row + width : features_, count},
+                             {sums_.data() + row * features_, features_}, panels_, worker);
       });
     });
   }
@@ -120,8 +120,8 @@ class ExactCorrelation {
     const Scalar* c = sums_.data() + column * (kOrder == Order::transposed ? features_ : 1);
     const Stored<Scalar> derivative = rows_.derivative(worker);
     std::fill_n(derivative.data, rows * derivative.stride, Scalar(0));
-    multiply_add<Order::as_is, kOrder, Scalar>(
-        {other, features_}, {c, features_}, {rows, width, features_}, derivative, panels_, worker);
+    multiply_add<Scalar>(Order::as_is, {other, features_}, kOrder, {c, features_},
+                         {rows, width, features_}, derivative, panels_, worker);
     for (Index i = 0; i < rows * derivative.stride; ++i) {
       derivative.data[i] *= factor_;
     }

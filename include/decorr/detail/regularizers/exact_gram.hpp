@@ -63,7 +63,7 @@ class ExactGram {
 
   // The value of R; gradients will be those of `gradient_weight` * R. The arena is for what only
   // some data need.
-  Sum value(Arena& arena, Sum m, Sum gradient_weight) {
+  DECORR_DETAIL_COLD Sum value(Arena& arena, Sum m, Sum gradient_weight) {
     factor_ = rows_.gradient_factor(gradient_weight, m);
     set_apart(arena, dominant_features(arena, a_.squares, b_.squares));
     if (dominant_.size() > 0 && samples_ + 2 * dominant_.size() > features_) {
@@ -163,7 +163,7 @@ class ExactGram {
   }
 
   // Moves the dominant features out of the rows.
-  void set_apart(Arena& arena, const Buffer<Index>& dominant) {
+  DECORR_DETAIL_COLD void set_apart(Arena& arena, const Buffer<Index>& dominant) {
     dominant_ = dominant;
     if (dominant_.size() == 0) {
       return;
@@ -182,7 +182,7 @@ class ExactGram {
       diagonal_[dominant_[i]] = 0;
     }
   }
-  void set_apart(Arena& arena, View& view) const {
+  DECORR_DETAIL_COLD void set_apart(Arena& arena, View& view) const {
     const Index count = dominant_.size();
     view.dominant = Buffer<Scalar>(arena, samples_ * count);
     view.cross = Buffer<Scalar>(arena, count * features_, Scalar(0));
@@ -239,9 +239,9 @@ class ExactGram {
     if (count == 0) {
       return 0;
     }
-    multiply_add<Order::transposed, Order::as_is, Scalar>(
-        {a_.dominant.data(), count}, {b_.dominant.data(), count}, {count, count, samples_},
-        {within_.data(), count}, panels_, 0);
+    multiply_add<Scalar>(Order::transposed, {a_.dominant.data(), count}, Order::as_is,
+                         {b_.dominant.data(), count}, {count, count, samples_},
+                         {within_.data(), count}, panels_, 0);
     for (Index i = 0; i < count; ++i) {
       within_[i * count + i] = 0;
     }
@@ -256,9 +256,9 @@ class ExactGram {
   void correlate_dominant(View& other, View& own) noexcept {
     const Index count = dominant_.size();
     rows_.for_each_tile([&](int worker, Index column, Index width) noexcept {
-      multiply_add<Order::transposed, Order::as_is, Scalar>(
-          {other.dominant.data(), count}, {row(own, 0) + column, features_},
-          {count, width, samples_}, {own.cross.data() + column, features_}, panels_, worker);
+      multiply_add<Scalar>(Order::transposed, {other.dominant.data(), count}, Order::as_is,
+                           {row(own, 0) + column, features_}, {count, width, samples_},
+                           {own.cross.data() + column, features_}, panels_, worker);
     });
   }
   static Sum sum_of_squares(const Buffer<Scalar>& numbers) noexcept {
@@ -274,12 +274,12 @@ class ExactGram {
       return;
     }
     std::fill_n(derivative_.data(), derivative_.size(), Scalar(0));
-    multiply_add<Order::as_is, Order::transposed, Scalar>(
-        {row(other, 0), features_}, {other.cross.data(), features_}, {samples_, count, features_},
-        {derivative_.data(), count}, panels_, 0);
-    multiply_add<Order::as_is, kWithin, Scalar>({other.dominant.data(), count},
-                                                {within_.data(), count}, {samples_, count, count},
-                                                {derivative_.data(), count}, panels_, 0);
+    multiply_add<Scalar>(Order::as_is, {row(other, 0), features_}, Order::transposed,
+                         {other.cross.data(), features_}, {samples_, count, features_},
+                         {derivative_.data(), count}, panels_, 0);
+    multiply_add<Scalar>(Order::as_is, {other.dominant.data(), count}, kWithin,
+                         {within_.data(), count}, {samples_, count, count},
+                         {derivative_.data(), count}, panels_, 0);
   }
 
   // dA = factor ( (B B^T) A - B diag(A^T B) + B_s (B_s^T A) ), and dB by exchange, for some
@@ -288,13 +288,13 @@ class ExactGram {
     const Index count = dominant_.size();
     const Stored<Scalar> derivative = rows_.derivative(worker);
     std::fill_n(derivative.data, samples_ * derivative.stride, Scalar(0));
-    multiply_add<Order::as_is, Order::as_is, Scalar>(
-        {other.gram.data(), samples_}, {row(own, 0) + column, features_},
-        {samples_, width, samples_}, derivative, panels_, worker);
+    multiply_add<Scalar>(Order::as_is, {other.gram.data(), samples_}, Order::as_is,
+                         {row(own, 0) + column, features_}, {samples_, width, samples_}, derivative,
+                         panels_, worker);
     if (count > 0) {
-      multiply_add<Order::as_is, Order::as_is, Scalar>(
-          {other.dominant.data(), count}, {own.cross.data() + column, features_},
-          {samples_, width, count}, derivative, panels_, worker);
+      multiply_add<Scalar>(Order::as_is, {other.dominant.data(), count}, Order::as_is,
+                           {own.cross.data() + column, features_}, {samples_, width, count},
+                           derivative, panels_, worker);
     }
     constexpr auto most = static_cast<std::size_t>(Rows::kTile);
     alignas(kWorkspaceAlignment) Scalar diagonal[most] = {};
@@ -352,22 +352,21 @@ class ExactGram {
         x[k * count + i] = row(own, k)[column + lost[i]];
       }
     }
-    multiply_add<Order::transposed, Order::as_is, Scalar>({x, count}, {row(other, 0), features_},
-                                                          {count, features_, samples_},
-                                                          {c, features_}, panels_, worker);
+    multiply_add<Scalar>(Order::transposed, {x, count}, Order::as_is, {row(other, 0), features_},
+                         {count, features_, samples_}, {c, features_}, panels_, worker);
     for (Index i = 0; i < count; ++i) {
       c[i * features_ + column + lost[i]] = 0;
     }
-    multiply_add<Order::as_is, Order::transposed, Scalar>(
-        {row(other, 0), features_}, {c, features_}, {samples_, count, features_}, {result, count},
-        panels_, worker);
+    multiply_add<Scalar>(Order::as_is, {row(other, 0), features_}, Order::transposed,
+                         {c, features_}, {samples_, count, features_}, {result, count}, panels_,
+                         worker);
     const Stored<Scalar> derivative = rows_.derivative(worker);
     for (Index i = 0; i < count; ++i) {
       const Index j = lost[i], dominant = dominant_.size();
       if (dominant > 0) {
-        multiply_add<Order::as_is, Order::as_is, Scalar>(
-            {other.dominant.data(), dominant}, {own.cross.data() + column + j, features_},
-            {samples_, 1, dominant}, {result + i, count}, panels_, worker);
+        multiply_add<Scalar>(Order::as_is, {other.dominant.data(), dominant}, Order::as_is,
+                             {own.cross.data() + column + j, features_}, {samples_, 1, dominant},
+                             {result + i, count}, panels_, worker);
       }
       for (Index k = 0; k < samples_; ++k) {
         derivative.data[k * derivative.stride + j] = factor_ * result[k * count + i];

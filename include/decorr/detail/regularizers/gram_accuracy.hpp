@@ -26,7 +26,7 @@ inline namespace DECORR_ABI {
 template <class Sum>
 class Dominance {
  public:
-  DECORR_DETAIL_NOINLINE explicit Dominance(const Buffer<Sum>& squares) : squares_(&squares) {
+  DECORR_DETAIL_COLD explicit Dominance(const Buffer<Sum>& squares) : squares_(&squares) {
     const Sum largest = limit_ =
         largest_of(squares.size(), Sum(0), [&](Index j) noexcept { return squares[j]; });
     if (!(largest >= std::numeric_limits<Sum>::min()) || !std::isfinite(largest)) {
@@ -65,8 +65,8 @@ class Dominance {
 // The features that are dominant in one of two views, in ascending order. Allocates nothing where
 // there are none.
 template <class Sum>
-DECORR_DETAIL_NOINLINE Buffer<Index> dominant_features(Arena& arena, const Buffer<Sum>& squares_a,
-                                                       const Buffer<Sum>& squares_b) {
+DECORR_DETAIL_COLD Buffer<Index> dominant_features(Arena& arena, const Buffer<Sum>& squares_a,
+                                                   const Buffer<Sum>& squares_b) {
   const Dominance<Sum> in_a(squares_a), in_b(squares_b);
   Index count = 0;
   if (in_a.has_any() || in_b.has_any()) {

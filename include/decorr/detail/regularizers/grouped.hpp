@@ -229,9 +229,9 @@ class GroupedRelaxed {
     Scalar* v = second_of(group, signal, u, spectra_a_.data() + offset);
     const RowScale<Scalar> met = fft_.row_scale_of(group, signal);
     if (lanes_ == 1) {
-      split<1>(real, imaginary, met, u, v);
+      split_one_lane(real, imaginary, met, u, v);
     } else {
-      split<kLanes<Scalar>>(real, imaginary, met, u, v);
+      split_lanes(real, imaginary, met, u, v);
     }
   }
   // Two samples of one view share a signal, or b and a.
@@ -246,10 +246,21 @@ class GroupedRelaxed {
   }
 
   // U is b's spectrum and V a's, or they are two samples'.
+  DECORR_DETAIL_NOINLINE void split_lanes(const Scalar* real, const Scalar* imaginary,
+                                          const RowScale<Scalar>& met, Scalar* u,
+                                          Scalar* v) const noexcept {
+    split<kLanes<Scalar>>(real, imaginary, met, u, v);
+  }
+  // Blocks of so few features are rare: compiled for size.
+  DECORR_DETAIL_COLD void split_one_lane(const Scalar* real, const Scalar* imaginary,
+                                         const RowScale<Scalar>& met, Scalar* u,
+                                         Scalar* v) const noexcept {
+    split<1>(real, imaginary, met, u, v);
+  }
   template <Index kCount>
-  DECORR_DETAIL_NOINLINE void split(const Scalar* real, const Scalar* imaginary,
-                                    const RowScale<Scalar>& met, Scalar* u,
-                                    Scalar* v) const noexcept {
+  DECORR_DETAIL_INLINE void split(const Scalar* real, const Scalar* imaginary,
+                                  const RowScale<Scalar>& met, Scalar* u,
+                                  Scalar* v) const noexcept {
     using Lanes = Simd<Scalar, kCount>;
     using Packet = typename Lanes::Packet;
     const Packet half_u = Lanes::broadcast(met.second / 2),
@@ -350,9 +361,9 @@ class GroupedRelaxed {
             second_of(group, signal, spectra_a_.data() + offset, spectra_b_.data() + offset);
         const RowScale<Scalar> met = fft_.row_scale_of(group, signal);
         if (lanes_ == 1) {
-          join<1>(met, u, v, group.worker, fft_.signal(group, signal));
+          join_one_lane(met, u, v, group.worker, fft_.signal(group, signal));
         } else {
-          join<kLanes<Scalar>>(met, u, v, group.worker, fft_.signal(group, signal));
+          join_lanes(met, u, v, group.worker, fft_.signal(group, signal));
         }
       }
     });
@@ -361,9 +372,17 @@ class GroupedRelaxed {
   // Packs two derivatives for one inverse transform: a's and b's, or two samples'. Each has the
   // size of the other view, so they are scaled the other way round. One that nobody wants, or that
   // is not there, is zero.
+  DECORR_DETAIL_NOINLINE void join_lanes(const RowScale<Scalar>& met, const Scalar* u,
+                                         const Scalar* v, int worker, Complex* signal) noexcept {
+    join<kLanes<Scalar>>(met, u, v, worker, signal);
+  }
+  DECORR_DETAIL_COLD void join_one_lane(const RowScale<Scalar>& met, const Scalar* u,
+                                        const Scalar* v, int worker, Complex* signal) noexcept {
+    join<1>(met, u, v, worker, signal);
+  }
   template <Index kCount>
-  DECORR_DETAIL_NOINLINE void join(const RowScale<Scalar>& met, const Scalar* u, const Scalar* v,
-                                   int worker, Complex* signal) noexcept {
+  DECORR_DETAIL_INLINE void join(const RowScale<Scalar>& met, const Scalar* u, const Scalar* v,
+                                 int worker, Complex* signal) noexcept {
     using Lanes = Simd<Scalar, kCount>;
     using Packet = typename Lanes::Packet;
     alignas(kWorkspaceAlignment) const Scalar zeros[2 * static_cast<std::size_t>(kCount)] = {};

@@ -90,7 +90,7 @@ class GroupedGram {
 
   // The value of R; gradients will be those of `gradient_weight` * R. The arena is for what only
   // some data need.
-  Sum value(Arena& arena, Sum m, Sum gradient_weight) {
+  DECORR_DETAIL_COLD Sum value(Arena& arena, Sum m, Sum gradient_weight) {
     const Sum weight = static_cast<Sum>(weights_.of(0, 1).weight);
     const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(is_covariance_ ? 2 : 1);
     factor_ = static_cast<Scalar>(2 * weight * factor / m);
@@ -282,9 +282,9 @@ class GroupedGram {
       Scalar* real = view.gram.data() + gram_begin(f);
       add_gram_rows(x, n, stride, row, end, real, panels_, worker);
       if (parts(f) == 2) {
-        multiply_add<Order::as_is, Order::transposed, Scalar>(
-            {x.data + row * stride + num_blocks_, stride}, x, {end - row, n, num_blocks_},
-            {real + (n + row) * n, n}, panels_, worker);
+        multiply_add<Scalar>(Order::as_is, {x.data + row * stride + num_blocks_, stride},
+                             Order::transposed, x, {end - row, n, num_blocks_},
+                             {real + (n + row) * n, n}, panels_, worker);
       }
     });
     for_each_tile(1, 1, [&](int, Index f, Index, Index) noexcept {
@@ -320,7 +320,7 @@ class GroupedGram {
     return all;
   }
 
-  bool is_accurate(Arena& arena, const GramSums<Sum>& sums, Sum squares) {
+  DECORR_DETAIL_COLD bool is_accurate(Arena& arena, const GramSums<Sum>& sums, Sum squares) {
     for (View* view : {&a_, &b_}) {
       view->block_squares.fill(Sum(0));
       for (Index f = 0; f < frequencies_; ++f) {
@@ -349,18 +349,18 @@ class GroupedGram {
             for (Index k = 0; k < rows; ++k) {
               std::fill_n(d + k * stride + part * num_blocks_, width, Scalar(0));
             }
-            multiply_add<Order::as_is, Order::as_is, Scalar>(
-                {p + first * n, n}, {x + part * num_blocks_, stride}, {rows, width, n},
-                {d + part * num_blocks_, stride}, panels_, worker);
+            multiply_add<Scalar>(Order::as_is, {p + first * n, n}, Order::as_is,
+                                 {x + part * num_blocks_, stride}, {rows, width, n},
+                                 {d + part * num_blocks_, stride}, panels_, worker);
           }
           if (parts(f) == 2) {
             const Scalar* imaginary = p + n * n;  // its transpose is its negative
-            multiply_add<Order::transposed, Order::as_is, Scalar>(
-                {imaginary + first, n}, {x + num_blocks_, stride}, {rows, width, n}, {d, stride},
-                panels_, worker);
-            multiply_add<Order::as_is, Order::as_is, Scalar>(
-                {imaginary + first * n, n}, {x, stride}, {rows, width, n},
-                {d + num_blocks_, stride}, panels_, worker);
+            multiply_add<Scalar>(Order::transposed, {imaginary + first, n}, Order::as_is,
+                                 {x + num_blocks_, stride}, {rows, width, n}, {d, stride}, panels_,
+                                 worker);
+            multiply_add<Scalar>(Order::as_is, {imaginary + first * n, n}, Order::as_is,
+                                 {x, stride}, {rows, width, n}, {d + num_blocks_, stride}, panels_,
+                                 worker);
           }
           const Scalar* correction = correction_.data() + 2 * f * num_blocks_ + column;
           const Scalar* o = other.spectra.data() + matrix_begin(f, n) + first * stride + column;

@@ -20,12 +20,15 @@
 // Compile time: a function with more work than its call costs has one copy, and one that runs once
 // a call of the library is compiled for size.
 #if defined(__GNUC__)
+#define DECORR_DETAIL_INLINE __attribute__((always_inline)) inline
 #define DECORR_DETAIL_NOINLINE __attribute__((noinline))
 #define DECORR_DETAIL_COLD __attribute__((noinline, cold))
 #elif defined(_MSC_VER)
+#define DECORR_DETAIL_INLINE __forceinline
 #define DECORR_DETAIL_NOINLINE __declspec(noinline)
 #define DECORR_DETAIL_COLD __declspec(noinline)
 #else
+#define DECORR_DETAIL_INLINE inline
 #define DECORR_DETAIL_NOINLINE
 #define DECORR_DETAIL_COLD
 #endif
