@@ -1,0 +1,213 @@
+// Lengths of transforms, and the plans that make them (detail/fft).
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <decorr/detail/fft/plan_cache.hpp>
+#include <decorr/detail/fft/transform_length.hpp>
+#include <decorr/detail/runtime/workspace.hpp>
+#include <limits>
+#include <stdexcept>
+
+#include "support/random_matrices.hpp"
+
+namespace unit_fft {
+
+namespace {
+
+using namespace decorr::detail;
+using decorr::Planning;
+
+// By trial division, 1 of 1.
+Index largest_factor(Index number) {
+  Index largest = 1;
+  for (Index factor = 2; number > 1; ++factor) {
+    while (number % factor == 0) {
+      number /= factor;
+      largest = factor;
+    }
+  }
+  return largest;
+}
+
+template <class Scalar>
+using Signal = Buffer<std::complex<Scalar>>;
+
+template <class Scalar>
+Signal<Scalar> random_signal(Arena& arena, Index size, std::uint64_t seed) {
+  decorr_tests::Gaussian gaussian(seed);
+  Signal<Scalar> signal(arena, size);
+  for (Index j = 0; j < size; ++j) {
+    const auto real = static_cast<Scalar>(gaussian());
+    signal[j] = {real, static_cast<Scalar>(gaussian())};
+  }
+  return signal;
+}
+
+// Frequency f of one signal, by the definition.
+template <class Scalar>
+std::complex<long double> naive_dft(const std::complex<Scalar>* signal, Index length, Index f,
+                                    Direction direction) {
+  const long double turn = direction == Direction::forward ? -2 : 2;
+  std::complex<long double> sum = 0;
+  for (Index j = 0; j < length; ++j) {
+    const long double angle = turn * 3.14159265358979323846L *
+                              static_cast<long double>(j * f % length) /
+                              static_cast<long double>(length);
+    sum += std::complex<long double>(signal[j]) *
+           std::complex<long double>(std::cos(angle), std::sin(angle));
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("smooth numbers are those without large prime factors") {
+  Index wrong = 0;
+  for (Index number = 1; number <= 3000; ++number) {
+    const Index factor = largest_factor(number);
+    for (const Index largest : {2, 5, 22, 23}) {
+      wrong += is_smooth(number, largest) == (factor <= largest) ? 0 : 1;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("transforms are as long as what they transform, or padded where that is slow") {
+  for (Index width = 1; width <= 1200; ++width) {
+    CAPTURE(width);
+    CHECK(transform_length(width, Padding::none) == width);
+    const Index length = transform_length(width);
+    if (largest_factor(width) <= 23) {
+      CHECK(length == width);
+      continue;
+    }
+    CHECK(length >= 2 * width - 1);
+    CHECK(length % 8 == 0);
+    CHECK(largest_factor(length) <= 5);
+    Index shorter = 2 * width - 1;
+    while (shorter % 8 != 0 || largest_factor(shorter) > 5) ++shorter;
+    CHECK(length == shorter);
+  }
+}
+
+TEST_CASE("long padded lengths are powers of two, and end where FFTW's do") {
+  CHECK(smooth_length(1) == 8);
+  CHECK(smooth_length((1 << 18) - 1) == 1 << 18);
+  CHECK(smooth_length(1 << 18) == 1 << 18);
+  CHECK(smooth_length((1 << 18) + 1) == 1 << 19);
+  CHECK(transform_length(300007) == 1 << 20);
+  constexpr Index kPrime = std::numeric_limits<int>::max();
+  CHECK(transform_length(kPrime) == kPrime);
+}
+
+TEST_CASE_TEMPLATE("plans transform by the definition, and backward undoes forward", Scalar, float,
+                   double, long double) {
+  constexpr auto kRounding = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+  Arena arena;
+  for (const Index length : {1, 2, 3, 8, 23, 29, 90}) {
+    for (const Index count : {1, 3}) {
+      CAPTURE(length);
+      CAPTURE(count);
+      const auto forward =
+          transform_plan<Scalar>(length, count, Direction::forward, Planning::estimate);
+      const auto backward =
+          transform_plan<Scalar>(length, count, Direction::backward, Planning::estimate);
+      CHECK(forward.length() == length);
+      const Index size = length * count;
+      const auto signal = random_signal<Scalar>(arena, size, 1);
+      Signal<Scalar> input(arena, size), spectrum(arena, size), again(arena, size);
+      std::copy_n(signal.data(), size, input.data());
+      forward.execute(input.data(), spectrum.data());
+      CHECK(std::equal(input.data(), input.data() + size, signal.data()));
+      backward.execute(spectrum.data(), again.data());
+      // The largest error of a transform grows as the logarithm of its length.
+      const double tolerance = 8 * kRounding * static_cast<double>(length);
+      double error_forward = 0, error_backward = 0, error_again = 0;
+      for (Index i = 0; i < count; ++i) {
+        for (Index f = 0; f < length; ++f) {
+          const Index at = i * length + f;
+          const auto difference = [](const auto& x, const auto& y) {
+            return static_cast<double>(std::abs(std::complex<long double>(x) - y));
+          };
+          error_forward = std::max(
+              error_forward, difference(spectrum[at], naive_dft(signal.data() + i * length, length,
+                                                                f, Direction::forward)));
+          error_backward = std::max(
+              error_backward, difference(again[at], naive_dft(spectrum.data() + i * length, length,
+                                                              f, Direction::backward)));
+          error_again =
+              std::max(error_again, difference(again[at], std::complex<long double>(signal[at]) *
+                                                              static_cast<long double>(length)));
+        }
+      }
+      CHECK(error_forward <= tolerance);
+      CHECK(error_backward <= tolerance * static_cast<double>(length));
+      CHECK(error_again <= tolerance);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("a forward plan's power is even over the frequencies but for rounding", Scalar,
+                   float, double, long double) {
+  for (const Index length : {1, 2, 7, 64, 91, 1000}) {
+    CAPTURE(length);
+    const auto plan = transform_plan<Scalar>(length, 2, Direction::forward, Planning::estimate);
+    // Each of a few steps rounds a factor of modulus one, whose square is off by twice as much.
+    const Scalar most = 16 * std::numeric_limits<Scalar>::epsilon();
+    const Scalar* deviation = plan.power_deviation();
+    REQUIRE(deviation != nullptr);
+    Scalar largest = 0;
+    for (Index f = 0; f <= length / 2; ++f) {
+      const bool small = std::abs(deviation[f]) <= most;
+      CHECK(small);
+      largest = std::max(largest, std::abs(deviation[f]));
+    }
+    // Double's happens to be even.
+    if (length == 1000 && sizeof(Scalar) == sizeof(float)) CHECK(largest > 0);
+  }
+}
+
+TEST_CASE("plans come from the cache, and outlive their place in it") {
+  PlanCache::clear();
+  const auto plan = [](Index length) {
+    return transform_plan<double>(length, 1, Direction::forward, Planning::estimate);
+  };
+  const auto first = plan(5);
+  const Index size = 5;
+  CHECK(plan(5).power_deviation() == first.power_deviation());
+  CHECK(PlanCache::size() == 1);
+  const auto another = transform_plan<float>(5, 1, Direction::forward, Planning::estimate);
+  CHECK(PlanCache::size() == 2);
+  for (Index length = 1; length <= static_cast<Index>(CachedPlans::kMost) + 2; ++length) {
+    plan(length);
+    plan(7);  // in use all the time, from its first use on
+  }
+  CHECK(PlanCache::size() == CachedPlans::kMost);
+  CHECK(plan(7).length() == 7);
+  Arena arena;
+  const auto signal = random_signal<double>(arena, size, 2);
+  Signal<double> from_first(arena, size), from_new(arena, size);
+  first.execute(signal.data(), from_first.data());
+  plan(5).execute(signal.data(), from_new.data());
+  CHECK(std::equal(from_first.data(), from_first.data() + size, from_new.data()));
+  PlanCache::clear();
+  CHECK(PlanCache::size() == 0);
+  CHECK(first.length() == 5);
+}
+
+TEST_CASE("extents that FFTW cannot take are refused") {
+  const auto plan = [](Index length, Index count) {
+    return transform_plan<float>(length, count, Direction::forward, Planning::estimate);
+  };
+  constexpr Index kTooMany = Index{1} << 31;
+  CHECK_THROWS_AS(plan(0, 1), std::invalid_argument);
+  CHECK_THROWS_AS(plan(-1, 1), std::invalid_argument);
+  CHECK_THROWS_AS(plan(kTooMany, 1), std::invalid_argument);
+  CHECK_THROWS_AS(plan(1, 0), std::invalid_argument);
+  CHECK_THROWS_AS(plan(1, kTooMany), std::invalid_argument);
+}
+
+}  // namespace unit_fft
