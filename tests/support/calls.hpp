@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "naive.hpp"
+#include "rows.hpp"
 
 /// @file
 /// The library's functions with the regularizer chosen at run time.
@@ -53,16 +54,6 @@ auto cross_correlation_regularizer(const Regularizer& regularizer, Matrices&&...
   const auto* relaxed = std::get_if<decorr::Relaxed>(&regularizer);
   return relaxed == nullptr ? decorr::r_off(matrices..., quick())
                             : decorr::r_sum(matrices..., *relaxed, quick());
-}
-
-/// A matrix as the library's internals take it.
-template <class Matrix>
-decorr::detail::InputRows<typename Matrix::Scalar> input_rows(const Matrix& x) {
-  return {x.data(), x.rows(), x.cols(), x.rowStride(), x.colStride()};
-}
-template <class Matrix>
-decorr::detail::OutputRows<typename Matrix::Scalar> output_rows(Matrix& x) {
-  return {x.data(), x.cols(), x.rowStride(), x.colStride()};
 }
 
 /// A regularizer by a route that is asked for, whichever is the cheaper one.
