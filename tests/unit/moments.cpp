@@ -1,0 +1,439 @@
+// Sums over the samples, in one read or several, and the centring that follows from them
+// (detail/statistics: moments, standardization, prepared rows).
+#include <doctest/doctest.h>
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <decorr/detail/rows/row_views.hpp>
+#include <decorr/detail/runtime/workspace.hpp>
+#include <decorr/detail/statistics/moments.hpp>
+#include <decorr/detail/statistics/prepared_rows.hpp>
+#include <decorr/detail/statistics/standardization.hpp>
+#include <limits>
+
+#include "support/random_matrices.hpp"
+#include "support/rows.hpp"
+
+namespace unit_moments {
+
+namespace {
+
+using namespace decorr::detail;
+using decorr_tests::input_rows;
+using decorr_tests::random_matrix;
+using Matrix = RowMajorMatrix<float>;
+using Real = long double;
+using RealVector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
+using RealMatrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+
+// Sums of 64 float terms, which are squares or products of at most about four deviations, are off
+// by 64 roundings of them at worst.
+constexpr double kTolerance = 64 * 4 * 4 * 6e-8;
+// What is left are sums in double.
+constexpr double kMerged = 1e-13;
+
+template <class View>
+BatchRows<float> batch_of(const View& a, const View& b) {
+  return {input_rows(a), input_rows(b), {}, {}};
+}
+
+// Rows first .. first + count - 1.
+BatchRows<float> part_of(const Matrix& a, const Matrix& b, Index first, Index count) {
+  return {{a.row(first).data(), count, a.cols(), a.cols(), 1},
+          b.size() == 0 ? InputRows<float>()
+                        : InputRows<float>{b.row(first).data(), count, b.cols(), b.cols(), 1},
+          {},
+          {}};
+}
+
+MomentsPass<float> pass_for(Arena& arena, const BatchRows<float>& rows, Index count,
+                            double epsilon = 1e-5, int threads = 1) {
+  return {arena,   rows.features(), rows.has_two_views(), count, rows.size(), row_access(rows),
+          epsilon, threads};
+}
+
+Moments<float> moments_of(Arena& arena, const BatchRows<float>& rows, double epsilon = 1e-5,
+                          int threads = 1) {
+  auto pass = pass_for(arena, rows, rows.size(), epsilon, threads);
+  do {
+    pass.add(rows);
+  } while (pass.starts_again(arena));
+  return pass.moments();
+}
+
+struct NaiveView {
+  RealVector mean;
+  RealMatrix centred;
+
+  explicit NaiveView(const Matrix& x)
+      : mean(x.cast<Real>().colwise().sum().transpose() / static_cast<Real>(x.rows())),
+        centred(x.cast<Real>().rowwise() - mean.transpose()) {}
+  Real squares(Index j) const { return centred.col(j).squaredNorm(); }
+};
+
+// The largest difference of a sum from f(j), times weight.
+template <class Sums, class Expected>
+double error_of(const Sums& sums, const Expected& expected, double weight = 1) {
+  double error = 0;
+  for (Index j = 0; j < sums.size(); ++j) {
+    const double difference = std::abs(static_cast<double>(Real(sums[j]) - expected(j)));
+    if (!(difference * weight <= error)) error = difference * weight;
+  }
+  return error;
+}
+
+void check_against_definition(const Moments<float>& moments, const Matrix& a, const Matrix& b) {
+  const NaiveView view_a(a);
+  const double per_row = 1 / static_cast<double>(a.rows());
+  CHECK(moments.count == a.rows());
+  const auto check_view = [&](const ViewMoments<float>& view, const NaiveView& expected) {
+    CHECK(error_of(view.mean, [&](Index j) { return expected.mean[j]; }) < kTolerance);
+    CHECK(
+        error_of(view.squares, [&](Index j) { return expected.squares(j); }, per_row) < kTolerance);
+  };
+  check_view(moments.a, view_a);
+  if (b.size() == 0) {
+    CHECK(moments.products.size() == 0);
+    CHECK(moments.b.mean.size() == 0);
+    return;
+  }
+  const NaiveView view_b(b);
+  check_view(moments.b, view_b);
+  CHECK(error_of(
+            moments.products,
+            [&](Index j) { return view_a.centred.col(j).dot(view_b.centred.col(j)); },
+            per_row) < kTolerance);
+  const RealMatrix gaps = a.cast<Real>() - b.cast<Real>();
+  CHECK(error_of(
+            moments.differences, [&](Index j) { return gaps.col(j).squaredNorm(); }, per_row) <
+        kTolerance * 8);  // (a - b)^2 is twice as large as a^2 and b^2, on the average
+}
+
+void check_equal(const Moments<float>& x, const Moments<float>& y, double tolerance) {
+  const double per_row = 1 / static_cast<double>(x.count);
+  CHECK(x.count == y.count);
+  const auto check = [&](const auto& first, const auto& second, double weight) {
+    CHECK(first.size() == second.size());
+    CHECK(error_of(first, [&](Index j) { return Real(second[j]); }, weight) <= tolerance);
+  };
+  check(x.a.mean, y.a.mean, 1);
+  check(x.a.squares, y.a.squares, per_row);
+  check(x.b.mean, y.b.mean, 1);
+  check(x.b.squares, y.b.squares, per_row);
+  check(x.products, y.products, per_row);
+  check(x.differences, y.differences, per_row);
+}
+
+// Means of a few deviations, so that what is between the rows' means counts.
+Matrix view(Index rows, Index cols, std::uint64_t seed) {
+  auto x = random_matrix<Matrix>(rows, cols, seed);
+  for (Index k = 0; k < rows; ++k) {
+    for (Index j = 0; j < cols; ++j) {
+      x(k, j) += static_cast<float>(j % 3) + static_cast<float>(k) / static_cast<float>(rows);
+    }
+  }
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("moments are those of the definition, of one view or two, whatever the storage") {
+  for (const Index rows : {1, 2, 63, 64, 65, 150}) {
+    for (const Index cols : {1, 7, 512, 515}) {
+      CAPTURE(rows);
+      CAPTURE(cols);
+      Arena arena;
+      const Matrix a = view(rows, cols, 1), b = view(rows, cols, 2), none;
+      const Eigen::MatrixXf columns_a = a, columns_b = b;
+      check_against_definition(moments_of(arena, batch_of(a, b)), a, b);
+      check_against_definition(moments_of(arena, part_of(a, none, 0, rows)), a, none);
+      const auto by_columns = moments_of(arena, batch_of(columns_a, columns_b));
+      check_equal(by_columns, moments_of(arena, batch_of(a, b)), 0);
+      check_equal(moments_of(arena, batch_of(a, b), 1e-5, 3), by_columns, 0);
+    }
+  }
+}
+
+TEST_CASE("a large mean costs no digits") {
+  Arena arena;
+  Matrix a = view(100, 5, 1), b = view(100, 5, 2);
+  a.array() += 1e4F;
+  b.array() -= 1e4F;
+  const auto moments = moments_of(arena, batch_of(a, b));
+  const NaiveView view_a(a), view_b(b);
+  CHECK(error_of(moments.a.mean, [&](Index j) { return view_a.mean[j]; }) < kTolerance);
+  CHECK(error_of(moments.a.squares, [&](Index j) { return view_a.squares(j); }) < 100 * kTolerance);
+  CHECK(error_of(moments.products, [&](Index j) {
+          return view_a.centred.col(j).dot(view_b.centred.col(j));
+        }) < 100 * kTolerance);
+}
+
+TEST_CASE("chunks of rows that are added one after another are as one read") {
+  constexpr Index kRows = 64 * 4;
+  const Matrix a = view(kRows, 11, 1), b = view(kRows, 11, 2), none;
+  for (const bool has_two_views : {true, false}) {
+    const Matrix& second = has_two_views ? b : none;
+    Arena arena;
+    const auto whole = moments_of(arena, part_of(a, second, 0, kRows));
+    const auto in_chunks = [&](Index chunk) {
+      auto pass = pass_for(arena, part_of(a, second, 0, chunk), kRows);
+      for (Index first = 0; first < kRows; first += chunk) {
+        pass.add(part_of(a, second, first, std::min(chunk, kRows - first)));
+      }
+      CHECK_FALSE(pass.starts_again(arena));
+      return pass.moments();
+    };
+    // The tiles are the same, and then others.
+    check_equal(in_chunks(64), whole, 0);
+    check_equal(in_chunks(128), whole, 0);
+    check_against_definition(in_chunks(1), a, second);
+    check_against_definition(in_chunks(37), a, second);
+  }
+}
+
+TEST_CASE("merging is associative, and as one read") {
+  constexpr Index kRows = 64 * 4;
+  const Matrix a = view(kRows, 9, 1), b = view(kRows, 9, 2), none;
+  for (const bool has_two_views : {true, false}) {
+    Arena arena;
+    const Matrix& second = has_two_views ? b : none;
+    // Merging changes the first of two, so each has sums of its own.
+    const auto part = [&](Index first, Index count) {
+      return moments_of(arena, part_of(a, second, first, count));
+    };
+    auto left = part(0, 64), left_second = part(64, 128), right = part(0, 64),
+         right_second = part(64, 128);
+    left.merge(left_second);
+    left.merge(part(192, 64));
+    right_second.merge(part(192, 64));
+    right.merge(right_second);
+    check_equal(left, right, kMerged);
+    check_equal(left, part(0, kRows), kMerged);
+    // The other way round, and with nothing.
+    auto last = part(192, 64);
+    last.merge(part(0, 192));
+    check_equal(last, left, kMerged);
+    Moments<float> nothing(arena, a.cols(), has_two_views);
+    last.merge(nothing);
+    check_equal(last, left, kMerged);
+    nothing.merge(last);
+    check_equal(nothing, last, 0);
+  }
+}
+
+TEST_CASE("features whose squares leave the range have units, and the others none") {
+  constexpr Index kRows = 150, kCols = 4;
+  Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2);
+  const float sizes[kCols] = {1e-30F, 1, 3e27F, 1e-25F};
+  for (Index j = 0; j < kCols; ++j) {
+    a.col(j) *= sizes[j];
+    b.col(j) *= sizes[kCols - 1 - j];
+  }
+  Arena arena;
+  auto pass = pass_for(arena, batch_of(a, b), kRows, 0);
+  pass.add(batch_of(a, b));
+  REQUIRE(pass.starts_again(arena));
+  pass.add(batch_of(a, b));
+  CHECK_FALSE(pass.starts_again(arena));
+  const Moments<float>& moments = pass.moments();
+  CHECK(moments.a.unit_of(0) < 1);
+  CHECK(moments.a.unit_of(1) == 1);
+  CHECK(moments.a.unit_of(2) > 1);
+  CHECK(moments.b.unit_of(3) == moments.a.unit_of(0));
+  const NaiveView view_a(a), view_b(b);
+  const auto statistics_a = view_statistics<float>(arena, moments.a, kRows, 0);
+  const auto statistics_b = view_statistics<float>(arena, moments.b, kRows, 0);
+  const auto pair = pair_statistics<float>(arena, moments, statistics_a, statistics_b);
+  for (Index j = 0; j < kCols; ++j) {
+    CAPTURE(j);
+    const Real deviation_a = std::sqrt(view_a.squares(j) / kRows),
+               deviation_b = std::sqrt(view_b.squares(j) / kRows);
+    CHECK(decorr_tests::relative_error(statistics_a.mean[j], view_a.mean[j]) < kTolerance);
+    CHECK(decorr_tests::relative_error(statistics_a.deviation[j], deviation_a) < kTolerance);
+    CHECK(decorr_tests::relative_error(statistics_b.deviation[j], deviation_b) < kTolerance);
+    const Real diagonal =
+        view_a.centred.col(j).dot(view_b.centred.col(j)) / kRows / deviation_a / deviation_b;
+    CHECK(std::abs(static_cast<double>(pair.diagonal[j] - diagonal)) < kTolerance);
+    const Real squared = (a.col(j).cast<Real>() - b.col(j).cast<Real>()).squaredNorm();
+    const double weighted = moments.weighted_difference(j, 1e-10);
+    // One that underflows is nothing beside a loss.
+    CHECK(std::abs(static_cast<double>(weighted - squared * 1e-10L)) <
+          kTolerance * 8 * static_cast<double>(squared * 1e-10L) + 1e-38);
+  }
+  // Parts in the same units are merged in them.
+  auto first = moments_of(arena, part_of(a, b, 0, 80), 0);
+  first.merge(moments_of(arena, part_of(a, b, 80, 70), 0));
+  for (Index j = 0; j < kCols; ++j) {
+    CHECK(decorr_tests::relative_error(first.a.squares[j], moments.a.squares[j]) < kTolerance);
+    CHECK(decorr_tests::relative_error(first.b.squares[j], moments.b.squares[j]) < kTolerance);
+    CHECK(std::abs(first.products[j] - moments.products[j]) <
+          kTolerance * std::sqrt(moments.a.squares[j] * moments.b.squares[j]));
+  }
+}
+
+TEST_CASE("what is small is read again only where digits are wanted and there are any") {
+  constexpr Index kRows = 130;
+  Arena arena;
+  const auto starts_again = [&](const Matrix& x, double epsilon) {
+    const Matrix none;
+    auto pass = pass_for(arena, part_of(x, none, 0, kRows), kRows, epsilon);
+    pass.add(part_of(x, none, 0, kRows));
+    return pass.starts_again(arena);
+  };
+  Matrix x = view(kRows, 5, 1);
+  CHECK_FALSE(starts_again(x, 0));
+  x.col(2).setConstant(3);
+  CHECK_FALSE(starts_again(x, 0));
+  x.col(3) *= 1e-30F;
+  CHECK_FALSE(starts_again(x, 1e-5));
+  CHECK(starts_again(x, 0));
+  // Tiles that are constant in themselves.
+  x.col(3).setConstant(1e-30F);
+  CHECK_FALSE(starts_again(x, 0));
+  x.col(3).tail(kRows - 64).setConstant(2e-30F);
+  CHECK(starts_again(x, 0));
+  const Matrix none;
+  const auto moments = moments_of(arena, part_of(x, none, 0, kRows), 0);
+  const auto deviation = view_statistics<float>(arena, moments.a, kRows, 0).deviation[3];
+  const Real expected = std::sqrt(NaiveView(x).squares(3) / kRows);
+  CHECK(decorr_tests::relative_error(deviation, expected) < kTolerance);
+}
+
+TEST_CASE("products are summed from the raw numbers, chunk by chunk") {
+  constexpr Index kRows = 150, kCols = 515;
+  Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2);
+  a.array() += 100;
+  Arena arena;
+  const auto rows = batch_of(a, b);
+  const RealVector expected = a.cast<Real>().cwiseProduct(b.cast<Real>()).colwise().sum();
+  for (const int threads : {1, 3}) {
+    ProductsPass<float> whole(arena, kCols, kRows, row_access(rows), threads);
+    ProductsPass<float> parts(arena, kCols, 100, row_access(rows), threads);
+    whole.add(rows);
+    parts.add(part_of(a, b, 0, 100));
+    parts.add(part_of(a, b, 100, 50));
+    for (const auto* pass : {&whole, &parts}) {
+      CHECK(pass->count() == kRows);
+      CHECK(error_of(pass->products(), [&](Index j) { return expected[j]; }) < 1e-9);
+    }
+    const auto pair = pair_statistics<float>(arena, whole.products(), whole.count());
+    CHECK(error_of(pair.diagonal, [&](Index j) { return expected[j] / kRows; }) < 1e-11);
+    CHECK(pair.inverse_a[3] == 1);
+    CHECK(pair.inverse_b[3] == 1);
+  }
+}
+
+TEST_CASE("deviations are roots of the variance and epsilon, and none is inverted to infinity") {
+  Arena arena;
+  ViewMoments<float> moments(arena, 3);
+  moments.squares[0] = 36;
+  moments.squares[1] = 0;
+  const auto statistics = view_statistics<float>(arena, moments, 3, 4);
+  CHECK(statistics.deviation[0] == 4);
+  CHECK(statistics.deviation[1] == 2);
+  CHECK(inverse_deviation<float>(4) == 0.25);
+  CHECK(inverse_deviation<float>(0) == 0);
+  constexpr double kLeast = std::numeric_limits<float>::min();
+  CHECK(inverse_deviation<float>(kLeast) == 1 / kLeast);
+  CHECK(inverse_deviation<float>(kLeast / 2) == 0);
+  CHECK(std::isnan(inverse_deviation<float>(std::nan(""))));
+}
+
+TEST_CASE("a mean of a million leaves a standardized number its digits") {
+  Arena arena;
+  constexpr Index kCount = 40;
+  // The last feature's centre is exact, and the first one is constant.
+  const double means[] = {5, 1000000.02, -1000000.03, 1e6}, deviations[] = {0, 1.5, 0.7, 3};
+  ViewStatistics<float> statistics{Buffer<double>(arena, 4), Buffer<double>(arena, 4)};
+  std::copy_n(means, 4, statistics.mean.data());
+  std::copy_n(deviations, 4, statistics.deviation.data());
+  for (const bool scales : {true, false}) {
+    CAPTURE(scales);
+    const Standardization<float> standardization(arena, statistics, scales);
+    CHECK_FALSE(standardization.is_identity());
+    CHECK(standardization.factor(0) == (scales ? 0 : 1));
+    double error = 0;
+    for (Index k = 0; k < kCount; ++k) {
+      float row[4], result[4], column[4];
+      for (Index j = 0; j < 4; ++j) {
+        row[j] = static_cast<float>(means[j]) + 0.0625F * static_cast<float>(k - kCount / 2);
+      }
+      standardization.apply(row + 1, 3, {}, PerRow<float>{1}, result + 1);
+      standardization.apply(row, 1, {}, PerRow<float>{0}, result);
+      for (Index j = 0; j < 4; ++j) {
+        const double factor = !scales ? 1 : j == 0 ? 0 : 1 / deviations[j];
+        const double exact = (static_cast<double>(row[j]) - means[j]) * factor;
+        error = std::max(error, std::abs(static_cast<double>(result[j]) - exact));
+        standardization.apply(row + j, 1, {}, PerColumn<float>{j}, column + j);
+        CHECK(column[j] == result[j]);
+      }
+      // Another factor in the place of the deviation's.
+      const Buffer<float> doubled(arena, 4, 2.0F);
+      standardization.apply(row, 4, doubled, PerRow<float>{0}, result);
+      const double centred = static_cast<double>(row[1]) - means[1];
+      CHECK(std::abs(static_cast<double>(result[1]) - 2 * centred) < 2e-6);
+    }
+    // Numbers up to two, and up to three roundings of them.
+    CHECK(error < 3 * 2 * 1.2e-7);
+  }
+}
+
+TEST_CASE("rows as they are need no preparation, and signs alone are a factor") {
+  Arena arena;
+  const Standardization<float> identity;
+  CHECK(identity.is_identity());
+  CHECK(identity.factor(7) == 1);
+  const float row[] = {1, -2, 3};
+  float result[3] = {};
+  identity.apply(row, 3, {}, PerRow<float>{0}, result);
+  CHECK(std::equal(row, row + 3, result));
+
+  const Preparation<float> raw;
+  CHECK(raw.is_raw());
+  CHECK_FALSE(raw.has_signs());
+  CHECK(raw.sign(2) == 1);
+  CHECK(raw.apply(row, 0, 3, result) == row);
+
+  const std::int8_t signs[] = {1, -1, -1, 1};
+  const Preparation<float> signed_rows(arena, 4, identity, signs);
+  CHECK(signed_rows.is_raw());
+  CHECK(signed_rows.has_signs());
+  CHECK(signed_rows.sign(1) == -1);
+  CHECK(signed_rows.apply(row, 1, 3, result) == result);
+  const float expected[] = {-1, 2, 3};
+  CHECK(std::equal(expected, expected + 3, result));
+}
+
+TEST_CASE("standardized rows with signs") {
+  Arena arena;
+  ViewStatistics<float> statistics{Buffer<double>(arena, 3), Buffer<double>(arena, 3)};
+  for (Index j = 0; j < 3; ++j) {
+    statistics.mean[j] = static_cast<double>(j);
+    statistics.deviation[j] = std::ldexp(1.0, static_cast<int>(j));
+  }
+  const std::int8_t signs[] = {-1, 1, -1};
+  for (const bool scales : {true, false}) {
+    const Standardization<float> standardization(arena, statistics, scales);
+    const Preparation<float> with(arena, 3, standardization, signs);
+    const Preparation<float> without(arena, 3, standardization, nullptr);
+    CHECK_FALSE(with.is_raw());
+    CHECK_FALSE(without.has_signs());
+    const float row[] = {10, 20, 30};
+    float result[3];
+    for (Index first = 0; first < 3; ++first) {
+      for (const Preparation<float>* preparation : {&with, &without}) {
+        CHECK(preparation->apply(row + first, first, 3 - first, result) == result);
+        for (Index j = first; j < 3; ++j) {
+          const float sign = preparation == &with ? static_cast<float>(signs[j]) : 1;
+          const auto mean = static_cast<float>(statistics.mean[j]),
+                     deviation = scales ? static_cast<float>(statistics.deviation[j]) : 1;
+          CHECK(result[j - first] == sign * (row[j] - mean) / deviation);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace unit_moments
