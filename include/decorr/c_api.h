@@ -25,8 +25,10 @@
 /// defaults for fields that the caller does not have; a size that it does not know is an error.
 /// Fields named reserved are 0.
 ///
-/// Optional arguments. NULL for options, regularizer or execution means the defaults. NULL for the
-/// gradients (all of them) means the value alone, NULL for the terms the gradients alone.
+/// Optional arguments. NULL for options, regularizer or execution means the defaults. NULL for a
+/// gradient leaves that view without one, as a teacher's, and what is computed for it alone is not
+/// paid for (losses.hpp): NULL for all of them means the value alone, NULL for the terms the
+/// gradients alone.
 ///
 /// Threads. Every function may be called from several threads at once, on one generator from one
 /// thread at a time.
@@ -226,7 +228,7 @@ typedef struct decorr_variance_covariance_terms {
 } decorr_variance_covariance_terms;
 
 /// Barlow Twins on raw embeddings, n x d each, and its gradients with respect to them:
-/// barlow_twins_loss of losses.hpp. Either both gradients or neither.
+/// barlow_twins_loss of losses.hpp. NULL for the gradient of a view that needs none.
 DECORR_C_FUNCTION decorr_status decorr_barlow_twins_loss(
     const decorr_input* z_a, const decorr_input* z_b, const decorr_output* grad_a,
     const decorr_output* grad_b, const decorr_barlow_twins_options* options,

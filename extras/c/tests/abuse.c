@@ -82,6 +82,14 @@ static int untouched(void) {
          memcmp(&terms, &sentinel_terms, sizeof terms) == 0;
 }
 
+static int all_written(const float* gradient) {
+  int i;
+  for (i = 0; i < count; ++i) {
+    if (gradient[i] == 77) return 0;
+  }
+  return 1;
+}
+
 /* The argument stands apart as it stands in the message, after the function; where it is nothing
  * but the thread's fault there is none. */
 static int argument_is_the_messages(void) {
@@ -193,10 +201,6 @@ static void test_matrices(void) {
   REFUSED(r_sum(), "grad_b has 7 columns");
   in_a.rows = in_b.rows = out_a.rows = out_b.rows = 1;
   REFUSED(barlow_twins(), "expected at least 2");
-
-  REFUSED(decorr_barlow_twins_loss(&in_a, &in_b, NULL, &out_b, NULL, NULL, NULL, &terms),
-          "grad_a is null and grad_b is not");
-  REFUSED(decorr_r_off(&in_a, &in_b, &out_a, NULL, NULL, NULL), "grad_b is null and grad_a is not");
 }
 
 static void test_outputs(void) {
@@ -226,6 +230,21 @@ static void test_outputs(void) {
 
   out_a.type = DECORR_FLOAT64;
   REFUSED(barlow_twins(), "grad_a and z_a differ in type");
+
+  /* One gradient alone is checked as both are, and against both inputs. */
+  out_b.rows = rows - 1;
+  REFUSED(decorr_barlow_twins_loss(&in_a, &in_b, NULL, &out_b, NULL, NULL, NULL, &terms),
+          "grad_b has 5 rows, z_b has 6");
+  out_b.type = DECORR_FLOAT64;
+  REFUSED(decorr_vicreg_loss(&in_a, &in_b, NULL, &out_b, NULL, NULL, NULL, NULL),
+          "grad_b and z_b differ in type");
+  out_a.col_stride = 0;
+  REFUSED(decorr_r_sum(&in_a, &in_b, &out_a, NULL, NULL, NULL, NULL), "share memory");
+  out_a.data = b;
+  REFUSED(decorr_r_off(&in_a, &in_b, &out_a, NULL, NULL, NULL), "grad_a overlaps b");
+  out_b.data = a;
+  REFUSED(decorr_barlow_twins_loss(&in_a, &in_b, NULL, &out_b, NULL, NULL, NULL, &terms),
+          "grad_b overlaps z_a");
 }
 
 static void test_options(void) {
@@ -436,6 +455,27 @@ static void test_accepted(void) {
   ACCEPTED(variance_covariance());
   ACCEPTED(r_off());
   ACCEPTED(r_sum());
+
+  /* The gradient of one view alone. */
+  CHECK(decorr_barlow_twins_loss(&in_a, &in_b, &out_a, NULL, NULL, NULL, NULL, &terms) ==
+        DECORR_OK);
+  CHECK(terms.value == value && all_written(grad_a));
+  CHECK(memcmp(grad_b, sentinel, sizeof grad_b) == 0);
+  reset();
+  CHECK(decorr_barlow_twins_loss(&in_a, &in_b, NULL, &out_b, NULL, NULL, NULL, &terms) ==
+        DECORR_OK);
+  CHECK(terms.value == value && all_written(grad_b));
+  CHECK(memcmp(grad_a, sentinel, sizeof grad_a) == 0);
+  reset();
+  CHECK(decorr_vicreg_loss(&in_a, &in_b, NULL, &out_b, &vicreg, NULL, NULL, NULL) == DECORR_OK);
+  CHECK(all_written(grad_b) && memcmp(grad_a, sentinel, sizeof grad_a) == 0);
+  reset();
+  CHECK(decorr_r_off(&in_a, &in_b, &out_a, NULL, NULL, NULL) == DECORR_OK);
+  CHECK(all_written(grad_a) && memcmp(grad_b, sentinel, sizeof grad_b) == 0);
+  reset();
+  CHECK(decorr_r_sum(&in_a, &in_b, NULL, &out_b, &regularizer, &execution, NULL) == DECORR_OK);
+  CHECK(all_written(grad_b) && memcmp(grad_a, sentinel, sizeof grad_a) == 0);
+  reset();
 
   /* Structs wherever they lie. */
   memcpy(misaligned + 1, &in_a, sizeof in_a);
