@@ -7,12 +7,15 @@
     grad_a, grad_b = numpy.empty_like(z_a), numpy.empty_like(z_b)
     loss = decorr.barlow_twins_loss(z_a, z_b, grad_a, grad_b)
     loss.value == loss.diagonal + loss.off_diagonal
+    decorr.barlow_twins_loss(z_a, z_b, grad_a)  # z_b is a teacher's: no gradient, nor its cost
 
 Matrices are NumPy arrays of two dimensions, n x d, a row a sample: float32, float64, float16, or
 the bfloat16 of ml_dtypes; 16-bit types are computed in float32. Any strides are read and written in
 place, without a copy: transposed, sliced and reversed views, and for inputs broadcast ones. Inputs
 may be read-only. Gradients have the shape of their inputs, are float64 where these are, else
-float32 or a 16-bit type, are overwritten, and may overlap neither the inputs nor each other.
+float32 or a 16-bit type, are overwritten, and may overlap neither the inputs nor each other. None,
+the default, in a gradient's place leaves that view without one, and what is computed for it alone
+is not paid for.
 
 Errors. ValueError for arguments that do not fit, with the function, the argument and what is
 expected; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
@@ -365,7 +368,7 @@ def _input(name: str, array: Any) -> _Input:
 
 
 def _gradient(name: str, array: Any) -> Optional[_Output]:
-    """None for None, which is the gradient of those who ask for the value alone."""
+    """None for None, in the place of a gradient that nobody wants."""
     if array is None:
         return None
     matrix = _input(name, array)
@@ -566,15 +569,10 @@ def _loss(name: str, matrices, options, regularizer, execution):
 
 
 def _matrices(names: str, *arrays) -> list:
-    """Inputs, then as many gradients or None for all of them, by their names."""
+    """Inputs, then as many gradients, of which any may be None, by their names."""
     names, count = names.split(), len(arrays) // 2
     matrices = [_input(name, array) if position < count else _gradient(name, array)
                 for position, (name, array) in enumerate(zip(names, arrays))]
-    missing, given = ([name for name, matrix in zip(names[count:], matrices[count:])
-                       if (matrix is None) == absent] for absent in (True, False))
-    if missing and given:
-        raise _refusal(ValueError, missing[0], f" is None and {given[0]} is not, expected both or "
-                                               "neither")
     _check_one_scalar(names, matrices)
     return matrices
 
@@ -589,7 +587,7 @@ def barlow_twins_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
 
     C = A^T B / n of the views z_a and z_b, n x d, standardized per feature with the biased variance
     and epsilon under the root; n is at least 2. The gradients with respect to the raw views are
-    written to grad_a and grad_b, where both are given. The regularizer R is Exact() by default.
+    written to grad_a and grad_b, each where it is given. The regularizer R is Exact() by default.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
     matrices = _matrices("z_a z_b grad_a grad_b", z_a, z_b, grad_a, grad_b)
@@ -607,22 +605,23 @@ def vicreg_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
 
     V is the average over the views of mean_j max(0, gamma - sqrt(var_j + epsilon)), K the
     covariance, both unbiased, of z_a and z_b, n x d; n is at least 2. The gradients are written to
-    grad_a and grad_b, where both are given. The regularizer R is Exact() by default.
+    grad_a and grad_b, each where it is given. The regularizer R is Exact() by default.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
     matrices = _matrices("z_a z_b grad_a grad_b", z_a, z_b, grad_a, grad_b)
     return _loss("vicreg_loss", matrices, options, regularizer, execution)
 
 
-def variance_covariance_loss(z: numpy.ndarray, grad: Optional[numpy.ndarray] = None,
-                             options: Optional[VicregOptions] = None,
+def variance_covariance_loss(z: numpy.ndarray, options: Optional[VicregOptions] = None,
                              regularizer: Optional[Regularizer] = None,
-                             execution: Optional[Execution] = None) -> VarianceCovarianceTerms:
+                             execution: Optional[Execution] = None, *,
+                             grad: Optional[numpy.ndarray] = None) -> VarianceCovarianceTerms:
     """Variance and covariance of one view, for any layer (VCReg):
     scale * ( variance * V + covariance * R(K) / d ).
 
     z is n x d, n at least 2. The options' invariance and sum_variance are not used; of a relaxed
-    regularizer, signs_a are the view's. The gradient is written to grad, where it is given.
+    regularizer, signs_a are the view's. The gradient is written to grad, where it is given, by its
+    name alone: a second view would be overwritten.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
     return _loss("variance_covariance_loss", _matrices("z grad", z, grad), options, regularizer,
@@ -635,7 +634,7 @@ def r_off(a: numpy.ndarray, b: numpy.ndarray, grad_a: Optional[numpy.ndarray] = 
           grad_b: Optional[numpy.ndarray] = None, execution: Optional[Execution] = None) -> float:
     """R_off(C) = sum over i != j of C_ij^2, C = a^T b / n as it stands; a and b are n x d.
 
-    The gradients are written to grad_a and grad_b, where both are given.
+    The gradients are written to grad_a and grad_b, each where it is given.
     """
     value = ctypes.c_double()
     _call("r_off", *_matrices("a b grad_a grad_b", a, b, grad_a, grad_b),
@@ -649,7 +648,7 @@ def r_sum(a: numpy.ndarray, b: numpy.ndarray, grad_a: Optional[numpy.ndarray] = 
     """R_sum(C) = sum over lags i = 1 .. d-1 of |sumvec(C)_i|^exponent, or its grouped form;
     C = a^T b / n as it stands; a and b are n x d.
 
-    The gradients are written to grad_a and grad_b, where both are given. The default of `relaxed`
+    The gradients are written to grad_a and grad_b, each where it is given. The default of `relaxed`
     is Relaxed().
     """
     value = ctypes.c_double()

@@ -13,10 +13,11 @@ VICReg's terms for a single view, of any layer.
 
 Tensors are on the CPU, of two dimensions, a row a sample: float32, float64, float16 or bfloat16, of
 which the last two are computed in float32. They are read in place, whatever their strides. The loss
-has no dimension and the inputs' type; gradients go back in the inputs' types. A 16-bit loss holds
-three digits at best, and a gradient scaler's factor may be beyond it: `criterion(z_a.float(),
-z_b.float())` gives a float32 loss. There are first derivatives only:
-`create_graph=True` gives a gradient, which cannot be differentiated.
+has no dimension and the inputs' type; gradients go back in the inputs' types. A view that requires
+no gradient, as a teacher's, gets none, and it is not computed. A 16-bit loss holds three digits at
+best, and a gradient scaler's factor may be beyond it: `criterion(z_a.float(), z_b.float())` gives a
+float32 loss. There are first derivatives only: `create_graph=True` gives a gradient, which cannot
+be differentiated.
 
 All losses take these keyword arguments, which do not change what is asked for unless
 `regularizer="relaxed"` does:
@@ -126,16 +127,16 @@ def _matrix(struct: type, z: torch.Tensor) -> Any:
     return struct(z.data_ptr(), _ELEMENT_TYPES[z.dtype], 0, *z.shape, *z.stride())
 
 
-def _evaluate(compute, with_gradients: bool, views):
-    """The loss, and its gradients or an empty list."""
+def _evaluate(compute, needed, views):
+    """The loss, and the gradients of the views that need one, None for the others."""
     # A lazy minus sign is not in memory.
     inputs = [z.resolve_neg() for z in views]
     # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
     # gradients into the 16-bit range, comes before the rounding.
     gradients = [torch.empty_like(z, dtype=z.dtype if z.dtype == torch.float64 else torch.float32)
-                 for z in inputs] if with_gradients else []
+                 if need else None for z, need in zip(inputs, needed)]
     matrices = [_matrix(decorr._Input, z) for z in inputs]
-    matrices += [_matrix(decorr._Output, z) for z in gradients] or [None] * len(inputs)
+    matrices += [None if z is None else _matrix(decorr._Output, z) for z in gradients]
     value = compute(matrices).value
     dtype = inputs[0].dtype
     for z in inputs[1:]:
@@ -146,7 +147,8 @@ def _evaluate(compute, with_gradients: bool, views):
 
 
 class _Function(torch.autograd.Function):
-    """A loss whose gradients are computed with its value, since that is cheapest together.
+    """A loss whose gradients are computed with its value, since that is cheapest together, for the
+    views that require one.
 
     Its second output, a copy, stands for the loss in the graph of a gradient, as the loss itself
     may be changed in place.
@@ -154,7 +156,7 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, compute, *views: torch.Tensor):
-        loss, gradients = _evaluate(compute, True, views)
+        loss, gradients = _evaluate(compute, ctx.needs_input_grad[1:], views)
         copy = loss.clone()
         ctx.dtypes = [z.dtype for z in views]
         ctx.save_for_backward(copy, *gradients)
@@ -371,7 +373,7 @@ def _apply(name: str, options, settings: _Settings, views: dict[str, Any], names
             any(z.requires_grad for z in tensors):
         loss, _ = _Function.apply(compute, *tensors)
     else:
-        loss, _ = _evaluate(compute, False, tensors)
+        loss, _ = _evaluate(compute, [False] * len(tensors), tensors)
     return loss, terms
 
 

@@ -55,11 +55,17 @@ class TestCase(unittest.TestCase):
         """Terms and gradients against the definition and its central differences."""
         regularizer = None if relaxed is None else Relaxed(**relaxed)
         gradients = [numpy.full_like(each, numpy.nan) for each in z]
-        terms = function(*z, *gradients, options, regularizer)
+        names = ("grad_a", "grad_b") if len(z) == 2 else ("grad",)
+        settings = {"options": options, "regularizer": regularizer}
+        terms = function(*z, **dict(zip(names, gradients)), **settings)
         expected = naive(*z, **naive_options, relaxed=relaxed)
         self.assert_close(terms[1:], expected)
         self.assertAlmostEqual(terms.value, sum(expected), delta=1e-12 * sum(expected))
-        self.assertEqual(function(*z, options=options, regularizer=regularizer), terms)
+        self.assertEqual(function(*z, **settings), terms)
+        for name, both in zip(names, gradients):
+            alone = numpy.full_like(both, numpy.nan)
+            self.assertEqual(function(*z, **{name: alone}, **settings), terms)
+            self.assert_close(alone, both)
         for position, gradient in enumerate(gradients):
             def moved(each, position=position):
                 arguments = list(z)
@@ -113,6 +119,12 @@ class Values(TestCase):
                 value = (decorr.r_off(a, b, grad_a, grad_b) if relaxed is None else
                          decorr.r_sum(a, b, grad_a, grad_b, Relaxed(**relaxed)))
                 self.assertIsInstance(value, float)
+                call = decorr.r_off if relaxed is None else decorr.r_sum
+                settings = {} if relaxed is None else {"relaxed": Relaxed(**relaxed)}
+                for name, both in (("grad_a", grad_a), ("grad_b", grad_b)):
+                    alone = numpy.full_like(both, numpy.nan)
+                    self.assertEqual(call(a, b, **{name: alone}, **settings), value)
+                    self.assert_close(alone, both)
                 self.assertAlmostEqual(value, naive(a, b), delta=1e-12 * value)
                 self.assert_close(grad_a, naive_losses.central_differences(
                     lambda x, naive=naive: naive(x, b), a), 1e-7)
@@ -295,7 +307,7 @@ class Refusals(TestCase):
                 arguments[position] = array
                 self.refuse(exception, f"{name} {message}", call, *arguments)
         self.refuse(exception, f"z {message}", decorr.variance_covariance_loss, array)
-        self.refuse(exception, f"grad {message}", decorr.variance_covariance_loss, z_a, array)
+        self.refuse(exception, f"grad {message}", decorr.variance_covariance_loss, z_a, grad=array)
         self.refuse(exception, f"b {message}", decorr.sumvec, z_a, array)
         self.assertTrue((grad_a == 7).all() and (grad_b == 7).all())
 
@@ -347,7 +359,13 @@ class Refusals(TestCase):
         self.refuse(ValueError, "overlaps", decorr.sumvec, z_a, z_b, z_a[0])
         same = as_strided(numpy.zeros(6), z_a.shape, (0, 8))
         self.refuse(ValueError, "share memory", decorr.vicreg_loss, z_a, z_b, same, grad_b)
-        self.refuse(ValueError, "expected both or neither", decorr.vicreg_loss, z_a, z_b, grad_a)
+        for wrong in (z_a, z_b):
+            for name in ("grad_a", "grad_b"):
+                self.refuse(ValueError, f"{name} overlaps", decorr.vicreg_loss, z_a, z_b,
+                            **{name: wrong})
+        before = z_b.copy()
+        self.refuse(TypeError, "options is a ndarray", decorr.variance_covariance_loss, z_a, z_b)
+        self.assertTrue((z_b == before).all())
         packed = numpy.zeros((7, 6), numpy.dtype([("x", "f8"), ("y", "i1")]))["x"]
         self.refuse_view(ValueError, "has strides of .* not multiples", packed)
         bytes_ = numpy.zeros(7 * 6 * 8 + 1, numpy.uint8)
@@ -425,8 +443,8 @@ class Refusals(TestCase):
                  "r_sum: signs_b[0] is 0"),
                 (lambda: decorr.vicreg_loss(*z, self.gradients[0], floats[1]), "grad_b",
                  "grad_b and z_a differ in type"),
-                (lambda: decorr.vicreg_loss(*z, None, self.gradients[1]), "grad_a",
-                 "grad_a is None and grad_b is not"),
+                (lambda: decorr.vicreg_loss(*z, None, self.gradients[1][1:]), "grad_b",
+                 "vicreg_loss: grad_b has 6 rows"),
                 (lambda: decorr.vicreg_loss(None, z[1]), "z_a", "z_a is a NoneType"),
                 (lambda: decorr.vicreg_preset("random_signs", 6), "generator",
                  "generator is None")):

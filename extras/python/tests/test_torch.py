@@ -307,6 +307,16 @@ class Tensors(TestCase):
         a, b = views()
         self.assert_same_loss(VICRegLoss(), autograd_losses.vicreg, (a, b.detach()))
         self.assert_same_loss(VICRegLoss(), autograd_losses.vicreg, (a.detach(), b))
+        signs = tuple(draw(8, False).values())
+        for loss in (BarlowTwinsLoss(), BarlowTwinsLoss(regularizer="relaxed", signs=signs),
+                     VICRegLoss(regularizer="relaxed", signs=signs, block_size=3)):
+            both = torch.autograd.grad(loss(a, b), (a, b))
+            for position, z in enumerate(((a, b.detach()), (a.detach(), b))):
+                value = loss(*z)
+                value.backward()
+                self.assertIsNone(z[1 - position].grad)
+                self.assert_close(z[position].grad, both[position])
+                z[position].grad = None
         loss = VICRegLoss()
         expected = loss(a, b).item()
         self.assertFalse(loss(a.detach(), b.detach()).requires_grad)
@@ -396,8 +406,13 @@ class Tensors(TestCase):
                 VICRegLoss()(a, b)
             VICRegLoss()(a.detach(), b.detach())
             self.assertFalse(any(outputs))
-            VICRegLoss()(a, b.detach())
-            self.assertTrue(any(outputs))
+            for z in ((a, b.detach()), (a.detach(), b)):
+                outputs.clear()
+                VICRegLoss()(*z)
+                self.assertEqual(outputs, [False, False, True])
+            outputs.clear()
+            VICRegLoss()(a, b)
+            self.assertEqual(outputs, [False, False, True, True])
         finally:
             decorr_torch._matrix = original
 
