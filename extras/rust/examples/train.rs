@@ -99,14 +99,13 @@ fn run() -> Result<bool, Box<dyn Error>> {
         });
         let z_a = Matrix::new(&z_a, SAMPLES, FEATURES)?;
         let z_b = Matrix::new(&z_b, SAMPLES, FEATURES)?;
-        let gradients = [
-            MatrixMut::new(&mut grad_a, SAMPLES, FEATURES)?,
-            MatrixMut::new(&mut grad_b, SAMPLES, FEATURES)?,
-        ];
+        let out_a = MatrixMut::new(&mut grad_a, SAMPLES, FEATURES)?;
+        let out_b = MatrixMut::new(&mut grad_b, SAMPLES, FEATURES)?;
         barlow_twins_loss(
             z_a,
             z_b,
-            Some(gradients),
+            Some(out_a),
+            Some(out_b),
             &options,
             &regularizer,
             &execution,
@@ -116,7 +115,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
 
         if step % 100 == 0 {
             let exact = Regularizer::Exact;
-            let loss = barlow_twins_loss(z_a, z_b, None, &options, &exact, &execution)?;
+            let loss = barlow_twins_loss(z_a, z_b, None, None, &options, &exact, &execution)?;
             println!(
                 "step {step:3}: exact loss {:.4}, diagonal {:.4}, off-diagonal {:.4}",
                 loss.value, loss.diagonal, loss.off_diagonal

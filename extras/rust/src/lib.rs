@@ -479,14 +479,9 @@ fn pointer_or_null<T>(value: &Option<T>) -> *const T {
     value.as_ref().map_or(ptr::null(), |inner| inner)
 }
 
-/// The gradients of both views as the library takes them.
-fn gradient_pair<T: Element>(
-    gradients: Option<[MatrixMut<'_, T>; 2]>,
-) -> (Option<ffi::Output>, Option<ffi::Output>) {
-    match gradients {
-        Some([mut a, mut b]) => (Some(a.output()), Some(b.output())),
-        None => (None, None),
-    }
+/// A gradient as the library takes it.
+fn output<T: Element>(gradient: Option<MatrixMut<'_, T>>) -> Option<ffi::Output> {
+    gradient.map(|mut matrix| matrix.output())
 }
 
 /// A loss of two views, whose terms it leaves in `terms`.
@@ -495,14 +490,15 @@ fn two_view_loss<T: Element, Options, Terms>(
     loss: ffi::TwoViewLoss<Options, Terms>,
     z_a: Matrix<'_, T>,
     z_b: Matrix<'_, T>,
-    gradients: Option<[MatrixMut<'_, T>; 2]>,
+    grad_a: Option<MatrixMut<'_, T>>,
+    grad_b: Option<MatrixMut<'_, T>>,
     options: &Options,
     regularizer: &Regularizer,
     execution: &Execution,
     terms: &mut Terms,
 ) -> Result<()> {
     let regularizer = regularizer.to_ffi()?;
-    let (grad_a, grad_b) = gradient_pair(gradients);
+    let (grad_a, grad_b) = (output(grad_a), output(grad_b));
     // SAFETY: the layouts were checked against the slices, which are borrowed until the end of the
     // call, the gradients mutably.
     check(unsafe {
@@ -519,12 +515,14 @@ fn two_view_loss<T: Element, Options, Terms>(
     })
 }
 
-/// Barlow Twins on raw embeddings, and its gradients with respect to them where there is room for
-/// them. On an error these are untouched.
+/// Barlow Twins on raw embeddings, and its gradients with respect to them, each where there is room
+/// for it: `None` leaves a view without one, as a teacher's, and what is computed for it alone is
+/// not paid for. On an error they are untouched.
 pub fn barlow_twins_loss<T: Element>(
     z_a: Matrix<'_, T>,
     z_b: Matrix<'_, T>,
-    gradients: Option<[MatrixMut<'_, T>; 2]>,
+    grad_a: Option<MatrixMut<'_, T>>,
+    grad_b: Option<MatrixMut<'_, T>>,
     options: &BarlowTwinsOptions,
     regularizer: &Regularizer,
     execution: &Execution,
@@ -537,7 +535,8 @@ pub fn barlow_twins_loss<T: Element>(
         ffi::decorr_barlow_twins_loss,
         z_a,
         z_b,
-        gradients,
+        grad_a,
+        grad_b,
         &options.to_ffi(),
         regularizer,
         execution,
@@ -554,7 +553,8 @@ pub fn barlow_twins_loss<T: Element>(
 pub fn vicreg_loss<T: Element>(
     z_a: Matrix<'_, T>,
     z_b: Matrix<'_, T>,
-    gradients: Option<[MatrixMut<'_, T>; 2]>,
+    grad_a: Option<MatrixMut<'_, T>>,
+    grad_b: Option<MatrixMut<'_, T>>,
     options: &VicregOptions,
     regularizer: &Regularizer,
     execution: &Execution,
@@ -567,7 +567,8 @@ pub fn vicreg_loss<T: Element>(
         ffi::decorr_vicreg_loss,
         z_a,
         z_b,
-        gradients,
+        grad_a,
+        grad_b,
         &options.to_ffi(),
         regularizer,
         execution,
@@ -590,7 +591,7 @@ pub fn variance_covariance_loss<T: Element>(
     execution: &Execution,
 ) -> Result<VarianceCovarianceTerms> {
     let regularizer = regularizer.to_ffi()?;
-    let grad = gradient.map(|mut matrix| matrix.output());
+    let grad = output(gradient);
     let mut terms = ffi::VarianceCovarianceTerms {
         size: size_of::<ffi::VarianceCovarianceTerms>(),
         ..Default::default()

@@ -112,11 +112,8 @@ fn matrix(z: &[f64]) -> Matrix<'_, f64> {
     Matrix::new(z, N, D).unwrap()
 }
 
-fn matrices<'a>(a: &'a mut [f64], b: &'a mut [f64]) -> Option<[MatrixMut<'a, f64>; 2]> {
-    Some([
-        MatrixMut::new(a, N, D).unwrap(),
-        MatrixMut::new(b, N, D).unwrap(),
-    ])
+fn output(gradient: &mut [f64]) -> Option<MatrixMut<'_, f64>> {
+    Some(MatrixMut::new(gradient, N, D).unwrap())
 }
 
 #[test]
@@ -146,11 +143,12 @@ fn barlow_twins_is_its_definition() {
     ] {
         let naive = |a: &[f64], b: &[f64]| naive_barlow_twins(a, b, &options, &regularizer);
         let (mut grad_a, mut grad_b) = (vec![0.0; N * D], vec![0.0; N * D]);
-        let gradients = matrices(&mut grad_a, &mut grad_b);
         let execution = Execution::default();
-        let (z_a, z_b) = (matrix(&a), matrix(&b));
-        let terms =
-            barlow_twins_loss(z_a, z_b, gradients, &options, &regularizer, &execution).unwrap();
+        let call = |grad_a: Option<MatrixMut<'_, f64>>, grad_b: Option<MatrixMut<'_, f64>>| {
+            let (z_a, z_b) = (matrix(&a), matrix(&b));
+            barlow_twins_loss(z_a, z_b, grad_a, grad_b, &options, &regularizer, &execution).unwrap()
+        };
+        let terms = call(output(&mut grad_a), output(&mut grad_b));
         assert_close(&[terms.value], &[naive(&a, &b)], 1e-12);
         assert_close(
             &[terms.diagonal + terms.off_diagonal],
@@ -159,8 +157,15 @@ fn barlow_twins_is_its_definition() {
         );
         assert_close(&grad_a, &central_differences(&a, |x| naive(x, &b)), 1e-7);
         assert_close(&grad_b, &central_differences(&b, |x| naive(&a, x)), 1e-7);
-        let alone = barlow_twins_loss(z_a, z_b, None, &options, &regularizer, &execution).unwrap();
-        assert_close(&[alone.value], &[terms.value], 1e-12);
+        assert_close(&[call(None, None).value], &[terms.value], 1e-12);
+        let (mut only_a, mut only_b) = (vec![0.0; N * D], vec![0.0; N * D]);
+        let values = [
+            call(output(&mut only_a), None).value,
+            call(None, output(&mut only_b)).value,
+        ];
+        assert_close(&values, &[terms.value; 2], 1e-12);
+        assert_close(&only_a, &grad_a, 1e-12);
+        assert_close(&only_b, &grad_b, 1e-12);
     }
 }
 
@@ -169,17 +174,12 @@ fn vicreg_is_its_definition() {
     let (a, b) = (numbers(0.0), numbers(1.0));
     let (options, execution) = (VicregOptions::default(), Execution::default());
     let (mut grad_a, mut grad_b) = (vec![0.0; N * D], vec![0.0; N * D]);
-    let gradients = matrices(&mut grad_a, &mut grad_b);
     let exact = Regularizer::default();
-    let terms = vicreg_loss(
-        matrix(&a),
-        matrix(&b),
-        gradients,
-        &options,
-        &exact,
-        &execution,
-    )
-    .unwrap();
+    let call = |grad_a: Option<MatrixMut<'_, f64>>, grad_b: Option<MatrixMut<'_, f64>>| {
+        let (z_a, z_b) = (matrix(&a), matrix(&b));
+        vicreg_loss(z_a, z_b, grad_a, grad_b, &options, &exact, &execution).unwrap()
+    };
+    let terms = call(output(&mut grad_a), output(&mut grad_b));
     assert_close(&[terms.value], &[naive_vicreg(&a, &b, &options)], 1e-12);
     let sum = terms.invariance + terms.variance + terms.covariance;
     assert_close(&[sum], &[terms.value], 1e-12);
@@ -187,9 +187,13 @@ fn vicreg_is_its_definition() {
     assert_close(&grad_a, &expected, 1e-7);
     let expected = central_differences(&b, |x| naive_vicreg(&a, x, &options));
     assert_close(&grad_b, &expected, 1e-7);
+    let mut only_b = vec![0.0; N * D];
+    let alone = call(None, output(&mut only_b));
+    assert_close(&[alone.value], &[terms.value], 1e-12);
+    assert_close(&only_b, &grad_b, 1e-12);
 
     let mut grad = vec![0.0; N * D];
-    let gradient = Some(MatrixMut::new(&mut grad, N, D).unwrap());
+    let gradient = output(&mut grad);
     let terms =
         variance_covariance_loss(matrix(&a), gradient, &options, &exact, &execution).unwrap();
     let naive = |x: &[f64]| naive_variance_covariance(x, &options);
@@ -215,13 +219,11 @@ fn strides_and_floats_give_the_same() {
     };
     let (a, b) = (padded(&a), padded(&b));
     let (mut grad_a, mut grad_b) = (vec![7.0_f32; D * COLUMN], vec![7.0_f32; D * COLUMN]);
-    let gradients = [
-        MatrixMut::with_strides(&mut grad_a, N, D, 1, COLUMN).unwrap(),
-        MatrixMut::with_strides(&mut grad_b, N, D, 1, COLUMN).unwrap(),
-    ];
+    let out_a = Some(MatrixMut::with_strides(&mut grad_a, N, D, 1, COLUMN).unwrap());
+    let out_b = Some(MatrixMut::with_strides(&mut grad_b, N, D, 1, COLUMN).unwrap());
     let z_a = Matrix::with_strides(&a, N, D, 1, COLUMN).unwrap();
     let z_b = Matrix::with_strides(&b, N, D, 1, COLUMN).unwrap();
-    let terms = barlow_twins_loss(z_a, z_b, Some(gradients), &options, &exact, &execution).unwrap();
+    let terms = barlow_twins_loss(z_a, z_b, out_a, out_b, &options, &exact, &execution).unwrap();
     assert_close(&[terms.value], &[expected], 1e-5);
     for (k, gradient) in grad_a.iter().chain(&grad_b).enumerate() {
         assert_eq!(*gradient == 7.0, k % COLUMN == N, "element {k}");
@@ -250,9 +252,16 @@ fn the_library_says_what_is_wrong() {
     let (options, execution) = (BarlowTwinsOptions::default(), Execution::default());
     let error = |z_b: Matrix<'_, f64>, options: &BarlowTwinsOptions, regularizer: &Regularizer| {
         let (mut grad_a, mut grad_b) = (vec![7.0; N * D], vec![7.0; N * D]);
-        let gradients = matrices(&mut grad_a, &mut grad_b);
-        let error = barlow_twins_loss(matrix(&a), z_b, gradients, options, regularizer, &execution)
-            .unwrap_err();
+        let error = barlow_twins_loss(
+            matrix(&a),
+            z_b,
+            output(&mut grad_a),
+            output(&mut grad_b),
+            options,
+            regularizer,
+            &execution,
+        )
+        .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(grad_a.iter().chain(&grad_b).all(|g| *g == 7.0));
         error
@@ -288,16 +297,14 @@ fn outputs_whose_elements_share_memory_are_refused() {
     let (a, b) = (numbers(0.0), numbers(1.0));
     for strides in [(0, 1), (1, 0), (1, 1), (D - 1, 1)] {
         let (mut grad_a, mut grad_b) = (vec![7.0; N * D], vec![7.0; N * D]);
-        let gradients = [
-            MatrixMut::with_strides(&mut grad_a, N, D, strides.0, strides.1).unwrap(),
-            MatrixMut::new(&mut grad_b, N, D).unwrap(),
-        ];
+        let shared = MatrixMut::with_strides(&mut grad_a, N, D, strides.0, strides.1).unwrap();
         let (options, execution) = (BarlowTwinsOptions::default(), Execution::default());
         let exact = Regularizer::Exact;
         let result = barlow_twins_loss(
             matrix(&a),
             matrix(&b),
-            Some(gradients),
+            Some(shared),
+            output(&mut grad_b),
             &options,
             &exact,
             &execution,
