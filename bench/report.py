@@ -1,4 +1,8 @@
-"""Turns the JSON files of bench/report.sh into the measured part of docs/performance.md and its plots."""
+"""Turns the JSON files of bench/report.sh into the measured part of docs/performance.md and its plots.
+
+    python3 bench/report.py build/report docs/performance.md
+    python3 bench/report.py docs/performance.md    draws the plots anew from the page's tables
+"""
 
 import ctypes
 import ctypes.util
@@ -11,6 +15,8 @@ import sys
 
 BEGIN = "<!-- measured: written by bench/report.sh -->"
 END = "<!-- end of the measured part -->"
+GROWTH = "Barlow Twins, value and gradient, n = 256, float, one thread"
+PEERS = "PyTorch, one thread each, float"
 SIZES = [2**k for k in range(8, 17)]
 
 
@@ -100,6 +106,24 @@ def forms_table(times, loss, scalar, sizes):
     return table(["form"] + [f"n = {n}, d = {d}" for n, d in sizes], rows)
 
 
+def table_below(text, heading):
+    """The rows of the first table below a heading that begins with this, as dictionaries by column."""
+    lines = iter(text.split(f"\n### {heading}", 1)[1].splitlines())
+    cells = []
+    for line in lines:
+        if line.startswith("|"):
+            cells.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif cells:
+            break
+    header, _, *rows = cells
+    return [dict(zip(header, row)) for row in rows]
+
+
+def column(rows, name, over=None):
+    """(d, value) of the rows that have one, divided by that of another column if it is given."""
+    return [(int(row["d"]), float(row[name]) / (float(row[over]) if over else 1)) for row in rows if row[name]]
+
+
 def slope(points):
     """Of a line through the logarithms, from d = 1024 on."""
     logs = [(math.log(d), math.log(time)) for d, time in points if d >= 1024]
@@ -108,71 +132,83 @@ def slope(points):
             sum((x - mean_x) ** 2 for x, _ in logs))
 
 
-def plot(times, target):
+def gnuplot(script):
+    subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
+
+
+def data_block(name, points):
+    return f"${name} << EOD\n" + "\n".join(f"{d} {value}" for d, value in points) + "\nEOD"
+
+
+def plot_times(rows, target):
     """Time against d for one value and gradient, log-log."""
-    curves = [  # title, first and last part of the case's name, colour, width
-        ("exact, through C", "barlow_twins", "/exact_correlation", "#b2182b", 3),
-        ("its products alone", "products_correlation", "", "#b2182b", 1),
-        ("exact, through Gram matrices", "barlow_twins", "/exact_gram", "#ef8a62", 3),
-        ("its products alone", "products_gram", "", "#ef8a62", 1),
-        ("relaxed, b = 512, random signs", "barlow_twins", "/relaxed/block_size:512/signs", "#2166ac", 3),
-        ("relaxed", "barlow_twins", "/relaxed", "#4393c3", 3),
-        ("its transforms alone", "transforms", "", "#4393c3", 1),
+    curves = [  # title, column, colour, width
+        ("exact, through C", "exact, C", "#b2182b", 3),
+        ("its products alone", "products alone, C", "#b2182b", 1),
+        ("exact, through Gram matrices", "exact, Gram", "#ef8a62", 3),
+        ("its products alone", "products alone, Gram", "#ef8a62", 1),
+        ("relaxed, signs, b = 512", "signs, b = 512", "#2166ac", 3),
+        ("relaxed", "relaxed", "#4393c3", 3),
+        ("its transforms alone", "bare transforms", "#4393c3", 1),
     ]
     script = [
-        "set terminal svg size 760,540 font 'sans,13' background 'white'",
-        f"set output '{target}'",
-        "set logscale xy 2", "set logscale y 10", "set grid", "set key outside below maxrows 4",
-        "set xlabel 'features d'", "set ylabel 'milliseconds, value and gradient'",
-        "set title 'Barlow Twins loss, n = 256, float, one core; slopes from d = 1024 on'",
+        "set terminal svg size 1000,460 font 'sans,13' background 'white'", f"set output '{target}'",
+        "set logscale xy 2", "set logscale y 10", f"set xrange [{SIZES[0]}:{SIZES[-1]}]", "set grid",
+        "set key outside right top Left reverse samplen 2 spacing 1.3 title 'slopes from d = 1024 on'",
+        "set xlabel 'features d'", "set ylabel 'milliseconds'",
+        "set title 'Barlow Twins, value and gradient, n = 256, float, one thread'",
     ]
-    blocks, plots = [], []
-    for i, (title, family, form, color, width) in enumerate(curves):
-        names = {d: f"{family}/float/n:256/d:{d}{form}" for d in SIZES}
-        points = [(d, times[name]) for d, name in names.items() if name in times]
-        blocks.append(f"$curve{i} << EOD\n" + "\n".join(f"{d} {time}" for d, time in points) + "\nEOD")
+    plots = []
+    for i, (title, name, color, width) in enumerate(curves):
+        points = column(rows, name)
+        script.append(data_block(f"curve{i}", points))
         title = f"{title}, slope {slope(points):.2f}"
         plots.append(f"$curve{i} using 1:2 with lines lw {width} lc rgb '{color}' title '{title}'")
-    text = "\n".join(blocks + script + ["plot " + ", ".join(plots)]) + "\n"
-    subprocess.run(["gnuplot"], input=text, text=True, check=True)
+    gnuplot(script + ["plot " + ", ".join(plots)])
 
 
-def plot_ratios(times, peers, target):
+def plot_ratios(rows, peers, target):
     """What the relaxed form wins over each alternative, how near it is to its transforms, and memory."""
-    def relaxed(d):
-        return times[f"barlow_twins/float/n:256/d:{d}/relaxed"]
-
-    def ratios(numerator):
-        return [f"{d} {times[numerator.format(d)] / relaxed(d)}" for d in SIZES if numerator.format(d) in times]
-
-    permuted = [row for row in peers["timed"] if row["name"] == "Barlow Twins relaxed, permuted"] if peers else []
+    permuted = [row for row in peers if row["loss"] == "Barlow Twins relaxed, permuted"]
+    # The legends are inside, where the ranges leave room for them above the curves.
     panels = [
-        ("ratio of times", "alternatives / relaxed", "set logscale y 10", [
-            ("exact, C", "#b2182b", ratios("barlow_twins/float/n:256/d:{}/exact_correlation")),
-            ("exact, Gram", "#ef8a62", ratios("barlow_twins/float/n:256/d:{}/exact_gram")),
-            ("PyTorch, permuted", "#762a83", [f"{row['d']} {row['ratio']}" for row in permuted]),
+        ("ratio of times", "set logscale y 10; set yrange [1:1000]; set key top left Left reverse", [
+            ("exact through C / relaxed", "#b2182b", column(rows, "exact, C", "relaxed")),
+            ("exact through Gram / relaxed", "#ef8a62", column(rows, "exact, Gram", "relaxed")),
+            ("PyTorch / decorr, both permuted", "#762a83", column(permuted, "ratio")),
         ]),
-        ("bare transforms / relaxed", "share of the limit", "unset logscale y; set yrange [0:1]", [
-            ("relaxed", "#4393c3", ratios("transforms/float/n:256/d:{}")),
+        ("time of the bare transforms / relaxed", "unset logscale y; set yrange [0:1]; unset key", [
+            ("", "#4393c3", column(rows, "bare transforms", "relaxed")),
         ]),
-        ("MiB beyond inputs and gradients", "memory, permuted", "set logscale y 10; set yrange [*:*]", [
-            ("decorr", "#4393c3", [f"{row['d']} {row['decorr_memory_kib'] / 1024}" for row in permuted]),
-            ("PyTorch", "#762a83", [f"{row['d']} {row['torch_memory_kib'] / 1024}" for row in permuted]),
-        ]),
+        ("MiB beyond inputs and gradients, permuted",
+         "set logscale y 10; set yrange [0.1:10000]; set key top left Left reverse", [
+             ("PyTorch", "#762a83", column(permuted, "PyTorch, MiB")),
+             ("decorr", "#4393c3", column(permuted, "decorr, MiB")),
+         ]),
     ]
     script = ["set terminal svg size 1080,420 font 'sans,12' background 'white'", f"set output '{target}'",
-              "set logscale x 2", "set grid", "set key outside below", "set xlabel 'features d'",
-              "set xtics (" + ", ".join(str(d) for d in SIZES[::2]) + ")", "set multiplot layout 1,3"]
-    for number, (label, title, scale, curves) in enumerate(panels):
+              "set logscale x 2", f"set xrange [{SIZES[0]}:{SIZES[-1]}]", "set grid", "set xlabel 'features d'",
+              "set xtics (" + ", ".join(str(d) for d in SIZES[::2]) + ")",
+              "set multiplot layout 1,3 title 'Barlow Twins, value and gradient, n = 256, float, one thread' font ',14'"]
+    for number, (title, settings, curves) in enumerate(panels):
         plots = []
         for i, (name, color, points) in enumerate(curves):
             if points:
-                script.append(f"$data{number}_{i} << EOD\n" + "\n".join(points) + "\nEOD")
+                script.append(data_block(f"data{number}_{i}", points))
                 style = f"with linespoints lw 2 pt 7 ps 0.4 lc rgb '{color}'"
                 plots.append(f"$data{number}_{i} using 1:2 {style} title '{name}'")
         if plots:
-            script += [scale, f"set title '{title}'", f"set ylabel '{label}'", "plot " + ", ".join(plots)]
-    subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
+            script += ["set key default; set key samplen 2", settings, f"set title '{title}'", "plot " + ", ".join(plots)]
+    gnuplot(script)
+
+
+def draw(page):
+    """The plots show the page's tables."""
+    text = page.read_text()
+    rows = table_below(text, GROWTH)
+    peers = table_below(text, PEERS) if f"### {PEERS}" in text else []
+    plot_times(rows, page.parent / "time_against_d.svg")
+    plot_ratios(rows, peers, page.parent / "ratios_against_d.svg")
 
 
 def bound(forms):
@@ -218,7 +254,11 @@ def caches(context):
 
 
 def main():
-    build, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    page = pathlib.Path(sys.argv[-1])
+    if len(sys.argv) == 2:
+        draw(page)
+        return
+    build = pathlib.Path(sys.argv[1])
     times, context = medians(build / "growth.json")
     forms, _ = medians(build / "forms.json")
     batches, _ = medians(build / "batches.json")
@@ -229,15 +269,13 @@ def main():
     compiler = (build / "CMakeCache.txt").read_text()
     compiler = next(line.split("=", 1)[1] for line in compiler.splitlines() if line.startswith("CMAKE_CXX_COMPILER:"))
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    plot(times, page.parent / "time_against_d.svg")
-    plot_ratios(times, peers, page.parent / "ratios_against_d.svg")
     copy = forms["copy/float/n:256/d:8192"]
     parts = [
         BEGIN, "",
         f"Measured on {context['date'][:10]}: {processor()}, {caches(context)}; {version}, `-O3 -march=native`; "
         f"{transform_library()}; medians of 5 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
         f"{milliseconds(copy)}, {4 * 256 * 8192 * 4 / copy / 1e6:.0f} GB/s read and written.", "",
-        "### Barlow Twins, value and gradient, n = 256, float, one thread", "",
+        f"### {GROWTH}", "",
         growth_table(times), "", bound(forms), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",
         "### Batch sizes, float", "", batch_table({**times, **batches}), "",
     ]
@@ -263,7 +301,7 @@ def main():
               "### Planning::patient, n = 256, float", "",
               table(["d", "bare transforms, measure", "patient", "relaxed, measure", "patient"], patient_rows), ""]
     if peers:
-        parts += ["### PyTorch, one thread each, float", "",
+        parts += [f"### {PEERS}", "",
                   f"{peers['libraries']}. Value and gradient by autograd; memory is what a call takes beyond inputs and "
                   "gradients.", "", peers_table(peers), ""]
     parts += [END]
@@ -271,6 +309,7 @@ def main():
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     page.write_text(before + "\n".join(parts) + after)
+    draw(page)
     print(f"wrote {page}")
 
 
