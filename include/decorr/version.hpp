@@ -3,7 +3,7 @@
 
 // The single source of the version: CMakeLists.txt parses these three lines.
 #define DECORR_VERSION_MAJOR 0
-#define DECORR_VERSION_MINOR 1
+#define DECORR_VERSION_MINOR 2
 #define DECORR_VERSION_PATCH 0
 
 #define DECORR_DETAIL_QUOTE_TOKEN(x) #x
