@@ -8,11 +8,13 @@
 #   tsan     the tests with threads under ThreadSanitizer
 #   release  everything compiled with GCC, the unit tests against the single header; all tests,
 #            those of Python, Rust, the installed package and Debian's packages too
-# and one that runs only when named, as asan has most of it:
+# and two that run only when named, as the others have what they do:
+#   quick    a part of the unit tests, with GCC at -O1: arguments, gradients, published results;
+#            no sanitizers, no headers by themselves, no installed package, no bindings
 #   clang    everything compiled with Clang; unit and link tests
-# --quick is release alone, without installing what only the tests for Python, Rust and Debian's
-# packages need: they are left out where it is missing. --no-install leaves the system as it is.
-# --strict is what .ci/run asks for: warnings are errors, and so is a test that would be left out.
+# --quick is the stage quick. --no-install leaves the system as it is; tests of what is missing are
+# left out. --strict is what .ci/run asks for: warnings are errors, and so is a test that would be
+# left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
@@ -21,8 +23,9 @@ cd "$(dirname "$0")/.."
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
   dpkg-dev file lintian)
 # Minutes of one core, compiling and running.
-declare -rA minutes=([asan]=10 [tsan]=2 [release]=14 [clang]=10)
+declare -rA minutes=([quick]=4 [asan]=10 [tsan]=2 [release]=14 [clang]=10)
 declare -rA purpose=(
+  [quick]="a part of the unit tests with GCC: arguments, gradients, published results"
   [asan]="unit tests with Clang under AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="tests with threads under ThreadSanitizer"
   [release]="everything compiled with GCC, and all tests"
@@ -38,7 +41,7 @@ needed_packages() {
   printf '%s\n' "${build_packages[@]}"
   for stage in "$@"; do
     case $stage in
-      release) if [[ $quick == no ]]; then printf '%s\n' "${binding_packages[@]}"; fi ;;
+      release) printf '%s\n' "${binding_packages[@]}" ;;
       # Where a release has no libclang-rt-dev, Clang brings its sanitizers with it.
       asan) printf '%s\n' clang libclang-rt-dev ;;
       clang) echo clang ;;
@@ -53,7 +56,13 @@ install_needed() {
     return
   fi
   local missing package
-  if [[ $install == yes ]]; then install_available "$@"; else find_missing "$@"; fi
+  if [[ $install == yes ]]; then
+    start_clock
+    install_available "$@"
+    stop_clock
+  else
+    find_missing "$@"
+  fi
   if ((${#missing[@]} == 0)); then return; fi
   say "Missing. Install with: sudo apt-get install ${missing[*]}"
   # Without Clang its stages are left out, and without some others tests.
@@ -94,7 +103,8 @@ configure() {
   if [[ $1 == release ]]; then refuse_if_strict; fi
 }
 
-# The largest files are compiled for minutes, in which nothing else is said.
+# Minutes and seconds since the start, every half minute: the largest files are compiled for
+# minutes, in which nothing else is said, and some tests are programs that build others.
 start_clock() {
   while sleep 30 &>/dev/null; do printf '  %d:%02d\n' $((SECONDS / 60)) $((SECONDS % 60)); done &
   clock=$!
@@ -108,13 +118,15 @@ trap stop_clock EXIT
 
 run_preset() {
   say "$1: ${purpose[$1]}"
-  configure "$1"
   start_clock
+  configure "$1"
   "${@:2}" cmake --build --preset "$1" --parallel "$jobs"
-  stop_clock
   say "$1: tests"
   "${@:2}" ctest --preset "$1" --parallel "$jobs"
+  stop_clock
 }
+
+run_quick() { run_preset quick; }
 
 run_asan() {
   has_tool clang++ asan || return 0
@@ -136,18 +148,14 @@ run_clang() {
 run_release() { run_preset release; }
 
 install=yes
-quick=no
 strict=OFF
 stages=()
 for argument in "$@"; do
   case $argument in
     --no-install) install=no ;;
     --strict) strict=ON ;;
-    --quick)
-      quick=yes
-      stages=(release)
-      ;;
-    asan | tsan | clang | release) stages+=("$argument") ;;
+    --quick) stages+=(quick) ;;
+    quick | asan | tsan | clang | release) stages+=("$argument") ;;
     *)
       sed -n '2,/^set/{/^#/p}' "$0" >&2
       exit 2
