@@ -1,6 +1,8 @@
+# shellcheck shell=bash
 # What scripts that install Debian's packages have in common; they source it.
 
 # All that the project's own programs, tests and benchmarks are compiled with.
+# shellcheck disable=SC2034  # used by those that source this
 build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
   libbenchmark-dev libcli11-dev)
 

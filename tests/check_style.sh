@@ -47,11 +47,17 @@ echo "${#sources[@]} files as they should be"
 
 # lint <checks> <file>...: without the numbers of warnings in other people's headers.
 lint() {
-  printf '%s\0' "${@:2}" | xargs -0 -n 1 -P "$(nproc)" bash -o pipefail -c '
+  local checks=$1 number=0 file
+  shift
+  # shellcheck disable=SC2016  # for the shell that xargs starts
+  for file in "$@"; do
+    number=$((number + 1))
+    printf '%s\0' "$number of $#: $file" "$file"
+  done | xargs -0 -n 2 -P "$(nproc)" bash -o pipefail -c '
     echo "  $3"
-    "$1" --quiet -p build/style --checks="$2" "$3" 2>&1 |
+    "$1" --quiet -p build/style --checks="$2" "$4" 2>&1 |
       sed "/^[0-9]* warnings\{0,1\}.* generated\.$/d"' \
-    lint "$tidy" "$1"
+    lint "$tidy" "$checks"
 }
 
 say "$tidy"
