@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 
 build=build/report
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDECORR_BUILD_BENCHMARKS=ON \
-  -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_EXAMPLES=OFF
+  -DDECORR_BUILD_C=OFF -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF \
+  -DDECORR_BUILD_EXAMPLES=OFF
 cmake --build "$build" --target decorr_benchmarks decorr_single_call
 
 measure() {  # name, filter of case names
