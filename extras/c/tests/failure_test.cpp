@@ -1,0 +1,216 @@
+// What the C interface does where memory cannot be had: each allocation of each function fails
+// once. A program of its own, because it replaces the allocation functions, the library's included.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <decorr/c_api.h>
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/failing_calls.hpp"
+
+namespace {
+
+using decorr_tests::Call;
+using decorr_tests::Failing;
+using decorr_tests::Output;
+
+// d is prime, so that a single block of it goes through a longer transform, and larger than n, so
+// that the exact form and single features go through Gram matrices.
+constexpr std::int64_t kRows = 20, kFeatures = 29;
+
+template <class Struct>
+Output output(Struct& to) {
+  return {&to, sizeof to};
+}
+template <class Element>
+Output output(std::vector<Element>& array) {
+  return {array.data(), array.size() * sizeof(Element)};
+}
+
+// By an exception, which is what the calls of support/failing_calls.hpp end with.
+void require(decorr_status status) {
+  if (status == DECORR_OK) return;
+  if (status != DECORR_OUT_OF_MEMORY) throw std::runtime_error(decorr_error_message());
+  throw std::bad_alloc();
+}
+
+void empty_all() {
+  decorr_clear_plans();
+  decorr_clear_workspaces();
+}
+void empty_workspaces() { decorr_clear_workspaces(); }
+
+void check(const std::string& name, const std::function<decorr_status()>& run,
+           const std::vector<Output>& outputs) {
+  const Call call{name,
+                  [&] {
+                    require(run());
+                    return 0.0;
+                  },
+                  outputs};
+  const int cold = fail_each_allocation(call, empty_all, Failing::one);
+  const int warm = fail_each_allocation(call, empty_workspaces, Failing::all_from);
+  CHECK_MESSAGE(cold >= warm, name);
+  CHECK_MESSAGE(warm > 0, name);
+}
+
+struct Form {
+  std::string name;
+  decorr_regularizer regularizer;
+};
+
+std::vector<Form> forms(const std::vector<std::int64_t>& permutation,
+                        const std::vector<std::int8_t>& signs) {
+  decorr_regularizer exact;
+  require(decorr_regularizer_defaults(&exact, sizeof exact));
+  std::vector<Form> all{{"exact", exact}};
+  for (const std::int64_t block_size : {0, 5, 1}) {
+    for (const std::int32_t exponent : {1, 2}) {
+      decorr_regularizer relaxed = exact;
+      relaxed.form = DECORR_RELAXED;
+      relaxed.exponent = exponent;
+      relaxed.block_size = block_size;
+      relaxed.permutation = permutation.data();
+      relaxed.signs_a = relaxed.signs_b = signs.data();
+      relaxed.permutation_size = relaxed.signs_a_size = relaxed.signs_b_size = kFeatures;
+      all.push_back({"relaxed, exponent " + std::to_string(exponent) + ", block size " +
+                         std::to_string(block_size),
+                     relaxed});
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("allocations fail") { decorr_tests::check_that_allocations_fail(); }
+
+TEST_CASE("each allocation of a loss fails") {
+  std::vector<float> a(kRows * kFeatures), b(a), grad_a(a), grad_b(a), lags(kFeatures);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i] = std::sin(1.7F * static_cast<float>(i));
+    b[i] = std::cos(0.9F * static_cast<float>(i));
+  }
+  const auto input = [](const std::vector<float>& x) {
+    return decorr_input_rows(x.data(), DECORR_FLOAT32, kRows, kFeatures);
+  };
+  const auto written = [](std::vector<float>& x) {
+    return decorr_output_rows(x.data(), DECORR_FLOAT32, kRows, kFeatures);
+  };
+  const decorr_input z_a = input(a), z_b = input(b);
+  const decorr_output g_a = written(grad_a), g_b = written(grad_b);
+
+  std::vector<std::int64_t> permutation;
+  for (std::int64_t i = 0; i < kFeatures; ++i) permutation.push_back((7 * i + 3) % kFeatures);
+  const std::vector<std::int8_t> signs(kFeatures, -1);
+  decorr_execution execution;
+  require(decorr_execution_defaults(&execution, sizeof execution));
+  execution.planning = DECORR_ESTIMATE;
+
+  for (const std::int32_t threads : {1, 2}) {
+    execution.threads = threads;
+    for (const Form& form : forms(permutation, signs)) {
+      const std::string name = form.name + ", threads: " + std::to_string(threads) + ", ";
+      const decorr_regularizer* regularizer = &form.regularizer;
+      // The size is read, so it is set before each call, and not an output.
+      decorr_barlow_twins_terms barlow_twins{};
+      decorr_vicreg_terms vicreg{};
+      decorr_variance_covariance_terms single{};
+      double value = 0;
+      const auto numbers = [](auto& terms) {
+        return Output{&terms.value, sizeof terms - offsetof(decorr_vicreg_terms, value)};
+      };
+      barlow_twins.size = sizeof barlow_twins;
+      vicreg.size = sizeof vicreg;
+      single.size = sizeof single;
+      check(name + "barlow_twins_loss",
+            [&] {
+              return decorr_barlow_twins_loss(&z_a, &z_b, &g_a, &g_b, nullptr, regularizer,
+                                              &execution, &barlow_twins);
+            },
+            {output(grad_a), output(grad_b), numbers(barlow_twins)});
+      check(name + "vicreg_loss",
+            [&] {
+              return decorr_vicreg_loss(&z_a, &z_b, &g_a, &g_b, nullptr, regularizer, &execution,
+                                        &vicreg);
+            },
+            {output(grad_a), output(grad_b), numbers(vicreg)});
+      check(name + "variance_covariance_loss",
+            [&] {
+              return decorr_variance_covariance_loss(&z_a, &g_a, nullptr, regularizer, &execution,
+                                                     &single);
+            },
+            {output(grad_a), numbers(single)});
+      check(name + "bare",
+            [&] {
+              return regularizer->form == DECORR_EXACT
+                         ? decorr_r_off(&z_a, &z_b, &g_a, &g_b, &execution, &value)
+                         : decorr_r_sum(&z_a, &z_b, &g_a, &g_b, regularizer, &execution, &value);
+            },
+            {output(grad_a), output(grad_b), output(value)});
+    }
+    const decorr_output column = decorr_output_rows(lags.data(), DECORR_FLOAT32, kFeatures, 1);
+    check("sumvec", [&] { return decorr_sumvec(&z_a, &z_b, &execution, &column); }, {output(lags)});
+  }
+}
+
+TEST_CASE("each allocation of a draw fails") {
+  const auto with_generator = [](const auto& draw) {
+    decorr_generator* generator = nullptr;
+    decorr_status status = decorr_generator_create(1, &generator);
+    if (status == DECORR_OK) status = draw(generator);
+    decorr_generator_destroy(generator);
+    return status;
+  };
+  constexpr std::int64_t kPreset = 2048;
+  std::vector<std::int64_t> permutation(kPreset);
+  std::vector<std::int8_t> signs_a(kPreset), signs_b(kPreset);
+  check("random_permutation",
+        [&] {
+          return with_generator([&](decorr_generator* generator) {
+            return decorr_random_permutation(generator, kPreset, permutation.data());
+          });
+        },
+        {output(permutation)});
+  check("random_signs",
+        [&] {
+          return with_generator([&](decorr_generator* generator) {
+            return decorr_random_signs(generator, kPreset, signs_a.data());
+          });
+        },
+        {output(signs_a)});
+  for (const std::int32_t preset : {DECORR_PRESET_RELAXED_2048, DECORR_PRESET_RANDOM_SIGNS}) {
+    decorr_barlow_twins_options options;
+    decorr_regularizer regularizer;
+    const bool permutes = preset == DECORR_PRESET_RELAXED_2048;
+    check(
+        "barlow_twins_preset " + std::to_string(preset),
+        [&] {
+          // What an output holds besides its size does not matter.
+          options.size = sizeof options;
+          regularizer.size = sizeof regularizer;
+          const decorr_status status = with_generator([&](decorr_generator* generator) {
+            return decorr_barlow_twins_preset(preset, kPreset, 0, generator, permutation.data(),
+                                              signs_a.data(), signs_b.data(), &options,
+                                              &regularizer);
+          });
+          return status;
+        },
+        permutes ? std::vector<Output>{output(permutation)}
+                 : std::vector<Output>{output(signs_a), output(signs_b)});
+  }
+}
+
+int main(int argc, char** argv) {
+  std::printf("loops of %s\n", decorr_cpu());
+  decorr_tests::report_ends();
+  return doctest::Context(argc, argv).run();
+}
