@@ -47,8 +47,8 @@ class Matrix {
   std::ptrdiff_t rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
 };
 
-// The matrices of a call: all of one computing scalar. A gradient that nobody wants is empty; so are
-// b and grad_b where a function has one view.
+// The matrices of a call: all of one computing scalar. A gradient that nobody wants is empty; so
+// are b and grad_b where a function has one view.
 struct Views {
   Matrix a, b, grad_a, grad_b;
 };
