@@ -45,9 +45,9 @@ enum class Padding { allowed, none };
 // The length of the transforms that correlate signals of `width` numbers. A width with a large
 // prime factor is slow to transform directly. There the signals are padded with zeros, to a length
 // where no two lags of their correlation meet, 2 width - 1 or more; lags are folded afterwards, so
-// the result is the same. The limit is where three transforms of the padded length (the spectra
-// find no room in the gradients, so the forward one runs twice) cost less than two of the width;
-// measured with FFTW 3.3.10.
+// the result is the same. The limit is where three transforms of the padded length cost less than
+// two of the width, measured with FFTW 3.3.10: those spectra that find no room in their store are
+// transformed twice forward. Where all find room it errs to the side of the direct transform.
 inline Index transform_length(Index width, Padding padding = Padding::allowed) {
   constexpr Index kLargestFactor = 23;
   if (padding == Padding::none || is_smooth(width, kLargestFactor)) {

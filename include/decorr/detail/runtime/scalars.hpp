@@ -34,9 +34,6 @@ using ComputeScalarOf = typename ComputeScalar<std::remove_const_t<Storage>>::ty
 template <class Scalar>
 using Accumulator = std::conditional_t<std::is_same<Scalar, float>::value, double, Scalar>;
 
-template <class Scalar>
-using RowMajorMatrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
 }  // namespace detail
 }  // namespace decorr
 
