@@ -190,13 +190,13 @@ _PROTOTYPES = {
     "load_wisdom": (_Status, [ctypes.c_int32, ctypes.c_char_p]),
 }
 
-_OLDEST_VERSION = 0, 1
+_OLDEST_VERSION = 0, 2
 _HOW_TO_BUILD = """
 Build it in a clone of decorr, where this module then finds it (Debian, Ubuntu: apt-get install g++
 cmake libeigen3-dev libfftw3-dev):
-  cmake -B build/python -DCMAKE_CXX_FLAGS=-march=native -DDECORR_BUILD_C=ON \\
-    -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_BENCHMARKS=OFF \\
-    -DDECORR_BUILD_EXAMPLES=OFF
+  cmake -B build/python -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-march=native \\
+    -DDECORR_BUILD_C=ON -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF \\
+    -DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_BUILD_EXAMPLES=OFF
   cmake --build build/python
 or set DECORR_LIBRARY to the file of the library."""
 
