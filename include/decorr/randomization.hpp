@@ -18,6 +18,23 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+template <class Generator, class = void>
+struct IsEngine : std::false_type {};
+template <class Generator>
+struct IsEngine<Generator, std::void_t<decltype((Generator::min)()), decltype((Generator::max)()),
+                                       decltype(std::declval<Generator&>()())>> : std::true_type {};
+
+// What is wrong with the type of a generator is said first, and nothing is compiled after it.
+template <class Generator>
+constexpr bool accepts_generator() {
+  constexpr bool is_engine = IsEngine<Generator>::value;
+  static_assert(is_engine,
+                "decorr: the generator must be an engine that can be drawn from, such as "
+                "std::mt19937_64, and no seed; of a seed make one, std::mt19937_64 "
+                "generator(seed), and draw all from it");
+  return is_engine;
+}
+
 // 64 random bits: one draw of a 64-bit engine, or two of a 32-bit one, high half first. By the
 // engine's range and not its result type, which is wider than 32 bits for std::mt19937 on some
 // platforms.
@@ -26,9 +43,10 @@ std::uint64_t random_word(Engine& engine) {
   constexpr bool from_zero = (Engine::min)() == 0;
   constexpr bool is_32_bit = (Engine::max)() == UINT64_C(0xffffffff);
   constexpr bool is_64_bit = (Engine::max)() == UINT64_C(0xffffffffffffffff);
-  static_assert(from_zero && (is_32_bit || is_64_bit),
-                "the generator must draw all 32-bit or all 64-bit words, as std::mt19937 and "
-                "std::mt19937_64 do; std::minstd_rand, std::ranlux24 and the like do not");
+  static_assert(
+      from_zero && (is_32_bit || is_64_bit),
+      "decorr: the generator must draw all 32-bit or all 64-bit words, as std::mt19937 and "
+      "std::mt19937_64 do; std::minstd_rand, std::ranlux24 and the like do not");
   const auto first = static_cast<std::uint64_t>(engine());
   if constexpr (is_64_bit) {
     return first;
@@ -76,10 +94,12 @@ template <class Generator>
 std::vector<Eigen::Index> random_permutation(Eigen::Index d, Generator&& generator) {
   const std::size_t size = detail::checked_dimension(d, "random_permutation");
   std::vector<Eigen::Index> permutation(size);
-  for (std::size_t j = 0; j < size; ++j) permutation[j] = static_cast<Eigen::Index>(j);
-  for (std::size_t left = size; left > 1; --left) {
-    const auto pick = static_cast<std::size_t>(detail::random_below(left, generator));
-    std::swap(permutation[left - 1], permutation[pick]);
+  if constexpr (detail::accepts_generator<std::remove_reference_t<Generator>>()) {
+    for (std::size_t j = 0; j < size; ++j) permutation[j] = static_cast<Eigen::Index>(j);
+    for (std::size_t left = size; left > 1; --left) {
+      const auto pick = static_cast<std::size_t>(detail::random_below(left, generator));
+      std::swap(permutation[left - 1], permutation[pick]);
+    }
   }
   return permutation;
 }
@@ -101,10 +121,12 @@ template <class Generator>
 std::vector<std::int8_t> random_signs(Eigen::Index d, Generator&& generator) {
   const std::size_t size = detail::checked_dimension(d, "random_signs");
   std::vector<std::int8_t> signs(size);
-  std::uint64_t word = 0;
-  for (std::size_t j = 0; j < size; ++j) {
-    word = j % 64 == 0 ? detail::random_word(generator) : word >> 1;
-    signs[j] = static_cast<std::int8_t>((word & 1) != 0 ? 1 : -1);
+  if constexpr (detail::accepts_generator<std::remove_reference_t<Generator>>()) {
+    std::uint64_t word = 0;
+    for (std::size_t j = 0; j < size; ++j) {
+      word = j % 64 == 0 ? detail::random_word(generator) : word >> 1;
+      signs[j] = static_cast<std::int8_t>((word & 1) != 0 ? 1 : -1);
+    }
   }
   return signs;
 }

@@ -38,38 +38,39 @@ inline constexpr bool kIsNoGradient = std::is_same<std::decay_t<T>, NoGradient>:
 template <class Gradient>
 using EnableGradient = std::enable_if_t<kIsDense<Gradient> || kIsNoGradient<Gradient>, int>;
 
+// The scalar that a call on these matrices computes in and returns. That it is that of both,
+// evaluate() checks: an error here would be followed by one of all overloads.
 template <class A, class B = A>
-struct CommonScalar {
-  using type = ComputeScalarOf<typename A::Scalar>;
-  static_assert(std::is_same<type, ComputeScalarOf<typename B::Scalar>>::value,
-                "decorr: both views must have one computing scalar (float for half and bfloat16)");
-};
+using ScalarOf = ComputeScalarOf<typename A::Scalar>;
 
-// The scalar that a call on these matrices computes in and returns.
-template <class A, class B = A>
-using ScalarOf = typename CommonScalar<A, B>::type;
-
-// What is wrong with the type of a gradient is said first, and nothing is compiled after it.
+// What is wrong with the type of a gradient is said first, in one sentence, and nothing is compiled
+// after it.
 template <class Gradient, class Scalar>
 constexpr bool accepts_gradient() {
   if constexpr (!kIsNoGradient<Gradient>) {
     using Plain = std::remove_reference_t<Gradient>;
+    constexpr bool assignable = kIsLvalue<std::remove_const_t<Plain>>;
     constexpr bool writable = !std::is_const<Plain>::value;
     constexpr bool has_scalar =
         std::is_same<ComputeScalarOf<typename Plain::Scalar>, Scalar>::value;
-    constexpr bool assignable = kIsLvalue<std::remove_const_t<Plain>>;
     constexpr bool lasts =
         std::is_lvalue_reference<Gradient>::value ||
         !std::is_base_of<Eigen::PlainObjectBase<std::remove_const_t<Plain>>, Plain>::value;
-    static_assert(writable, "decorr: a gradient must be writable, this one is const");
-    static_assert(has_scalar,
-                  "decorr: a gradient must have the inputs' scalar, or a 16-bit type for float");
-    static_assert(assignable,
-                  "decorr: a gradient must be a matrix that can be assigned to, or a view of one");
-    static_assert(lasts,
-                  "decorr: this gradient is a temporary matrix and would be lost; pass a matrix of "
-                  "yours, a view of one, or decorr::no_gradient");
-    return writable && has_scalar && assignable && lasts;
+    if constexpr (!assignable) {
+      static_assert(
+          assignable,
+          "decorr: a gradient must be a matrix that can be assigned to, or a view of one");
+    } else if constexpr (!writable) {
+      static_assert(writable, "decorr: a gradient must be writable, this one is const");
+    } else if constexpr (!has_scalar) {
+      static_assert(has_scalar,
+                    "decorr: a gradient must have the inputs' scalar, or a 16-bit type for float");
+    } else {
+      static_assert(lasts,
+                    "decorr: this gradient is a temporary matrix and would be lost; pass a matrix "
+                    "of yours, a view of one, or decorr::no_gradient");
+    }
+    return assignable && writable && has_scalar && lasts;
   } else {
     return true;
   }
@@ -128,9 +129,14 @@ template <class A, class B, class GradientA, class GradientB, class Options, cla
 auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gradient_a,
               GradientB&& gradient_b, const Options& options, const Regularizer& regularizer,
               const Execution& execution, const Compute& compute) {
-  using Scalar = ScalarOf<A, std::conditional_t<std::is_same<B, NoView>::value, A, B>>;
+  using Other = std::conditional_t<std::is_same<B, NoView>::value, A, B>;
+  using Scalar = ScalarOf<A>;
+  constexpr bool has_one_scalar = std::is_same<Scalar, ScalarOf<Other>>::value;
+  static_assert(has_one_scalar,
+                "decorr: both views must have one computing scalar (float for half and bfloat16)");
   using Result = decltype(compute(std::declval<const Batch<Scalar>&>()));
-  if constexpr (accepts_gradient<GradientA, Scalar>() && accepts_gradient<GradientB, Scalar>()) {
+  if constexpr (has_one_scalar && accepts_gradient<GradientA, Scalar>() &&
+                accepts_gradient<GradientB, Scalar>()) {
     constexpr bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
     check_arguments(signature,
                     {matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),

@@ -1,3 +1,10 @@
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 201703L
+#error "decorr needs C++17: compile with -std=c++17 (MSVC: /std:c++17)"
+// No such file, which stops compilers that go on after an error: what follows would be one of
+// hundreds of lines.
+#include "C++17, which decorr needs"
+#endif
+
 // Around each public header, before its includes: what a program may have set up that changes the
 // meaning of the code between here and epilogue.hpp, which puts it back. Included again and again,
 // so without a guard.
