@@ -155,11 +155,12 @@ TEST_CASE("arrays give what matrices give") {
 }
 
 TEST_CASE("a regularizer chosen at run time is the one that was chosen") {
-  const auto [a, b] = random_views<Eigen::MatrixXd>(6, 5, 5);
+  const auto views = random_views<Eigen::MatrixXd>(6, 5, 5);
+  const Eigen::MatrixXd &a = views.first, &b = views.second;
   const decorr::Execution execution = decorr_tests::quick();
   decorr::Relaxed relaxed;
   relaxed.exponent = 1;
-  const auto values = [&, &a = a, &b = b](const decorr::Regularizer& regularizer) {
+  const auto values = [&](const decorr::Regularizer& regularizer) {
     return std::vector<double>{
         decorr::barlow_twins_loss(a, b, {}, regularizer, execution).value,
         decorr::vicreg_loss(a, b, {}, regularizer, execution).value,
@@ -175,17 +176,18 @@ TEST_CASE("a regularizer chosen at run time is the one that was chosen") {
 }
 
 TEST_CASE("covariances refuse the signs of one view alone") {
-  const auto [a, b] = random_views<Eigen::MatrixXd>(6, 5, 6);
+  const auto views = random_views<Eigen::MatrixXd>(6, 5, 6);
+  const Eigen::MatrixXd &a = views.first, &b = views.second;
   decorr::Relaxed only_a, only_b;
   only_a.signs_a = only_b.signs_b = {1, -1, 1, 1, -1};
-  const auto vicreg = [&, &a = a, &b = b](const decorr::Relaxed& relaxed) {
+  const auto vicreg = [&](const decorr::Relaxed& relaxed) {
     return refused_argument([&](auto& grad_a, auto& grad_b) {
       decorr::vicreg_loss(a, b, grad_a, grad_b, {}, relaxed, decorr_tests::quick());
     });
   };
   CHECK(vicreg(only_a) == "signs_b");
   CHECK(vicreg(only_b) == "signs_a");
-  const auto one_view = [&, &a = a](const decorr::Relaxed& relaxed) {
+  const auto one_view = [&](const decorr::Relaxed& relaxed) {
     return refused_argument([&](auto& grad, auto&) {
       decorr::variance_covariance_loss(a, grad, {}, relaxed, decorr_tests::quick());
     });
