@@ -61,7 +61,7 @@ void check_multiply_add(const ProductShape& shape, const ProductShape& panels_fo
   auto product = stored(Order::as_is, shape.rows, shape.cols, 3);
   const auto expected = stored(Order::as_is, shape.rows, shape.cols, 3);
   ProductPanels<Scalar> panels(arena, 2, {panels_for});
-  multiply_add<kLeft, kRight, Scalar>(left.read(), right.read(), shape, product.write(), panels, 1);
+  multiply_add<Scalar>(kLeft, left.read(), kRight, right.read(), shape, product.write(), panels, 1);
   Index wrong = 0;
   for (Index i = 0; i < shape.rows; ++i) {
     for (Index j = 0; j < product.stride; ++j) {

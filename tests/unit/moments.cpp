@@ -393,14 +393,19 @@ TEST_CASE("rows as they are need no preparation, and signs alone are a factor") 
   const Preparation<float> raw;
   CHECK(raw.is_raw());
   CHECK_FALSE(raw.has_signs());
-  CHECK(raw.sign(2) == 1);
+  Buffer<float> ones(arena, 3, 1.0F);
+  raw.multiply_by_signs(ones);
+  CHECK(std::all_of(ones.data(), ones.data() + 3, [](float x) { return x == 1; }));
   CHECK(raw.apply(row, 0, 3, result) == row);
 
   const std::int8_t signs[] = {1, -1, -1, 1};
   const Preparation<float> signed_rows(arena, 4, identity, signs);
   CHECK(signed_rows.is_raw());
   CHECK(signed_rows.has_signs());
-  CHECK(signed_rows.sign(1) == -1);
+  Buffer<float> twos(arena, 4, 2.0F);
+  signed_rows.multiply_by_signs(twos);
+  const float signed_twos[] = {2, -2, -2, 2};
+  CHECK(std::equal(signed_twos, signed_twos + 4, twos.data()));
   CHECK(signed_rows.apply(row, 1, 3, result) == result);
   const float expected[] = {-1, 2, 3};
   CHECK(std::equal(expected, expected + 3, result));
