@@ -11,7 +11,6 @@
 #include <decorr/detail/statistics/gradient_sink.hpp>
 #include <decorr/detail/statistics/prepared_rows.hpp>
 #include <decorr/detail/statistics/standardization.hpp>
-#include <utility>
 
 #include "support/random_matrices.hpp"
 #include "support/rows.hpp"
@@ -70,6 +69,9 @@ struct View {
 }  // namespace
 
 TEST_CASE("a strip of a row is finished by the formula, for every other term") {
+  struct Strip {
+    Index first, count;
+  };
   constexpr Index kFeatures = 1100;
   const auto x = random_matrix<Matrix>(3, kFeatures, 1);  // own row, the other view's, G
   for (const OtherTerm term : {OtherTerm::none, OtherTerm::other_view, OtherTerm::difference}) {
@@ -80,8 +82,8 @@ TEST_CASE("a strip of a row is finished by the formula, for every other term") {
       if (has_factor) own.take_factor(arena);
       CHECK(own.epilogue);
       CHECK(own.epilogue.reads_other() == (term != OtherTerm::none));
-      for (const auto& [first, count] :
-           {std::pair<Index, Index>{0, kStripColumns}, {1099, 1}, {76, 1024}, {500, 5}}) {
+      for (const Strip& strip : {Strip{0, kStripColumns}, {1099, 1}, {76, 1024}, {500, 5}}) {
+        const Index first = strip.first, count = strip.count;
         CAPTURE(first);
         CAPTURE(static_cast<int>(term));
         Matrix gradient = x.row(2);

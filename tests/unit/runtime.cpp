@@ -157,7 +157,7 @@ TEST_CASE("an arena's arrays are aligned, hold what was asked for and do not ove
   std::vector<Taken> all;
   // Small ones share a block, which is full several times over; large ones are in between.
   for (int round = 0; round < 40; ++round) {
-    for (const std::size_t bytes : {1, 63, 64, 65, 5000, 16383, 16384, 16385, 200000}) {
+    for (const std::size_t bytes : {1U, 63U, 64U, 65U, 5000U, 16383U, 16384U, 16385U, 200000U}) {
       if (bytes > 20000 && round > 3) continue;
       all.push_back({static_cast<unsigned char*>(arena.take(bytes)), bytes});
       CHECK(is_aligned(all.back().data));
@@ -179,7 +179,8 @@ TEST_CASE("an arena gives back all that it took, and the next one gets the same"
   for (std::set<const void*>* taken : {&first, &second}) {
     {
       Arena arena;
-      for (const std::size_t bytes : {100, 300000, 40000, 10000, 300000, 16000, 16000, 16000}) {
+      for (const std::size_t bytes :
+           {100U, 300000U, 40000U, 10000U, 300000U, 16000U, 16000U, 16000U}) {
         taken->insert(arena.take(bytes));
       }
       CHECK(pool.count() == 0);

@@ -288,16 +288,19 @@ TEST_CASE_TEMPLATE("rows that share a signal are scaled to one size by powers of
     }
   }
   constexpr Scalar kInfinity = Limits::infinity(), kNan = Limits::quiet_NaN();
-  for (const auto& [first, second] :
-       {std::pair<Scalar, Scalar>{Limits::max(), Limits::denorm_min()},
-        {Limits::min(), Limits::max()},
-        {0, 1},
-        {1, 0},
-        {0, 0},
-        {kInfinity, 1},
-        {1, kInfinity},
-        {kNan, 1},
-        {kNan, kNan}}) {
+  struct Sizes {
+    Scalar first, second;
+  };
+  for (const Sizes& sizes : {Sizes{Limits::max(), Limits::denorm_min()},
+                             {Limits::min(), Limits::max()},
+                             {0, 1},
+                             {1, 0},
+                             {0, 0},
+                             {kInfinity, 1},
+                             {1, kInfinity},
+                             {kNan, 1},
+                             {kNan, kNan}}) {
+    const Scalar first = sizes.first, second = sizes.second;
     const auto factors = scale(first, second);
     CAPTURE(first);
     CAPTURE(second);
