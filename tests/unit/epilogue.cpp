@@ -23,7 +23,7 @@ using namespace decorr::detail;
 using decorr_tests::input_rows;
 using decorr_tests::output_rows;
 using decorr_tests::random_matrix;
-using Matrix = RowMajorMatrix<double>;
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 // Numbers of the size of ten, of which a few are added.
 constexpr double kTolerance = 1e-13;

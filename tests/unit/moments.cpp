@@ -23,7 +23,7 @@ namespace {
 using namespace decorr::detail;
 using decorr_tests::input_rows;
 using decorr_tests::random_matrix;
-using Matrix = RowMajorMatrix<float>;
+using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Real = long double;
 using RealVector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
 using RealMatrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;

@@ -27,7 +27,7 @@ using decorr_tests::input_rows;
 using decorr_tests::output_rows;
 using decorr_tests::random_matrix;
 using Complex = std::complex<double>;
-using Matrix = RowMajorMatrix<double>;
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Kind = SignalPairing::Kind;
 
 // Sums of a few hundred numbers of the size of one.

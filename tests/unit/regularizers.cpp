@@ -28,7 +28,7 @@ using namespace decorr::detail;
 using decorr::Relaxed;
 using decorr_tests::random_views;
 using decorr_tests::relative_error;
-using Matrix = RowMajorMatrix<double>;
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Kind = SignalPairing::Kind;
 
 // Sums of less than a million terms, of which most cancel.

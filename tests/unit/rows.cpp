@@ -183,7 +183,7 @@ TEST_CASE("tiles' rows are whole cache lines apart, and never a page") {
 }
 
 TEST_CASE("what has to be copied is known before the rows are seen") {
-  using RowMajor = RowMajorMatrix<float>;
+  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   RowMajor row_major(3, 4);
   Eigen::MatrixXf col_major(3, 4);
   const Eigen::Matrix<Eigen::half, 3, 4, Eigen::RowMajor> half;
@@ -217,7 +217,8 @@ TEST_CASE("what has to be copied is known before the rows are seen") {
 }
 
 TEST_CASE("either view may be the one whose gradient is computed") {
-  RowMajorMatrix<double> a(3, 4), b(3, 4), gradient_a(3, 4), gradient_b(3, 4);
+  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> a(3, 4), b(3, 4),
+      gradient_a(3, 4), gradient_b(3, 4);
   const BatchRows<double> rows{input_rows(a), input_rows(b), output_rows(gradient_a),
                                output_rows(gradient_b)};
   const auto start = [](const auto& x) { return x.tile(0, 1, 0, 4, nullptr).data; };
