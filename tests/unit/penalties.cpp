@@ -346,10 +346,18 @@ TEST_CASE("Gram matrices keep digits where enough is left of their sums") {
   changed.squares_a = 33 * 33;
   CHECK_FALSE(keeps(changed, 40, 40));
   changed = good;
-  changed.trace_a = 81;
-  CHECK_FALSE(keeps(changed, 40, 40));
-  changed.trace_a = 80;
+  changed.squares_b = 32 * 32;
   CHECK(keeps(changed, 40, 40));
+  changed.squares_b = 33 * 33;
+  CHECK_FALSE(keeps(changed, 40, 40));
+  for (const bool of_a : {true, false}) {
+    changed = good;
+    double& trace = of_a ? changed.trace_a : changed.trace_b;
+    trace = 81;
+    CHECK_FALSE(keeps(changed, 40, 40));
+    trace = 80;
+    CHECK(keeps(changed, 40, 40));
+  }
   // Entries that have underflowed, and zeros, which have not.
   constexpr double kLeast = std::numeric_limits<float>::min() * double{1 << 26} * kRows;
   GramSums<double> tiny;
