@@ -26,7 +26,11 @@
 namespace {
 
 int plans_until_failure = -1;  // negative: none fails
-bool plan_fails() { return plans_until_failure >= 0 && plans_until_failure-- == 0; }
+bool plan_fails() {
+  if (plans_until_failure < 0) return false;
+  --plans_until_failure;
+  return plans_until_failure < 0;
+}
 
 }  // namespace
 

@@ -56,7 +56,7 @@ class Regularizer {
 /// In the place of a gradient that is not wanted, as of a teacher's view: it is neither written nor
 /// computed, and where the mathematics allows not paid for (losses.hpp).
 struct NoGradient {};
-inline constexpr NoGradient no_gradient{};
+inline constexpr NoGradient no_gradient{};  // NOLINT(readability-identifier-naming): read as a word
 
 /// loss = scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ).
 struct BarlowTwinsOptions {

@@ -42,37 +42,37 @@ enum class Failing { one, all_from };
 
 class Allocations {
  public:
-  static void arm(long first, Failing failing) {
+  static void arm(long first, Failing kind) {
     // Read before any allocation may fail.
     find_libraries();
-    failing_ = failing;
-    failed_ = false;
-    until_failure_ = first;
-    armed_ = true;
+    failing = kind;
+    any_failed = false;
+    until_failure = first;
+    armed = true;
   }
   /// Whether an allocation has failed since.
   static bool disarm() {
-    armed_ = false;
-    return failed_;
+    armed = false;
+    return any_failed;
   }
-  static long live() { return live_; }
-  static long count() { return count_; }
+  static long live() { return living; }
+  static long count() { return taken_so_far; }
 
   /// `caller` is where the allocation function will return to.
   static bool fails(const void* caller) {
-    ++count_;
-    if (!armed_ || is_in_library(caller)) return false;
-    const long left = until_failure_--;
-    const bool fails = failing_ == Failing::one ? left == 0 : left <= 0;
-    if (fails) failed_ = true;
+    ++taken_so_far;
+    if (!armed || is_in_library(caller)) return false;
+    const long left = until_failure--;
+    const bool fails = failing == Failing::one ? left == 0 : left <= 0;
+    if (fails) any_failed = true;
     return fails;
   }
   static void* taken(void* memory) {
-    if (memory != nullptr) ++live_;
+    if (memory != nullptr) ++living;
     return memory;
   }
   static void given_back(const void* memory) {
-    if (memory != nullptr) --live_;
+    if (memory != nullptr) --living;
   }
 
  private:
@@ -83,7 +83,7 @@ class Allocations {
 
 #ifdef DECORR_TESTS_REPLACE_MALLOC
   static void find_libraries() {
-    if (ranges_ > 0) return;
+    if (exempt_count > 0) return;
     dl_iterate_phdr(
         [](dl_phdr_info* info, std::size_t, void*) {
           const char* const exempt[] = {"/libfftw3", "/libgomp.", "/libomp.", "/ld-", "/libc."};
@@ -92,11 +92,11 @@ class Allocations {
               })) {
             return 0;
           }
-          for (int i = 0; i < info->dlpi_phnum && ranges_ < kMostRanges; ++i) {
+          for (int i = 0; i < info->dlpi_phnum && exempt_count < kMostRanges; ++i) {
             const auto& part = info->dlpi_phdr[i];
             if (part.p_type != PT_LOAD) continue;
             const std::uintptr_t begin = info->dlpi_addr + part.p_vaddr;
-            range_[ranges_++] = {begin, begin + part.p_memsz};
+            exempt_ranges[exempt_count++] = {begin, begin + part.p_memsz};
           }
           return 0;
         },
@@ -107,22 +107,23 @@ class Allocations {
 #endif
   static bool is_in_library(const void* address) {
     const auto place = reinterpret_cast<std::uintptr_t>(address);
-    for (std::size_t i = 0; i < ranges_; ++i) {
-      if (place >= range_[i].begin && place < range_[i].end) return true;
+    for (std::size_t i = 0; i < exempt_count; ++i) {
+      if (place >= exempt_ranges[i].begin && place < exempt_ranges[i].end) return true;
     }
     return false;
   }
 
   // Constant-initialized, as allocations come before any constructor.
-  inline static std::atomic<long> count_{0}, live_{0}, until_failure_{0};
-  inline static std::atomic<bool> armed_{false}, failed_{false};
-  inline static Failing failing_ = Failing::one;
-  inline static Range range_[kMostRanges] = {};
-  inline static std::size_t ranges_ = 0;
+  inline static std::atomic<long> taken_so_far{0}, living{0}, until_failure{0};
+  inline static std::atomic<bool> armed{false}, any_failed{false};
+  inline static Failing failing = Failing::one;
+  inline static Range exempt_ranges[kMostRanges] = {};
+  inline static std::size_t exempt_count = 0;
 };
 
 }  // namespace decorr_tests
 
+// One file of a program has these. NOLINTBEGIN(misc-definitions-in-headers,*-identifier*)
 #ifdef DECORR_TESTS_REPLACE_MALLOC
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -197,6 +198,7 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   decorr_tests::deallocate(memory);
 }
 #endif
+// NOLINTEND(misc-definitions-in-headers,*-identifier*)
 
 namespace decorr_tests {
 

@@ -55,7 +55,7 @@ struct Result {
   double value = 0;
   std::vector<std::vector<char>> outputs;
   bool operator==(const Result& other) const {
-    return std::memcmp(&value, &other.value, sizeof value) == 0 && outputs == other.outputs;
+    return value == other.value && outputs == other.outputs;
   }
 };
 inline Result result_of(const Call& call, double value) {

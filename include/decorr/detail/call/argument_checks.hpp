@@ -33,13 +33,13 @@ struct Signature {
   const char *a, *b, *gradient_a, *gradient_b;
   Index least_rows;
 };
-inline constexpr Signature regularizer_signature(const char* function) {
+constexpr Signature regularizer_signature(const char* function) {
   return {function, "a", "b", "grad_a", "grad_b", 1};
 }
-inline constexpr Signature loss_signature(const char* function, Index least_rows) {
+constexpr Signature loss_signature(const char* function, Index least_rows) {
   return {function, "z_a", "z_b", "grad_a", "grad_b", least_rows};
 }
-inline constexpr Signature one_view_signature(const char* function, Index least_rows) {
+constexpr Signature one_view_signature(const char* function, Index least_rows) {
   return {function, "z", nullptr, "grad", nullptr, least_rows};
 }
 

@@ -35,9 +35,9 @@ class VarianceCovariance {
       : options_(options),
         count_(count),
         features_(batch.rows.features()),
-        deviation_(
-            view_statistics(batch.arena, moments, degrees(), static_cast<Sum>(options.epsilon))
-                .deviation),
+        deviation_(view_statistics(batch.arena, moments, degrees_of_freedom(),
+                                   static_cast<Sum>(options.epsilon))
+                       .deviation),
         preparation_(batch.arena, features_,
                      Standardization<Scalar>(batch.arena, {moments.mean, deviation_}, false),
                      signs),
@@ -63,7 +63,7 @@ class VarianceCovariance {
     const bool averages = options_.covariance_scaling == CovarianceScaling::per_dimension;
     const Sum weight = static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
                        (averages ? static_cast<Sum>(features_) : Sum(1));
-    return weight * regularizer_.value(rows, degrees(), weight);
+    return weight * regularizer_.value(rows, degrees_of_freedom(), weight);
   }
 
   // The variance term, V_view times `weight`.
@@ -92,7 +92,7 @@ class VarianceCovariance {
       epilogue_.regularizer[j] = 1;
       epilogue_.own[j] = gamma - deviation <= 0
                              ? Scalar(0)
-                             : static_cast<Scalar>(-variance_weight / (d * degrees()));
+                             : static_cast<Scalar>(-variance_weight / (d * degrees_of_freedom()));
       epilogue_.factor[j] = static_cast<Scalar>(inverse_deviation<Scalar>(deviation));
       if (epilogue_.other) {
         epilogue_.other[j] = static_cast<Scalar>(invariance_slope);
@@ -103,7 +103,7 @@ class VarianceCovariance {
   }
 
  private:
-  Sum degrees() const noexcept { return static_cast<Sum>(count_ - 1); }
+  Sum degrees_of_freedom() const noexcept { return static_cast<Sum>(count_ - 1); }
 
   BlockWeights weights(const decorr::Regularizer& choice) const {
     BlockWeights weights = block_weights(choice, features_);

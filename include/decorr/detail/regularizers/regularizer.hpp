@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "decorr/detail/regularizers/exact_correlation.hpp"
@@ -124,15 +125,20 @@ class BatchRegularizer {
             (setup_.route == Route::automatic && setup_.count < setup_.features));
   }
 
+  // As std::visit, which may throw by its type.
   template <class Body>
-  void visit(const Body& body) {
-    std::visit(
-        [&](auto& form) {
-          if constexpr (!std::is_same<decltype(form), std::monostate&>::value) {
-            body(form);
-          }
-        },
-        form_);
+  void visit(const Body& body) noexcept(noexcept(body(std::declval<ExactGram<Scalar>&>()))) {
+    visit_if<UngroupedRelaxed<Scalar>>(body);
+    visit_if<GroupedRelaxed<Scalar>>(body);
+    visit_if<GroupedGram<Scalar>>(body);
+    visit_if<ExactCorrelation<Scalar>>(body);
+    visit_if<ExactGram<Scalar>>(body);
+  }
+  template <class Held, class Body>
+  void visit_if(const Body& body) noexcept(noexcept(body(std::declval<Held&>()))) {
+    if (auto* form = std::get_if<Held>(&form_)) {
+      body(*form);
+    }
   }
 
   Arena* arena_;
