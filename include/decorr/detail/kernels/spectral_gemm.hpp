@@ -114,14 +114,15 @@ DECORR_DETAIL_NOINLINE void multiply_lanes(const LaneMatrix<const Scalar>& left,
 
 // The same with as many lanes as a vector has, or with one.
 template <Conjugate kConjugate, class Scalar>
-void multiply_spectra(Index lanes, const LaneMatrix<const Scalar>& left,
+void multiply_spectra([[maybe_unused]] Index lanes, const LaneMatrix<const Scalar>& left,
                       const LaneMatrix<const Scalar>& right, Index rows, Index cols, Index depth,
                       const LaneMatrix<Scalar>& product) noexcept {
-  if (lanes == 1) {
-    multiply_lanes<1, kConjugate>(left, right, rows, cols, depth, product);
-  } else {
-    multiply_lanes<kLanes<Scalar>, kConjugate>(left, right, rows, cols, depth, product);
+  if constexpr (kLanes<Scalar> > 1) {
+    if (lanes > 1) {
+      return multiply_lanes<kLanes<Scalar>, kConjugate>(left, right, rows, cols, depth, product);
+    }
   }
+  multiply_lanes<1, kConjugate>(left, right, rows, cols, depth, product);
 }
 
 }  // namespace DECORR_ABI
