@@ -284,7 +284,7 @@ class GroupedRelaxed {
   // Lane l goes to to[l], or to to[-l], for the first `count` lanes, at least one.
   template <class Lanes>
   static void store(const typename Lanes::Packet& lanes, Index count, Scalar* to) noexcept {
-    if (count == Lanes::kLaneCount) {
+    if (Lanes::kLaneCount == 1 || count == Lanes::kLaneCount) {
       Lanes::store_unaligned(to, lanes);
       return;
     }
@@ -295,7 +295,7 @@ class GroupedRelaxed {
   template <class Lanes>
   static void store_reversed(const typename Lanes::Packet& lanes, Index count,
                              Scalar* to) noexcept {
-    if (count == Lanes::kLaneCount) {
+    if (Lanes::kLaneCount == 1 || count == Lanes::kLaneCount) {
       Lanes::store_reversed(to, lanes);
       return;
     }
