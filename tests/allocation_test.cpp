@@ -179,7 +179,7 @@ TEST_CASE("when memory runs out, std::bad_alloc is thrown and the outputs are un
             CHECK(grad_a == expected_grad_a);
           }
         }
-        CHECK(failures > 3);
+        CHECK(failures > 0);
       }
     }
   }
