@@ -78,9 +78,13 @@ class VarianceCovariance {
     return variance;
   }
 
-  // After covariance(). `variance_weight` is that of variance().
-  DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows,
-                                       Sum variance_weight) noexcept {
+  // Of the last step, which gradient() sets.
+  const ViewEpilogue<Scalar>& epilogue() const noexcept { return epilogue_; }
+
+  // After covariance(). `variance_weight` is that of variance(). The last step is taken in the same
+  // sweep, or left to a pass of its own.
+  DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows, Sum variance_weight,
+                                       bool in_sweep) noexcept {
     const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
     // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for either view, as the one that
     // is subtracted from.
@@ -99,7 +103,7 @@ class VarianceCovariance {
       }
     }
     preparation_.multiply_by_signs(epilogue_.regularizer);
-    regularizer_.gradient(rows, {{nullptr, &epilogue_, nullptr}, {}});
+    regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr, nullptr}, {}});
   }
 
  private:
@@ -134,6 +138,16 @@ VicregLoss<Scalar> vicreg(const Batch<Scalar>& batch, const VicregOptions& optio
                                moments.count, options, choice, signs_a(choice));
   VarianceCovariance<Scalar> b({batch.arena, rows_b, batch.execution, batch.route}, moments.b,
                                moments.count, options, choice, signs_b(choice));
+  // A sweep along rows reads the other view's beside its own, which costs more than a pass over all
+  // of them where they have to be transposed, and where it goes by tiles of few features.
+  const RowAccess access = row_access(batch.rows);
+  const bool in_sweep = choice.relaxed() != nullptr && !access.copies_a && !access.copies_b &&
+                        !access.copies_gradient_a && !access.copies_gradient_b;
+  EpiloguePass<Scalar> last_step;
+  if (access.has_gradient() && !in_sweep) {
+    last_step = EpiloguePass<Scalar>(batch.arena, batch.rows, a.epilogue(), b.epilogue(),
+                                     batch.execution.threads);
+  }
   a.correlate(rows_a);
   b.correlate(rows_b);
 
@@ -150,10 +164,13 @@ VicregLoss<Scalar> vicreg(const Batch<Scalar>& batch, const VicregOptions& optio
   const Sum covariance_a = a.covariance(rows_a), covariance_b = b.covariance(rows_b);
   // View b first, as it is still in the cache.
   if (rows_b.gradient_a) {
-    b.gradient(rows_b, variance_weight);
+    b.gradient(rows_b, variance_weight, in_sweep);
   }
   if (rows_a.gradient_a) {
-    a.gradient(rows_a, variance_weight);
+    a.gradient(rows_a, variance_weight, in_sweep);
+  }
+  if (access.has_gradient() && !in_sweep) {
+    last_step.run(batch.rows);
   }
   VicregLoss<Scalar> loss{};
   loss.invariance = static_cast<Scalar>(invariance);
@@ -178,7 +195,7 @@ VarianceCovarianceLoss<Scalar> variance_covariance(const Batch<Scalar>& batch,
   loss.variance = static_cast<Scalar>(view.variance(variance_weight));
   loss.value = loss.variance + loss.covariance;
   if (batch.rows.gradient_a) {
-    view.gradient(batch.rows, variance_weight);
+    view.gradient(batch.rows, variance_weight, true);
   }
   return loss;
 }

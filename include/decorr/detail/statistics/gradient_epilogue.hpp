@@ -49,6 +49,7 @@ class ViewEpilogue {
 
   explicit operator bool() const noexcept { return static_cast<bool>(regularizer); }
   bool reads_other() const noexcept { return other_term_ != OtherTerm::none; }
+  bool takes_difference() const noexcept { return other_term_ == OtherTerm::difference; }
 
   // At most kStripColumns numbers.
   template <class At>
@@ -184,14 +185,32 @@ class EpiloguePass {
   void finish(const At& at, Index count, const Scalar* a, const Scalar* b, Scalar* gradient_a,
               Scalar* gradient_b) const noexcept {
     alignas(kWorkspaceAlignment) Scalar x_a[kStripColumns], x_b[kStripColumns];
-    a_->standardize(at, count, a, x_a);
-    b_->standardize(at, count, b, x_b);
+    if (gradient_a != nullptr || !b_->takes_difference()) {
+      a_->standardize(at, count, a, x_a);
+    }
+    if (gradient_b != nullptr || !a_->takes_difference()) {
+      b_->standardize(at, count, b, x_b);
+    }
+    alignas(kWorkspaceAlignment) Scalar difference[kStripColumns];
     if (gradient_a != nullptr) {
-      a_->combine(at, count, x_a, x_b, gradient_a);
+      a_->combine(at, count, x_a, other(*a_, count, a, b, x_b, difference), gradient_a);
     }
     if (gradient_b != nullptr) {
-      b_->combine(at, count, x_b, x_a, gradient_b);
+      b_->combine(at, count, x_b, other(*b_, count, b, a, x_a, difference), gradient_b);
     }
+  }
+
+  // What o is for a view whose raw numbers are x.
+  static const Scalar* other(const ViewEpilogue<Scalar>& view, Index count, const Scalar* x,
+                             const Scalar* other_x, const Scalar* other_standardized,
+                             Scalar* difference) noexcept {
+    if (!view.takes_difference()) {
+      return other_standardized;
+    }
+    for (Index j = 0; j < count; ++j) {
+      difference[j] = x[j] - other_x[j];
+    }
+    return difference;
   }
 
   const ViewEpilogue<Scalar>* a_ = nullptr;
