@@ -41,7 +41,7 @@ class GroupedRelaxed {
 
   DECORR_DETAIL_COLD GroupedRelaxed(Arena& arena, const RegularizerSetup<Scalar>& setup,
                                     const Relaxed& relaxed, const BlockWeights& weights)
-      : fft_(arena, fft_setup(setup, relaxed)),
+      : fft_(arena, fft_setup(setup, relaxed, SecondRow::as_is, Padding::allowed, setup.place)),
         is_covariance_(setup.is_covariance()),
         wants_a_(setup.access.gradient_a && !is_covariance_),
         wants_b_(setup.access.gradient_b || is_covariance_),
@@ -131,20 +131,6 @@ class GroupedRelaxed {
   // A covariance's S_hg is conj(S_gh): of so many rows, only the blocks from their first on.
   static constexpr Index kHermitianRows = 4;
   using Matrix = LaneMatrix<Scalar>;
-
-  static PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup,
-                                          const Relaxed& relaxed) {
-    return {setup.pairing,
-            SecondRow::as_is,
-            BlockLayout(setup.features, relaxed.block_size, Padding::allowed),
-            relaxed.permutation,
-            setup.a,
-            setup.b,
-            setup.most_rows,
-            setup.access,
-            setup.place,
-            setup.execution};
-  }
 
   // The real parts of a block's spectrum over the whole circle, and the imaginary ones part_size()
   // later. Vectors may reach over either end, into zeros.

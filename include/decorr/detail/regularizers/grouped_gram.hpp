@@ -52,7 +52,10 @@ class GroupedGram {
 
   DECORR_DETAIL_COLD GroupedGram(Arena& arena, const RegularizerSetup<Scalar>& setup,
                                  const Relaxed& relaxed, const BlockWeights& weights)
-      : fft_(arena, fft_setup(setup, relaxed)),
+      // Squares cannot be taken before the lags of a longer transform are folded, and spectra are
+      // all kept here.
+      : fft_(arena,
+             fft_setup(setup, relaxed, SecondRow::as_is, Padding::none, SpectrumPlace::nowhere)),
         is_covariance_(setup.is_covariance()),
         has_gradient_(setup.access.has_gradient()),
         weights_(weights),
@@ -151,16 +154,6 @@ class GroupedGram {
     Buffer<Sum> squares;        // of each frequency's blocks
     Buffer<Sum> block_squares;  // over the whole circle
   };
-
-  static PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup,
-                                          const Relaxed& relaxed) {
-    return {setup.pairing, SecondRow::as_is,
-            // Squares cannot be taken before the lags of a longer transform are folded.
-            BlockLayout(setup.features, relaxed.block_size, Padding::none), relaxed.permutation,
-            setup.a, setup.b, setup.most_rows, setup.access,
-            SpectrumPlace::nowhere,  // all are kept here
-            setup.execution};
-  }
 
   View make_view(Arena& arena, bool has_gradient) const {
     const Index size = fft_.layout().signal_size();

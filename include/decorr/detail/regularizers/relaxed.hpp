@@ -35,7 +35,9 @@ class UngroupedRelaxed {
 
   DECORR_DETAIL_COLD UngroupedRelaxed(Arena& arena, const RegularizerSetup<Scalar>& setup,
                                       const Relaxed& relaxed, const BlockWeights& weights)
-      : fft_(arena, fft_setup(setup, relaxed)),
+      : fft_(arena, fft_setup(setup, relaxed,
+                              setup.is_covariance() ? SecondRow::as_is : SecondRow::reversed,
+                              Padding::allowed, setup.place)),
         pairing_(setup.pairing),
         length_(fft_.layout().fft_length),
         weights_(weights.of(0, 0)),
@@ -104,20 +106,6 @@ class UngroupedRelaxed {
   static constexpr Index kChunkRows = 2 * kTileRows;
   // Their sums stay in the first-level cache for all signals of a group.
   static constexpr Index kChunkFrequencies = kStripColumns / 2;
-
-  static PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup,
-                                          const Relaxed& relaxed) {
-    return {setup.pairing,
-            setup.is_covariance() ? SecondRow::as_is : SecondRow::reversed,
-            BlockLayout(setup.features, 0, Padding::allowed),
-            relaxed.permutation,
-            setup.a,
-            setup.b,
-            setup.most_rows,
-            setup.access,
-            setup.place,
-            setup.execution};
-  }
 
   // Adds some frequencies of a group's signals, which are saved. Bound by bytes.
   template <class Group>

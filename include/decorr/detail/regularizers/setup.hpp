@@ -5,6 +5,7 @@
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/spectra/packed_fft.hpp"
 #include "decorr/detail/spectra/signal_pairing.hpp"
 #include "decorr/detail/spectra/spectrum_store.hpp"
 #include "decorr/detail/statistics/prepared_rows.hpp"
@@ -37,6 +38,17 @@ struct RegularizerSetup {
   // The Gram matrices want all samples at once.
   bool has_whole_batch() const noexcept { return most_rows == count; }
 };
+
+// The transforms of a relaxed form.
+template <class Scalar>
+PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup, const Relaxed& relaxed,
+                                 SecondRow second_row, Padding padding, SpectrumPlace place) {
+  return {
+      setup.pairing,       second_row,   BlockLayout(setup.features, relaxed.block_size, padding),
+      relaxed.permutation, setup.a,      setup.b,
+      setup.most_rows,     setup.access, place,
+      setup.execution};
+}
 
 }  // namespace DECORR_ABI
 }  // namespace detail
