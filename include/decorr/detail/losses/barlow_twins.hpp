@@ -1,6 +1,8 @@
 #ifndef DECORR_DETAIL_LOSSES_BARLOW_TWINS_HPP_
 #define DECORR_DETAIL_LOSSES_BARLOW_TWINS_HPP_
 
+#include <utility>
+
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
 #include "decorr/detail/rows/row_views.hpp"

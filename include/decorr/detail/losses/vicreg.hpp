@@ -83,8 +83,8 @@ class VarianceCovariance {
 
   // After covariance(). `variance_weight` is that of variance(). The last step is taken in the same
   // sweep, or left to a pass of its own.
-  DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows, Sum variance_weight,
-                                       bool in_sweep) noexcept {
+  DECORR_DETAIL_NOINLINE void differentiate(const BatchRows<Scalar>& rows, Sum variance_weight,
+                                            bool in_sweep) noexcept {
     const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
     // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for either view, as the one that
     // is subtracted from.
@@ -129,55 +129,112 @@ class VarianceCovariance {
 };
 
 template <class Scalar>
+class Vicreg {
+ public:
+  using Sum = Accumulator<Scalar>;
+
+  Vicreg(const Batch<Scalar>& batch, const Moments<Scalar>& moments, const VicregOptions& options,
+         const decorr::Regularizer& choice)
+      : moments_(moments),
+        invariance_weight_(
+            static_cast<Sum>(options.scale) * static_cast<Sum>(options.invariance) /
+            (static_cast<Sum>(moments.count) * static_cast<Sum>(batch.rows.features()))),
+        variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance) /
+                         (options.sum_variance ? 1 : 2)),
+        a_({batch.arena, batch.rows.only_a(), batch.execution, batch.route}, moments.a,
+           moments.count, options, choice, signs_a(choice)),
+        b_({batch.arena, batch.rows.only_b(), batch.execution, batch.route}, moments.b,
+           moments.count, options, choice, signs_b(choice)) {
+    // A sweep along rows reads the other view's beside its own, which costs more than a pass over
+    // all of them where they have to be transposed, and where it goes by tiles of few features.
+    const RowAccess access = row_access(batch.rows);
+    in_sweep_ = choice.relaxed() != nullptr && !access.copies_a && !access.copies_b &&
+                !access.copies_gradient_a && !access.copies_gradient_b;
+    if (access.has_gradient() && !in_sweep_) {
+      last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, a_.epilogue(), b_.epilogue(),
+                                        batch.execution.threads);
+    }
+  }
+
+  void correlate(const BatchRows<Scalar>& rows) noexcept {
+    a_.correlate(rows.only_a());
+    b_.correlate(rows.only_b());
+  }
+
+  VicregLoss<Scalar> value(const BatchRows<Scalar>& rows) {
+    Sum invariance = 0;
+    for (Index j = 0; j < rows.features(); ++j) {
+      invariance += moments_.weighted_difference(j, invariance_weight_);
+    }
+    const Sum covariance_a = a_.covariance(rows.only_a());
+    const Sum covariance_b = b_.covariance(rows.only_b());
+    VicregLoss<Scalar> loss{};
+    loss.invariance = static_cast<Scalar>(invariance);
+    loss.variance =
+        static_cast<Scalar>(a_.variance(variance_weight_) + b_.variance(variance_weight_));
+    loss.covariance = static_cast<Scalar>(covariance_a + covariance_b);
+    loss.value = loss.invariance + loss.variance + loss.covariance;
+    return loss;
+  }
+
+  void gradient(const BatchRows<Scalar>& rows) noexcept {
+    // View b first, as it is still in the cache.
+    if (rows.gradient_b) {
+      b_.differentiate(rows.only_b(), variance_weight_, in_sweep_);
+    }
+    if (rows.gradient_a) {
+      a_.differentiate(rows.only_a(), variance_weight_, in_sweep_);
+    }
+    if (!in_sweep_) {
+      last_step_.run(rows);
+    }
+  }
+
+ private:
+  Moments<Scalar> moments_;
+  Sum invariance_weight_, variance_weight_;
+  VarianceCovariance<Scalar> a_, b_;
+  bool in_sweep_ = true;
+  EpiloguePass<Scalar> last_step_;
+};
+
+// One view alone.
+template <class Scalar>
+class Vcreg {
+ public:
+  using Sum = Accumulator<Scalar>;
+
+  Vcreg(const Batch<Scalar>& batch, const Moments<Scalar>& moments, const VicregOptions& options,
+        const decorr::Regularizer& choice)
+      : variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance)),
+        view_(batch, moments.a, moments.count, options, choice, signs_a(choice)) {}
+
+  void correlate(const BatchRows<Scalar>& rows) noexcept { view_.correlate(rows); }
+
+  VarianceCovarianceLoss<Scalar> value(const BatchRows<Scalar>& rows) {
+    VarianceCovarianceLoss<Scalar> loss{};
+    loss.covariance = static_cast<Scalar>(view_.covariance(rows));
+    loss.variance = static_cast<Scalar>(view_.variance(variance_weight_));
+    loss.value = loss.variance + loss.covariance;
+    return loss;
+  }
+
+  void gradient(const BatchRows<Scalar>& rows) noexcept {
+    view_.differentiate(rows, variance_weight_, true);
+  }
+
+ private:
+  Sum variance_weight_;
+  VarianceCovariance<Scalar> view_;
+};
+
+template <class Scalar>
 VicregLoss<Scalar> vicreg(const Batch<Scalar>& batch, const VicregOptions& options,
                           const decorr::Regularizer& choice) {
   using Sum = Accumulator<Scalar>;
-  const Moments<Scalar> moments = take_moments(batch, static_cast<Sum>(options.epsilon));
-  const BatchRows<Scalar> rows_a = batch.rows.only_a(), rows_b = batch.rows.only_b();
-  VarianceCovariance<Scalar> a({batch.arena, rows_a, batch.execution, batch.route}, moments.a,
-                               moments.count, options, choice, signs_a(choice));
-  VarianceCovariance<Scalar> b({batch.arena, rows_b, batch.execution, batch.route}, moments.b,
-                               moments.count, options, choice, signs_b(choice));
-  // A sweep along rows reads the other view's beside its own, which costs more than a pass over all
-  // of them where they have to be transposed, and where it goes by tiles of few features.
-  const RowAccess access = row_access(batch.rows);
-  const bool in_sweep = choice.relaxed() != nullptr && !access.copies_a && !access.copies_b &&
-                        !access.copies_gradient_a && !access.copies_gradient_b;
-  EpiloguePass<Scalar> last_step;
-  if (access.has_gradient() && !in_sweep) {
-    last_step = EpiloguePass<Scalar>(batch.arena, batch.rows, a.epilogue(), b.epilogue(),
-                                     batch.execution.threads);
-  }
-  a.correlate(rows_a);
-  b.correlate(rows_b);
-
-  const Sum scale = static_cast<Sum>(options.scale);
-  const Sum invariance_weight =
-      scale * static_cast<Sum>(options.invariance) /
-      (static_cast<Sum>(moments.count) * static_cast<Sum>(batch.rows.features()));
-  Sum invariance = 0;
-  for (Index j = 0; j < batch.rows.features(); ++j) {
-    invariance += moments.weighted_difference(j, invariance_weight);
-  }
-  const Sum variance_weight =
-      scale * static_cast<Sum>(options.variance) / (options.sum_variance ? 1 : 2);
-  const Sum covariance_a = a.covariance(rows_a), covariance_b = b.covariance(rows_b);
-  // View b first, as it is still in the cache.
-  if (rows_b.gradient_a) {
-    b.gradient(rows_b, variance_weight, in_sweep);
-  }
-  if (rows_a.gradient_a) {
-    a.gradient(rows_a, variance_weight, in_sweep);
-  }
-  if (access.has_gradient() && !in_sweep) {
-    last_step.run(batch.rows);
-  }
-  VicregLoss<Scalar> loss{};
-  loss.invariance = static_cast<Scalar>(invariance);
-  loss.variance = static_cast<Scalar>(a.variance(variance_weight) + b.variance(variance_weight));
-  loss.covariance = static_cast<Scalar>(covariance_a + covariance_b);
-  loss.value = loss.invariance + loss.variance + loss.covariance;
-  return loss;
+  Vicreg<Scalar> loss(batch, take_moments(batch, static_cast<Sum>(options.epsilon)), options,
+                      choice);
+  return run_passes(loss, batch.rows);
 }
 
 template <class Scalar>
@@ -185,19 +242,9 @@ VarianceCovarianceLoss<Scalar> variance_covariance(const Batch<Scalar>& batch,
                                                    const VicregOptions& options,
                                                    const decorr::Regularizer& choice) {
   using Sum = Accumulator<Scalar>;
-  const Moments<Scalar> moments = take_moments(batch, static_cast<Sum>(options.epsilon));
-  VarianceCovariance<Scalar> view(batch, moments.a, moments.count, options, choice,
-                                  signs_a(choice));
-  view.correlate(batch.rows);
-  const Sum variance_weight = static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance);
-  VarianceCovarianceLoss<Scalar> loss{};
-  loss.covariance = static_cast<Scalar>(view.covariance(batch.rows));
-  loss.variance = static_cast<Scalar>(view.variance(variance_weight));
-  loss.value = loss.variance + loss.covariance;
-  if (batch.rows.gradient_a) {
-    view.gradient(batch.rows, variance_weight, true);
-  }
-  return loss;
+  Vcreg<Scalar> loss(batch, take_moments(batch, static_cast<Sum>(options.epsilon)), options,
+                     choice);
+  return run_passes(loss, batch.rows);
 }
 
 }  // namespace DECORR_ABI
