@@ -41,7 +41,7 @@ struct InOrder<Given<First, Rest...>, Expected, Others...>
     : std::bool_constant<std::is_convertible<First, Expected>::value &&
                          InOrder<Given<Rest...>, Others...>::value> {};
 
-// What stands after `kMatrices` matrices that may be gradients: settings, but not in order.
+// What stands after the matrices: settings, but not in order.
 template <class Options, class... Settings>
 inline constexpr bool kAreMisplaced =
     (kIsSetting<Settings> && ...) &&

@@ -92,12 +92,20 @@ class ViewEpilogue {
     standardize(at, count, x, standardized);
     if (other_term_ == OtherTerm::other_view) {
       others->standardize(at, count, other_x, o);
-    } else if (other_term_ == OtherTerm::difference) {
-      for (Index j = 0; j < count; ++j) {
-        o[j] = x[j] - other_x[j];
-      }
     }
-    combine(at, count, standardized, o, gradient);
+    combine(at, count, standardized, other_numbers(count, x, other_x, o, o), gradient);
+  }
+
+  // o for raw numbers x: the other view's standardized ones, or the difference, in `difference`.
+  const Scalar* other_numbers(Index count, const Scalar* x, const Scalar* other_x,
+                              const Scalar* other_standardized, Scalar* difference) const noexcept {
+    if (!takes_difference()) {
+      return other_standardized;
+    }
+    for (Index j = 0; j < count; ++j) {
+      difference[j] = x[j] - other_x[j];
+    }
+    return difference;
   }
 
  private:
@@ -105,8 +113,8 @@ class ViewEpilogue {
   OtherTerm other_term_ = OtherTerm::none;
 };
 
-// The last step as a pass of its own, over both views in one read, for losses whose coefficients
-// are known only after all of G. A view without gradient is read and not written.
+// The last step as a pass of its own, over both views in one read: where the coefficients are known
+// only after all of G, or a sweep would cost more. A view without gradient is read, not written.
 template <class Scalar>
 class EpiloguePass {
  public:
@@ -193,24 +201,11 @@ class EpiloguePass {
     }
     alignas(kWorkspaceAlignment) Scalar difference[kStripColumns];
     if (gradient_a != nullptr) {
-      a_->combine(at, count, x_a, other(*a_, count, a, b, x_b, difference), gradient_a);
+      a_->combine(at, count, x_a, a_->other_numbers(count, a, b, x_b, difference), gradient_a);
     }
     if (gradient_b != nullptr) {
-      b_->combine(at, count, x_b, other(*b_, count, b, a, x_a, difference), gradient_b);
+      b_->combine(at, count, x_b, b_->other_numbers(count, b, a, x_a, difference), gradient_b);
     }
-  }
-
-  // What o is for a view whose raw numbers are x.
-  static const Scalar* other(const ViewEpilogue<Scalar>& view, Index count, const Scalar* x,
-                             const Scalar* other_x, const Scalar* other_standardized,
-                             Scalar* difference) noexcept {
-    if (!view.takes_difference()) {
-      return other_standardized;
-    }
-    for (Index j = 0; j < count; ++j) {
-      difference[j] = x[j] - other_x[j];
-    }
-    return difference;
   }
 
   const ViewEpilogue<Scalar>* a_ = nullptr;
