@@ -68,42 +68,46 @@ inline std::vector<Routed> routes(const Regularizer& regularizer = decorr::Exact
   return {{regularizer, Route::features}, {regularizer, Route::gram}};
 }
 
-/// r_off or r_sum with its gradients.
-template <class Matrix>
-typename Matrix::Scalar regularizer_by(const Routed& routed, const Matrix& a, const Matrix& b,
-                                       Matrix& grad_a, Matrix& grad_b,
-                                       const decorr::Execution& execution = quick()) {
+/// compute(batch, regularizer) of matrices by that route.
+template <class Matrix, class Compute>
+auto compute_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
+                Matrix& grad_b, const decorr::Execution& execution, const Compute& compute) {
   decorr::detail::Arena arena;
   const decorr::detail::Batch<typename Matrix::Scalar> batch{
       arena,
       {input_rows(a), input_rows(b), output_rows(grad_a), output_rows(grad_b)},
       execution,
       routed.route};
-  return decorr::detail::regularizer_alone(batch, argument(routed.regularizer));
+  return compute(batch, argument(routed.regularizer));
+}
+
+/// r_off or r_sum with its gradients.
+template <class Matrix>
+typename Matrix::Scalar regularizer_by(const Routed& routed, const Matrix& a, const Matrix& b,
+                                       Matrix& grad_a, Matrix& grad_b,
+                                       const decorr::Execution& execution = quick()) {
+  return compute_by(routed, a, b, grad_a, grad_b, execution,
+                    [](const auto& batch, const auto& regularizer) {
+                      return decorr::detail::regularizer_alone(batch, regularizer);
+                    });
 }
 
 /// Likewise, the terms of a loss.
 template <class Matrix>
 auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
               Matrix& grad_b, const decorr::BarlowTwinsOptions& options) {
-  decorr::detail::Arena arena;
-  const decorr::detail::Batch<typename Matrix::Scalar> batch{
-      arena,
-      {input_rows(a), input_rows(b), output_rows(grad_a), output_rows(grad_b)},
-      quick(),
-      routed.route};
-  return decorr::detail::barlow_twins(batch, options, argument(routed.regularizer));
+  return compute_by(routed, a, b, grad_a, grad_b, quick(),
+                    [&](const auto& batch, const auto& regularizer) {
+                      return decorr::detail::barlow_twins(batch, options, regularizer);
+                    });
 }
 template <class Matrix>
 auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
               Matrix& grad_b, const decorr::VicregOptions& options) {
-  decorr::detail::Arena arena;
-  const decorr::detail::Batch<typename Matrix::Scalar> batch{
-      arena,
-      {input_rows(a), input_rows(b), output_rows(grad_a), output_rows(grad_b)},
-      quick(),
-      routed.route};
-  return decorr::detail::vicreg(batch, options, argument(routed.regularizer));
+  return compute_by(routed, a, b, grad_a, grad_b, quick(),
+                    [&](const auto& batch, const auto& regularizer) {
+                      return decorr::detail::vicreg(batch, options, regularizer);
+                    });
 }
 
 }  // namespace decorr_tests
