@@ -4,6 +4,10 @@ set(consumer_project "${consumer_source}")
 set(consumer_binary "${CMAKE_CURRENT_BINARY_DIR}/consumer")
 set(consumer_prefix "${consumer_binary}/prefix")
 set(consumer_fixture installed)
+# Here too, as a language that another directory enables has no compiler in this one.
+if(TARGET decorr::c)
+  enable_language(C)
+endif()
 
 # decorr_consumer_test(<name> <cache entry>...): configures, builds and tests the consumer.
 function(decorr_consumer_test name)
