@@ -11,6 +11,7 @@
 #include <decorr/detail/statistics/gradient_sink.hpp>
 #include <decorr/detail/statistics/prepared_rows.hpp>
 #include <decorr/detail/statistics/standardization.hpp>
+#include <limits>
 
 #include "support/random_matrices.hpp"
 #include "support/rows.hpp"
@@ -23,83 +24,109 @@ using namespace decorr::detail;
 using decorr_tests::input_rows;
 using decorr_tests::output_rows;
 using decorr_tests::random_matrix;
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <class Scalar>
+using Rows = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = Rows<double>;
 
-// Numbers of the size of ten, of which a few are added.
+// Of numbers of the size of ten, of which a few are added.
 constexpr double kTolerance = 1e-13;
 
-// One view's statistics and coefficients, each another number.
+// One view's statistics and coefficients, each another number. The means are many deviations, so
+// that their rounding to the scalar shows.
+template <class Scalar>
 struct View {
-  View(Arena& arena, Index features, OtherTerm other_term, std::uint64_t seed)
-      : mean(random_matrix<Matrix>(1, features, seed)),
+  View(Arena& arena, Index features, std::uint64_t seed)
+      : mean(1e3 * random_matrix<Matrix>(1, features, seed)),
         deviation(random_matrix<Matrix>(1, features, seed + 1).cwiseAbs().array() + 0.5),
-        coefficients(random_matrix<Matrix>(4, features, seed + 2)) {
-    ViewStatistics<double> statistics{Buffer<double>(arena, features),
+        coefficients(random_matrix<Rows<Scalar>>(4, features, seed + 2)) {
+    ViewStatistics<Scalar> statistics{Buffer<double>(arena, features),
                                       Buffer<double>(arena, features)};
     std::copy_n(mean.data(), features, statistics.mean.data());
     std::copy_n(deviation.data(), features, statistics.deviation.data());
-    standardization = Standardization<double>(arena, statistics, true);
-    epilogue = ViewEpilogue<double>(arena, features, standardization, other_term);
+    standardization = Standardization<Scalar>(arena, statistics, true);
+  }
+  void make_epilogue(Arena& arena, OtherTerm other_term, const View& others,
+                     bool has_factor = false) {
+    const Index features = mean.size();
+    epilogue =
+        ViewEpilogue<Scalar>(arena, features, standardization, other_term, others.standardization);
     std::copy_n(coefficients.row(0).data(), features, epilogue.regularizer.data());
     std::copy_n(coefficients.row(1).data(), features, epilogue.own.data());
     if (epilogue.other) {
       std::copy_n(coefficients.row(2).data(), features, epilogue.other.data());
     }
+    if (has_factor) {
+      std::copy_n(coefficients.row(3).data(), features, epilogue.factor.data());
+    }
+    takes_factor = has_factor;
+    epilogue.settle();
+  }
+  // Raw numbers about the means.
+  template <class Input = Rows<Scalar>>
+  Input rows(Index count, std::uint64_t seed) const {
+    Input x = random_matrix<Input>(count, mean.size(), seed);
+    x.rowwise() += mean.row(0).template cast<Scalar>();
+    return x;
   }
 
-  // x^ by the deviation, or by `factor` where the epilogue has one.
+  // x^ by the deviation, or by the factor that the epilogue was given.
   double standardized(Index j, double x) const {
-    const double factor = epilogue.factor ? coefficients(3, j) : 1 / deviation(j);
-    return (x - mean(j)) * factor;
+    return (x - mean(j)) * (takes_factor ? double(coefficients(3, j)) : 1 / deviation(j));
   }
-  double gradient(Index j, double g, double x, double o) const {
-    return coefficients(0, j) * g + coefficients(1, j) * standardized(j, x) +
-           (epilogue.other ? coefficients(2, j) * o : 0);
-  }
-  void take_factor(Arena& arena) {
-    epilogue.factor = Buffer<double>(arena, mean.size());
-    std::copy_n(coefficients.row(3).data(), mean.size(), epilogue.factor.data());
+  // How far `gradient` is from the formula, relative to its terms.
+  double error(double gradient, Index j, double g, double x, double o) const {
+    const double terms[] = {coefficients(0, j) * g, coefficients(1, j) * standardized(j, x),
+                            epilogue.other ? coefficients(2, j) * o : 0};
+    const double size = 1 + std::abs(terms[0]) + std::abs(terms[1]) + std::abs(terms[2]);
+    return std::abs(gradient - (terms[0] + terms[1] + terms[2])) / size;
   }
 
-  Matrix mean, deviation, coefficients;
-  Standardization<double> standardization;
-  ViewEpilogue<double> epilogue;
+  Matrix mean, deviation;
+  Rows<Scalar> coefficients;
+  Standardization<Scalar> standardization;
+  ViewEpilogue<Scalar> epilogue;
+  bool takes_factor = false;
 };
+
+template <class Scalar>
+constexpr double kRounding = 8 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
 
 }  // namespace
 
-TEST_CASE("a strip of a row is finished by the formula, for every other term") {
+TEST_CASE_TEMPLATE("a strip of a row is finished by the formula, for every other term", Scalar,
+                   float, double) {
   struct Strip {
     Index first, count;
   };
   constexpr Index kFeatures = 1100;
-  const auto x = random_matrix<Matrix>(3, kFeatures, 1);  // own row, the other view's, G
+  const auto g = random_matrix<Rows<Scalar>>(1, kFeatures, 1);
   for (const OtherTerm term : {OtherTerm::none, OtherTerm::other_view, OtherTerm::difference}) {
     for (const bool has_factor : {false, true}) {
       Arena arena;
-      View own(arena, kFeatures, term, 2);
-      View other(arena, kFeatures, OtherTerm::other_view, 20);
-      if (has_factor) own.take_factor(arena);
+      View<Scalar> own(arena, kFeatures, 2);
+      const View<Scalar> other(arena, kFeatures, 20);
+      own.make_epilogue(arena, term, other, has_factor);
+      const auto x = own.rows(1, 4), o = other.rows(1, 5);
       CHECK(own.epilogue);
-      CHECK(own.epilogue.reads_other() == (term != OtherTerm::none));
+      CHECK(own.epilogue.reads_rows());
+      CHECK(own.epilogue.reads_other_rows() == (term != OtherTerm::none));
       for (const Strip& strip : {Strip{0, kStripColumns}, {1099, 1}, {76, 1024}, {500, 5}}) {
         const Index first = strip.first, count = strip.count;
         CAPTURE(first);
         CAPTURE(static_cast<int>(term));
-        Matrix gradient = x.row(2);
-        const double* other_x = term == OtherTerm::none ? nullptr : x.row(1).data() + first;
-        own.epilogue.finish(first, count, x.row(0).data() + first, other_x,
-                            term == OtherTerm::other_view ? &other.epilogue : nullptr,
+        Rows<Scalar> gradient = g;
+        own.epilogue.finish(PerRow<Scalar>{first}, count, x.data() + first,
+                            term == OtherTerm::none ? nullptr : o.data() + first,
                             gradient.data() + first);
         double error = 0;
         for (Index j = 0; j < kFeatures; ++j) {
-          const double o =
-              term == OtherTerm::other_view ? other.standardized(j, x(1, j)) : x(0, j) - x(1, j);
+          const double of_other = term == OtherTerm::other_view ? other.standardized(j, o(j))
+                                                                : double(x(j)) - double(o(j));
           const bool inside = first <= j && j < first + count;
-          const double expected = inside ? own.gradient(j, x(2, j), x(0, j), o) : x(2, j);
-          error = std::max(error, std::abs(gradient(j) - expected));
+          error = std::max(error, inside ? own.error(gradient(j), j, g(j), x(j), of_other)
+                                         : std::abs(double(gradient(j) - g(j))));
         }
-        CHECK(error < kTolerance);
+        CHECK(error < kRounding<Scalar>);
       }
     }
   }
@@ -111,9 +138,10 @@ TEST_CASE("where there is nothing but signs the gradient has them alone") {
   const Preparation<double> preparation(arena, 4, {}, signs);
   const ViewEpilogue<double> epilogue(arena, 4, preparation);
   CHECK(epilogue);
-  CHECK_FALSE(epilogue.reads_other());
+  CHECK_FALSE(epilogue.reads_rows());
+  CHECK_FALSE(epilogue.reads_other_rows());
   double gradient[] = {5, 6, 7};
-  epilogue.finish(1, 3, nullptr, nullptr, nullptr, gradient);
+  epilogue.finish(PerRow<double>{1}, 3, nullptr, nullptr, gradient);
   const double expected[] = {-5, -6, 7};
   CHECK(std::equal(gradient, gradient + 3, expected));
   CHECK_FALSE(ViewEpilogue<double>());
@@ -124,49 +152,55 @@ namespace {
 // Both views' gradients by a pass; one that is not asked for stays as it is.
 template <class Input, class Gradient>
 void check_pass(Index rows, Index cols, bool has_a, bool has_b, int threads) {
+  using Scalar = typename Input::Scalar;
   CAPTURE(rows);
   CAPTURE(cols);
   CAPTURE(has_a);
   CAPTURE(has_b);
   Arena arena;
-  const View view_a(arena, cols, OtherTerm::other_view, 2);
-  const View view_b(arena, cols, OtherTerm::other_view, 20);
-  const auto a = random_matrix<Input>(rows, cols, 5), b = random_matrix<Input>(rows, cols, 6);
+  View<Scalar> view_a(arena, cols, 2), view_b(arena, cols, 20);
+  view_a.make_epilogue(arena, OtherTerm::other_view, view_b);
+  view_b.make_epilogue(arena, OtherTerm::other_view, view_a);
+  const auto a = view_a.template rows<Input>(rows, 5), b = view_b.template rows<Input>(rows, 6);
   const auto g_a = random_matrix<Gradient>(rows, cols, 7),
              g_b = random_matrix<Gradient>(rows, cols, 8);
   Gradient gradient_a = g_a, gradient_b = g_b;
-  BatchRows<double> batch{input_rows(a), input_rows(b), {}, {}};
+  BatchRows<Scalar> batch{input_rows(a), input_rows(b), {}, {}};
   if (has_a) batch.gradient_a = output_rows(gradient_a);
   if (has_b) batch.gradient_b = output_rows(gradient_b);
-  EpiloguePass<double> pass(arena, batch, view_a.epilogue, view_b.epilogue, threads);
+  EpiloguePass<Scalar> pass(arena, batch, view_a.epilogue, view_b.epilogue, threads);
   pass.run(batch);
-  double error_a = 0, error_b = 0;
+  double error_a = has_a ? 0 : double((gradient_a - g_a).norm());
+  double error_b = has_b ? 0 : double((gradient_b - g_b).norm());
   for (Index k = 0; k < rows; ++k) {
     for (Index j = 0; j < cols; ++j) {
       const double x_a = view_a.standardized(j, a(k, j)), x_b = view_b.standardized(j, b(k, j));
-      const double expected_a = has_a ? view_a.gradient(j, g_a(k, j), a(k, j), x_b) : g_a(k, j);
-      const double expected_b = has_b ? view_b.gradient(j, g_b(k, j), b(k, j), x_a) : g_b(k, j);
-      error_a = std::max(error_a, std::abs(gradient_a(k, j) - expected_a));
-      error_b = std::max(error_b, std::abs(gradient_b(k, j) - expected_b));
+      if (has_a) {
+        error_a = std::max(error_a, view_a.error(gradient_a(k, j), j, g_a(k, j), a(k, j), x_b));
+      }
+      if (has_b) {
+        error_b = std::max(error_b, view_b.error(gradient_b(k, j), j, g_b(k, j), b(k, j), x_a));
+      }
     }
   }
-  CHECK(error_a < kTolerance);
-  CHECK(error_b < kTolerance);
+  CHECK(error_a < kRounding<Scalar>);
+  CHECK(error_b < kRounding<Scalar>);
 }
 
 }  // namespace
 
-TEST_CASE("the last step finishes both views, by rows or by columns, or one of them") {
-  using Columns = Eigen::MatrixXd;
+TEST_CASE_TEMPLATE("the last step finishes both views, by rows or by columns, or one of them",
+                   Scalar, float, double) {
+  using Columns = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   for (const int threads : {1, 3}) {
     for (const bool has_a : {true, false}) {
       for (const bool has_b : {true, false}) {
-        check_pass<Matrix, Matrix>(19, 1030, has_a, has_b, threads);
+        check_pass<Rows<Scalar>, Rows<Scalar>>(19, 1030, has_a, has_b, threads);
         check_pass<Columns, Columns>(1030, 19, has_a, has_b, threads);
-        check_pass<Columns, Matrix>(35, 17, has_a, has_b, threads);
-        check_pass<Matrix, Columns>(35, 17, has_a, has_b, threads);
+        check_pass<Columns, Rows<Scalar>>(35, 17, has_a, has_b, threads);
+        check_pass<Rows<Scalar>, Columns>(35, 17, has_a, has_b, threads);
         check_pass<Columns, Columns>(3, 1, has_a, has_b, threads);
-        check_pass<Matrix, Matrix>(1, 1, has_a, has_b, threads);
+        check_pass<Rows<Scalar>, Rows<Scalar>>(1, 1, has_a, has_b, threads);
       }
     }
   }
@@ -174,16 +208,16 @@ TEST_CASE("the last step finishes both views, by rows or by columns, or one of t
 
 TEST_CASE("slopes are the sums of G times the prepared rows") {
   constexpr Index kRows = 9, kFeatures = 7;
-  const auto x = random_matrix<Matrix>(kRows, kFeatures, 1);
   const auto g = random_matrix<Matrix>(kRows, kFeatures, 2);
   const std::int8_t signs[kFeatures] = {1, -1, -1, 1, 1, -1, 1};
   Arena arena;
-  const View view(arena, kFeatures, OtherTerm::none, 3);
+  const View<double> view(arena, kFeatures, 3);
+  const auto x = view.rows(kRows, 1);
   const Preparation<double> preparation(arena, kFeatures, view.standardization, signs);
   SlopeSums<double> slopes(arena, kFeatures, preparation, 2);
   CHECK(slopes);
   CHECK_FALSE(SlopeSums<double>());
-  const GradientSink<double> sink{&slopes, nullptr, nullptr};
+  const GradientSink<double> sink{&slopes, nullptr};
   CHECK(sink.is_needed());
   CHECK(sink.reads_rows());
   CHECK_FALSE(sink.reads_other_rows());
@@ -224,21 +258,23 @@ TEST_CASE("sinks say what they read") {
   const std::int8_t signs[] = {1, -1};
   const Preparation<double> preparation(arena, 2, {}, signs);
   const ViewEpilogue<double> signs_alone(arena, 2, preparation);
-  const GradientSink<double> by_signs{nullptr, &signs_alone, nullptr};
+  const GradientSink<double> by_signs{nullptr, &signs_alone};
   CHECK(by_signs.is_needed());
   CHECK_FALSE(by_signs.reads_rows());
   by_signs(0, 0, 2, nullptr, nullptr, gradient);
   CHECK(gradient[0] == 3);
   CHECK(gradient[1] == -4);
 
-  const View view(arena, 2, OtherTerm::difference, 1), other(arena, 2, OtherTerm::none, 10);
-  const GradientSink<double> full{nullptr, &view.epilogue, &other.epilogue};
+  View<double> view(arena, 2, 1), other(arena, 2, 10);
+  view.make_epilogue(arena, OtherTerm::difference, other);
+  other.make_epilogue(arena, OtherTerm::none, view);
+  const GradientSink<double> full{nullptr, &view.epilogue};
   CHECK(full.reads_rows());
   CHECK(full.reads_other_rows());
   const double x[] = {1, 2}, o[] = {5, 7};
   full(0, 0, 2, x, o, gradient);
-  CHECK(std::abs(gradient[1] - view.gradient(1, -4, 2, 2 - 7)) < kTolerance);
-  const GradientSink<double> own_alone{nullptr, &other.epilogue, nullptr};
+  CHECK(view.error(gradient[1], 1, -4, 2, 2 - 7) < kRounding<double>);
+  const GradientSink<double> own_alone{nullptr, &other.epilogue};
   CHECK(own_alone.reads_rows());
   CHECK_FALSE(own_alone.reads_other_rows());
 }

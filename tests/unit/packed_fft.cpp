@@ -200,9 +200,9 @@ void check(const Case& c, Index rows, bool has_a, bool has_b) {
     epilogue.own[j] = static_cast<double>(j);
     epilogue.other[j] = 3;
   }
-  const GradientSinks<double> slopes{{&slopes_a, nullptr, nullptr}, {&slopes_b, nullptr, nullptr}};
-  const GradientSinks<double> epilogues{{nullptr, &epilogue, nullptr},
-                                        {nullptr, &epilogue, nullptr}};
+  epilogue.settle();
+  const GradientSinks<double> slopes{{&slopes_a, nullptr}, {&slopes_b, nullptr}};
+  const GradientSinks<double> epilogues{{nullptr, &epilogue}, {nullptr, &epilogue}};
   const auto backward = [&](const GradientSinks<double>& sinks, bool adds) {
     fft.backward(batch, 0, rows, 2 * kTileRows, sinks, [&](const auto& group) noexcept {
       fft.transform_what_was_not_saved(group);

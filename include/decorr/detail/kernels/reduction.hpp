@@ -12,7 +12,7 @@ inline namespace DECORR_ABI {
 // waits for the one before, and in an order that is the same for every processor.
 template <class Number, class Term, class Combine>
 Number reduce(Index count, Number start, const Term& term, const Combine& combine) noexcept {
-  constexpr Index kParts = 8;
+  constexpr Index kParts = 16;
   Number parts[kParts];
   for (Number& part : parts) {
     part = start;

@@ -79,10 +79,10 @@ class BarlowTwins {
       return;
     }
     const Index features = batch.rows.features();
-    for (const auto& [view, preparation] : {std::pair(&epilogue_a_, &a_), {&epilogue_b_, &b_}}) {
-      *view = ViewEpilogue<Scalar>(batch.arena, features, preparation->standardization(),
-                                   OtherTerm::other_view);
-    }
+    epilogue_a_ = ViewEpilogue<Scalar>(batch.arena, features, statistics.a, OtherTerm::other_view,
+                                       statistics.b);
+    epilogue_b_ = ViewEpilogue<Scalar>(batch.arena, features, statistics.b, OtherTerm::other_view,
+                                       statistics.a);
     // Through the deviations each gradient depends on all of G.
     if (options.standardize) {
       const int workers = most_workers(batch);
@@ -120,13 +120,12 @@ class BarlowTwins {
   void gradient(const BatchRows<Scalar>& rows) noexcept {
     if (!slopes_a_ && !slopes_b_) {
       set_coefficients();
-      regularizer_.gradient(
-          rows, {{nullptr, &epilogue_a_, &epilogue_b_}, {nullptr, &epilogue_b_, &epilogue_a_}});
+      regularizer_.gradient(rows, {{nullptr, &epilogue_a_}, {nullptr, &epilogue_b_}});
       return;
     }
     // G waits in the gradient rows.
-    regularizer_.gradient(rows, {{slopes_a_ ? &slopes_a_ : nullptr, nullptr, nullptr},
-                                 {slopes_b_ ? &slopes_b_ : nullptr, nullptr, nullptr}});
+    regularizer_.gradient(rows, {{slopes_a_ ? &slopes_a_ : nullptr, nullptr},
+                                 {slopes_b_ ? &slopes_b_ : nullptr, nullptr}});
     set_coefficients();
     last_step_.run(rows);
   }
@@ -151,14 +150,12 @@ class BarlowTwins {
       epilogue.own[j] = 0;
     }
     preparation.multiply_by_signs(epilogue.regularizer);
-    if (!slopes) {
-      return;
-    }
     const Buffer<Sum>& totals = slopes.totals();
-    for (Index j = 0; j < diagonal.size(); ++j) {
+    for (Index j = 0; j < totals.size(); ++j) {
       const Sum through_variance = totals[j] * share + factor * (1 - diagonal[j]) * diagonal[j];
       epilogue.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
     }
+    epilogue.settle();
   }
 
   BarlowTwinsStatistics<Scalar> statistics_;

@@ -49,8 +49,8 @@ class RegularizerAlone {
     return static_cast<Scalar>(regularizer_.value(rows, static_cast<Sum>(count_), Sum(1)));
   }
   void gradient(const BatchRows<Scalar>& rows) noexcept {
-    regularizer_.gradient(rows, {{nullptr, epilogue_a_ ? &epilogue_a_ : nullptr, nullptr},
-                                 {nullptr, epilogue_b_ ? &epilogue_b_ : nullptr, nullptr}});
+    regularizer_.gradient(rows, {{nullptr, epilogue_a_ ? &epilogue_a_ : nullptr},
+                                 {nullptr, epilogue_b_ ? &epilogue_b_ : nullptr}});
   }
 
  private:

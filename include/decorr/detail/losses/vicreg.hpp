@@ -49,7 +49,6 @@ class VarianceCovariance {
       epilogue_ = ViewEpilogue<Scalar>(
           batch.arena, features_, preparation_.standardization(),
           batch.rows.has_two_views() ? OtherTerm::difference : OtherTerm::none);
-      epilogue_.factor = Buffer<Scalar>(batch.arena, features_);
     }
   }
   // The regularizer points to the preparation.
@@ -78,6 +77,8 @@ class VarianceCovariance {
     return variance;
   }
 
+  bool goes_row_by_row() const noexcept { return regularizer_.goes_row_by_row(); }
+
   // Of the last step, which gradient() sets.
   const ViewEpilogue<Scalar>& epilogue() const noexcept { return epilogue_; }
 
@@ -103,7 +104,8 @@ class VarianceCovariance {
       }
     }
     preparation_.multiply_by_signs(epilogue_.regularizer);
-    regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr, nullptr}, {}});
+    epilogue_.settle();
+    regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr}, {}});
   }
 
  private:
@@ -145,10 +147,10 @@ class Vicreg {
            moments.count, options, choice, signs_a(choice)),
         b_({batch.arena, batch.rows.only_b(), batch.execution, batch.route}, moments.b,
            moments.count, options, choice, signs_b(choice)) {
-    // A sweep along rows reads the other view's beside its own, which costs more than a pass over
-    // all of them where they have to be transposed, and where it goes by tiles of few features.
+    // A sweep reads the other view's rows beside its own, which costs more than a pass over all of
+    // them where they have to be transposed, or compete with spectra or derivatives for the cache.
     const RowAccess access = row_access(batch.rows);
-    in_sweep_ = choice.relaxed() != nullptr && !access.copies_a && !access.copies_b &&
+    in_sweep_ = a_.goes_row_by_row() && !access.copies_a && !access.copies_b &&
                 !access.copies_gradient_a && !access.copies_gradient_b;
     if (access.has_gradient() && !in_sweep_) {
       last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, a_.epilogue(), b_.epilogue(),

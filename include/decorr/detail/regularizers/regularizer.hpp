@@ -83,6 +83,12 @@ class BatchRegularizer {
     return value;
   }
 
+  // Whether gradient() makes whole rows, one after another, and between them reads nothing else
+  // that is as large as rows.
+  bool goes_row_by_row() const noexcept {
+    return std::holds_alternative<UngroupedRelaxed<Scalar>>(form_);
+  }
+
   DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows,
                                        const GradientSinks<Scalar>& sinks) noexcept {
     visit([&](auto& form) noexcept {

@@ -96,7 +96,7 @@ class PackedFft {
   // are paired.
   void for_each_group(const BatchRows<Scalar>& rows, int worker, Index first, Index last,
                       FunctionRef<const SignalGroup&> body) noexcept {
-    for_each_tile(rows, worker, first, last,
+    for_each_tile(rows, worker, first, last, reads_to_transform(),
                   [&](SignalGroup& tile) noexcept { for_each_group(tile, body); });
   }
   // The same on all workers.
@@ -178,12 +178,18 @@ class PackedFft {
   // b's. The sinks take strips of them; slopes of `chunk_rows` rows are added up in Scalar.
   void backward(const BatchRows<Scalar>& rows, Index first, Index last, Index chunk_rows,
                 const GradientSinks<Scalar>& sinks, FunctionRef<const SignalGroup&> fill) noexcept {
+    Reads reads{sinks.a.reads_rows() || sinks.b.reads_other_rows(),
+                sinks.b.reads_rows() || sinks.a.reads_other_rows()};
+    if (!store_.holds(pairing_.num_signals(last))) {
+      reads.a |= reads_to_transform().a;
+      reads.b |= reads_to_transform().b;
+    }
     parallel_chunks(
         workers_, first, last, chunk_rows,
         [&](int worker, Index chunk_first, Index chunk_last) noexcept {
           sinks.a.begin(worker, 0, layout_.features);
           sinks.b.begin(worker, 0, layout_.features);
-          for_each_tile(rows, worker, chunk_first, chunk_last, [&](SignalGroup& tile) noexcept {
+          const auto invert_tile = [&](SignalGroup& tile) noexcept {
             for_each_group(tile, [&](const SignalGroup& group) noexcept {
               fill(group);
               invert(group);
@@ -191,7 +197,8 @@ class PackedFft {
                   [&](Index column, Index count) noexcept { split(group, column, count, sinks); });
             });
             store_gradients(rows, tile);
-          });
+          };
+          for_each_tile(rows, worker, chunk_first, chunk_last, reads, invert_tile);
         },
         [&](int worker) noexcept {
           sinks.a.merge(worker, 0, layout_.features);
@@ -212,16 +219,25 @@ class PackedFft {
     return store_.holds(signal_index(group, group.end));
   }
 
+  // The views whose rows a pass reads: others are not copied.
+  struct Reads {
+    bool a, b;
+  };
+  Reads reads_to_transform() const noexcept { return {true, !pairing_.pairs_samples()}; }
+
   DECORR_DETAIL_NOINLINE void for_each_tile(const BatchRows<Scalar>& rows, int worker, Index first,
-                                            Index last, FunctionRef<SignalGroup&> body) noexcept {
+                                            Index last, const Reads& reads,
+                                            FunctionRef<SignalGroup&> body) noexcept {
     for_each_chunk(last - first, kTileRows, [&](Index begin, Index end) noexcept {
       SignalGroup tile{};
       tile.worker = worker;
       tile.first_row = first + begin;
       tile.rows = end - begin;
       const Index d = layout_.features;
-      tile.a = rows.a.tile(tile.first_row, tile.rows, 0, d, tiles_.a(worker));
-      if (rows.has_two_views()) {
+      if (reads.a) {
+        tile.a = rows.a.tile(tile.first_row, tile.rows, 0, d, tiles_.a(worker));
+      }
+      if (reads.b) {
         tile.b = rows.b.tile(tile.first_row, tile.rows, 0, d, tiles_.b(worker));
       }
       if (rows.gradient_a) {
@@ -323,15 +339,9 @@ class PackedFft {
     if (gradient == nullptr || !sink.is_needed()) {
       return;
     }
-    if (sink.reads_rows()) {
-      own.prefetch_after(row, column, count);
-    }
-    const Scalar* other_row = nullptr;
-    if (sink.reads_other_rows()) {
-      other.prefetch_after(row, column, count);
-      other_row = other.row(row) + column;
-    }
-    sink(group.worker, column, count, own.row(row) + column, other_row, gradient + column);
+    const Scalar* own_row = sink.reads_rows() ? own.row(row) + column : nullptr;
+    const Scalar* other_row = sink.reads_other_rows() ? other.row(row) + column : nullptr;
+    sink(group.worker, column, count, own_row, other_row, gradient + column);
   }
 
   SignalPairing pairing_;

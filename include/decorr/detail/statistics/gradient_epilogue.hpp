@@ -24,92 +24,100 @@ inline namespace DECORR_ABI {
 // from the other view's.
 enum class OtherTerm { none, other_view, difference };
 
-// grad_kj = regularizer_j G_kj + own_j x^_kj + other_j o_kj, for the rows of one view.
+// grad_kj = regularizer_j G_kj + own_j x^_kj + other_j o_kj, for the rows of one view. A loss sets
+// the coefficients and then calls settle().
 template <class Scalar>
 class ViewEpilogue {
  public:
+  using Sum = Accumulator<Scalar>;
+
   ViewEpilogue() = default;
-  ViewEpilogue(Arena& arena, Index features, const Standardization<Scalar>& standardization,
-               OtherTerm other_term)
+  // `others` is the other view's, where o is its standardized row.
+  DECORR_DETAIL_COLD ViewEpilogue(Arena& arena, Index features,
+                                  const Standardization<Scalar>& standardization,
+                                  OtherTerm other_term, const Standardization<Scalar>& others = {})
       : regularizer(arena, features),
         own(arena, features),
+        factor(arena, features),
         other(arena, other_term == OtherTerm::none ? 0 : features),
+        center_(arena, features),
+        rest_(arena, features),
+        other_center_(arena, other_term == OtherTerm::other_view ? features : 0),
+        other_factor_(arena, other_center_.size()),
         standardization_(standardization),
-        other_term_(other_term) {}
+        others_(others),
+        other_term_(other_term) {
+    for (Index j = 0; j < features; ++j) {
+      factor[j] = standardization.factor(j);
+      center_[j] = standardization.center(j);
+    }
+    for (Index j = 0; j < other_center_.size(); ++j) {
+      other_factor_[j] = others.factor(j);
+      other_center_[j] = others.center(j);
+    }
+  }
   // The signs alone.
   ViewEpilogue(Arena& arena, Index features, const Preparation<Scalar>& preparation)
       : regularizer(arena, features, Scalar(1)) {
     preparation.multiply_by_signs(regularizer);
   }
 
-  // The coefficients, to be set before the first use.
-  Buffer<Scalar> regularizer, own, other;
-  // What makes x^ of the centred row, where it is not the standardization's own factor.
-  Buffer<Scalar> factor;
+  Buffer<Scalar> regularizer, own;
+  Buffer<Scalar> factor;  // of the centred row in x^; the standardization's own unless set
+  Buffer<Scalar> other;
 
   explicit operator bool() const noexcept { return static_cast<bool>(regularizer); }
-  bool reads_other() const noexcept { return other_term_ != OtherTerm::none; }
-  bool takes_difference() const noexcept { return other_term_ == OtherTerm::difference; }
+  bool reads_rows() const noexcept { return static_cast<bool>(own); }
+  bool reads_other_rows() const noexcept { return static_cast<bool>(other); }
 
-  // At most kStripColumns numbers.
-  template <class At>
-  void standardize(const At& at, Index count, const Scalar* x, Scalar* result) const noexcept {
-    standardization_.apply(x, count, factor, at, result);
-  }
-
-  // G to the gradient, in place, for a strip of a row or a part of a column, from x^ and o; at most
-  // kStripColumns numbers.
-  template <class At>
-  DECORR_DETAIL_NOINLINE void combine(const At& at, Index count, const Scalar* standardized,
-                                      const Scalar* o, Scalar* gradient) const noexcept {
-    const auto of_g = at.of(regularizer), of_own = at.of(own);
-    if (other_term_ == OtherTerm::none) {
-      for (Index j = 0; j < count; ++j) {
-        gradient[j] = gradient[j] * of_g[j] + standardized[j] * of_own[j];
+  // What the rounded centres left out of x^ and o.
+  void settle() noexcept {
+    for (Index j = 0; j < rest_.size(); ++j) {
+      Sum rest = standardization_.residual(j) * Sum(factor[j]) * Sum(own[j]);
+      if (other_center_) {
+        rest += others_.residual(j) * Sum(other_factor_[j]) * Sum(other[j]);
       }
-      return;
-    }
-    const auto of_other = at.of(other);
-    for (Index j = 0; j < count; ++j) {
-      gradient[j] = gradient[j] * of_g[j] + standardized[j] * of_own[j] + o[j] * of_other[j];
+      rest_[j] = static_cast<Scalar>(-rest);
     }
   }
 
-  // A strip from feature `first` on: x is the view's raw row, other_x the other view's, which
-  // `others` standardizes where o is its standardized row.
-  DECORR_DETAIL_NOINLINE void finish(Index first, Index count, const Scalar* x,
-                                     const Scalar* other_x, const ViewEpilogue* others,
-                                     Scalar* gradient) const noexcept {
-    const PerRow<Scalar> at{first};
+  // G to the gradient, in place, for a strip of a row or a part of a column, from the raw numbers
+  // of the view and of the other one. Bound by loads: nothing is stored on the way.
+  template <class At>
+  DECORR_DETAIL_NOINLINE void finish(const At& at, Index count, const Scalar* x,
+                                     const Scalar* other_x, Scalar* gradient) const noexcept {
+    const auto of_g = at.of(regularizer);
     if (!own) {
-      const auto of_g = at.of(regularizer);
       for (Index j = 0; j < count; ++j) {
         gradient[j] *= of_g[j];
       }
       return;
     }
-    alignas(kWorkspaceAlignment) Scalar standardized[kStripColumns], o[kStripColumns];
-    standardize(at, count, x, standardized);
-    if (other_term_ == OtherTerm::other_view) {
-      others->standardize(at, count, other_x, o);
+    const auto c = at.of(center_), f = at.of(factor), of_own = at.of(own), rest = at.of(rest_);
+    if (other_term_ == OtherTerm::none) {
+      for (Index j = 0; j < count; ++j) {
+        gradient[j] = gradient[j] * of_g[j] + (x[j] - c[j]) * f[j] * of_own[j] + rest[j];
+      }
+      return;
     }
-    combine(at, count, standardized, other_numbers(count, x, other_x, o, o), gradient);
-  }
-
-  // o for raw numbers x: the other view's standardized ones, or the difference, in `difference`.
-  const Scalar* other_numbers(Index count, const Scalar* x, const Scalar* other_x,
-                              const Scalar* other_standardized, Scalar* difference) const noexcept {
-    if (!takes_difference()) {
-      return other_standardized;
+    const auto of_other = at.of(other);
+    if (other_term_ == OtherTerm::difference) {
+      for (Index j = 0; j < count; ++j) {
+        gradient[j] = gradient[j] * of_g[j] + (x[j] - c[j]) * f[j] * of_own[j] +
+                      (x[j] - other_x[j]) * of_other[j] + rest[j];
+      }
+      return;
     }
+    const auto other_c = at.of(other_center_), other_f = at.of(other_factor_);
     for (Index j = 0; j < count; ++j) {
-      difference[j] = x[j] - other_x[j];
+      gradient[j] = gradient[j] * of_g[j] + (x[j] - c[j]) * f[j] * of_own[j] +
+                    (other_x[j] - other_c[j]) * other_f[j] * of_other[j] + rest[j];
     }
-    return difference;
   }
 
  private:
-  Standardization<Scalar> standardization_;
+  Buffer<Scalar> center_, rest_, other_center_, other_factor_;
+  Standardization<Scalar> standardization_, others_;
   OtherTerm other_term_ = OtherTerm::none;
 };
 
@@ -188,23 +196,14 @@ class EpiloguePass {
     }
   }
 
-  // At most kStripColumns numbers of both views.
   template <class At>
   void finish(const At& at, Index count, const Scalar* a, const Scalar* b, Scalar* gradient_a,
               Scalar* gradient_b) const noexcept {
-    alignas(kWorkspaceAlignment) Scalar x_a[kStripColumns], x_b[kStripColumns];
-    if (gradient_a != nullptr || !b_->takes_difference()) {
-      a_->standardize(at, count, a, x_a);
-    }
-    if (gradient_b != nullptr || !a_->takes_difference()) {
-      b_->standardize(at, count, b, x_b);
-    }
-    alignas(kWorkspaceAlignment) Scalar difference[kStripColumns];
     if (gradient_a != nullptr) {
-      a_->combine(at, count, x_a, a_->other_numbers(count, a, b, x_b, difference), gradient_a);
+      a_->finish(at, count, a, b, gradient_a);
     }
     if (gradient_b != nullptr) {
-      b_->combine(at, count, x_b, b_->other_numbers(count, b, a, x_a, difference), gradient_b);
+      b_->finish(at, count, b, a, gradient_b);
     }
   }
 

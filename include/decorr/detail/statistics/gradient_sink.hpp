@@ -64,14 +64,14 @@ template <class Scalar>
 struct GradientSink {
   SlopeSums<Scalar>* slopes = nullptr;
   const ViewEpilogue<Scalar>* epilogue = nullptr;
-  // Of the other view, where the epilogue takes its standardized rows.
-  const ViewEpilogue<Scalar>* other_epilogue = nullptr;
 
   bool is_needed() const noexcept { return slopes != nullptr || epilogue != nullptr; }
   bool reads_rows() const noexcept {
-    return slopes != nullptr || (epilogue != nullptr && epilogue->own);
+    return slopes != nullptr || (epilogue != nullptr && epilogue->reads_rows());
   }
-  bool reads_other_rows() const noexcept { return epilogue != nullptr && epilogue->reads_other(); }
+  bool reads_other_rows() const noexcept {
+    return epilogue != nullptr && epilogue->reads_other_rows();
+  }
 
   // Around what a worker does on its own.
   void begin(int worker, Index column, Index count) const noexcept {
@@ -93,7 +93,7 @@ struct GradientSink {
     if (slopes != nullptr) {
       slopes->add(worker, column, count, x, gradient);
     } else if (epilogue != nullptr) {
-      epilogue->finish(column, count, x, other_x, other_epilogue, gradient);
+      epilogue->finish(PerRow<Scalar>{column}, count, x, other_x, gradient);
     }
   }
 };

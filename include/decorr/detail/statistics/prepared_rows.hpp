@@ -52,7 +52,7 @@ class Preparation {
     if (is_raw() && signs_ == nullptr) {
       return x;
     }
-    standardization_.apply(x, count, factor_, PerRow<Scalar>{first}, buffer);
+    standardization_.apply(x, first, count, factor_, buffer);
     return buffer;
   }
 

@@ -157,13 +157,15 @@ class Standardization {
   }
 
   bool is_identity() const noexcept { return !center_; }
+  Scalar center(Index j) const noexcept { return is_identity() ? Scalar(0) : center_[j]; }
   Scalar factor(Index j) const noexcept { return is_identity() ? Scalar(1) : factor_[j]; }
+  Sum residual(Index j) const noexcept { return residual_ ? Sum(residual_[j]) : Sum(0); }
 
-  // Standardizes `count` numbers of a row's strip or of one column: `at` picks the features that go
-  // with them. `factor` replaces the deviation's where not empty.
-  template <class At>
-  DECORR_DETAIL_NOINLINE void apply(const Scalar* x, Index count, const Buffer<Scalar>& factor,
-                                    const At& at, Scalar* result) const noexcept {
+  // Standardizes numbers of a row from feature `first` on. `factor` replaces the deviation's where
+  // not empty.
+  DECORR_DETAIL_NOINLINE void apply(const Scalar* x, Index first, Index count,
+                                    const Buffer<Scalar>& factor, Scalar* result) const noexcept {
+    const PerRow<Scalar> at{first};
     const Buffer<Scalar>& factors = factor ? factor : factor_;
     if (is_identity()) {
       if (!factors) {
