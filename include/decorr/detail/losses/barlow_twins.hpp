@@ -31,7 +31,7 @@ struct BarlowTwinsStatistics {
 };
 
 template <class Scalar>
-DECORR_DETAIL_NOINLINE BarlowTwinsStatistics<Scalar> barlow_twins_statistics(
+DECORR_DETAIL_COLD BarlowTwinsStatistics<Scalar> barlow_twins_statistics(
     const Batch<Scalar>& batch, const BarlowTwinsOptions& options) {
   using Sum = Accumulator<Scalar>;
   Arena& arena = batch.arena;
@@ -137,10 +137,10 @@ class BarlowTwins {
     set_coefficients(a_, slopes_a_, statistics_.pair.inverse_a, epilogue_a_);
     set_coefficients(b_, slopes_b_, statistics_.pair.inverse_b, epilogue_b_);
   }
-  DECORR_DETAIL_NOINLINE void set_coefficients(const Preparation<Scalar>& preparation,
-                                               const SlopeSums<Scalar>& slopes,
-                                               const Buffer<Sum>& inverse,
-                                               ViewEpilogue<Scalar>& epilogue) const noexcept {
+  DECORR_DETAIL_COLD void set_coefficients(const Preparation<Scalar>& preparation,
+                                           const SlopeSums<Scalar>& slopes,
+                                           const Buffer<Sum>& inverse,
+                                           ViewEpilogue<Scalar>& epilogue) const noexcept {
     const Buffer<Sum>& diagonal = statistics_.pair.diagonal;
     const Sum n = static_cast<Sum>(statistics_.count);
     const Sum factor = -2 * scale_ / n, share = 1 / n;

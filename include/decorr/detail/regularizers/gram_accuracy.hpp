@@ -50,7 +50,7 @@ class Dominance {
 
  private:
   // Of all w_j up to `limit`, in units of it.
-  DECORR_DETAIL_NOINLINE Sum relative_squares(Sum limit) const noexcept {
+  DECORR_DETAIL_COLD Sum relative_squares(Sum limit) const noexcept {
     return sum_of<Sum>(squares_->size(), [&](Index j) noexcept {
       const Sum w = (*squares_)[j], relative = w > limit ? Sum(0) : w / limit;
       return relative * relative;

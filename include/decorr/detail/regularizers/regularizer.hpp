@@ -61,26 +61,26 @@ class BatchRegularizer {
   // After all rows. Where Gram matrices turn out to have lost digits, the other route is taken from
   // the beginning; `rows` are then all of them once more.
   DECORR_DETAIL_NOINLINE Sum value(const BatchRows<Scalar>& rows, Sum m, Sum gradient_weight) {
-    Sum value = 0;
-    bool is_accurate = true;
-    const auto evaluate = [&](auto& form) {
-      if constexpr (kIsGram<decltype(form)>) {
-        value = form.value(*arena_, m, gradient_weight);
-        is_accurate = form.is_accurate();
-      } else {
-        value = form.value(m, gradient_weight);
+    for (;;) {
+      Sum value = 0;
+      bool is_accurate = true;
+      visit([&](auto& form) {
+        if constexpr (kIsGram<decltype(form)>) {
+          value = form.value(*arena_, m, gradient_weight);
+          is_accurate = form.is_accurate();
+        } else {
+          value = form.value(m, gradient_weight);
+        }
+      });
+      if (is_accurate) {
+        return value;
       }
-    };
-    visit(evaluate);
-    if (!is_accurate) {
       setup_.route = Route::features;
       // Gradient rows of the other view may still be read, so spectra do not wait there.
       setup_.place = SpectrumPlace::buffer;
       make_form();
       add(rows);
-      visit(evaluate);
     }
-    return value;
   }
 
   // Whether gradient() makes whole rows, one after another, and between them reads nothing else

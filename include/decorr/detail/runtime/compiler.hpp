@@ -19,10 +19,14 @@
 
 // Compile time: a function with more work than its call costs has one copy, and one that runs once
 // a call of the library is compiled for size.
-#if defined(__GNUC__)
+#if defined(__clang__)
 #define DECORR_DETAIL_INLINE __attribute__((always_inline)) inline
 #define DECORR_DETAIL_NOINLINE __attribute__((noinline))
 #define DECORR_DETAIL_COLD __attribute__((noinline, cold))
+#elif defined(__GNUC__)
+#define DECORR_DETAIL_INLINE __attribute__((always_inline)) inline
+#define DECORR_DETAIL_NOINLINE __attribute__((noinline, noclone))
+#define DECORR_DETAIL_COLD __attribute__((noinline, noclone, cold))
 #elif defined(_MSC_VER)
 #define DECORR_DETAIL_INLINE __forceinline
 #define DECORR_DETAIL_NOINLINE __declspec(noinline)

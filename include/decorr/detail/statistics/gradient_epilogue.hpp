@@ -71,7 +71,7 @@ class ViewEpilogue {
   bool reads_other_rows() const noexcept { return static_cast<bool>(other); }
 
   // What the rounded centres left out of x^ and o.
-  void settle() noexcept {
+  DECORR_DETAIL_COLD void settle() noexcept {
     for (Index j = 0; j < rest_.size(); ++j) {
       Sum rest = standardization_.residual(j) * Sum(factor[j]) * Sum(own[j]);
       if (other_center_) {

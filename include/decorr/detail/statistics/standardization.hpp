@@ -35,10 +35,10 @@ struct ViewStatistics {
 
 // The variance is the sum of squares over `degrees`.
 template <class Scalar>
-DECORR_DETAIL_NOINLINE ViewStatistics<Scalar> view_statistics(Arena& arena,
-                                                              const ViewMoments<Scalar>& moments,
-                                                              Accumulator<Scalar> degrees,
-                                                              Accumulator<Scalar> epsilon) {
+DECORR_DETAIL_COLD ViewStatistics<Scalar> view_statistics(Arena& arena,
+                                                          const ViewMoments<Scalar>& moments,
+                                                          Accumulator<Scalar> degrees,
+                                                          Accumulator<Scalar> epsilon) {
   using Sum = Accumulator<Scalar>;
   ViewStatistics<Scalar> statistics{moments.mean, Buffer<Sum>(arena, moments.squares.size())};
   Buffer<Sum>& deviation = statistics.deviation;
@@ -71,10 +71,10 @@ struct PairStatistics {
 
 // Of standardized views.
 template <class Scalar>
-DECORR_DETAIL_NOINLINE PairStatistics<Scalar> pair_statistics(Arena& arena,
-                                                              const Moments<Scalar>& moments,
-                                                              const ViewStatistics<Scalar>& a,
-                                                              const ViewStatistics<Scalar>& b) {
+DECORR_DETAIL_COLD PairStatistics<Scalar> pair_statistics(Arena& arena,
+                                                          const Moments<Scalar>& moments,
+                                                          const ViewStatistics<Scalar>& a,
+                                                          const ViewStatistics<Scalar>& b) {
   using Sum = Accumulator<Scalar>;
   const Index features = moments.products.size();
   const Sum n = static_cast<Sum>(moments.count);
@@ -90,7 +90,7 @@ DECORR_DETAIL_NOINLINE PairStatistics<Scalar> pair_statistics(Arena& arena,
 }
 // Of views that are taken as they are.
 template <class Scalar>
-DECORR_DETAIL_NOINLINE PairStatistics<Scalar> pair_statistics(
+DECORR_DETAIL_COLD PairStatistics<Scalar> pair_statistics(
     Arena& arena, const Buffer<Accumulator<Scalar>>& products, Index count) {
   using Sum = Accumulator<Scalar>;
   PairStatistics<Scalar> pair{Buffer<Sum>(arena, products.size()),
@@ -136,8 +136,8 @@ class Standardization {
   // The identity.
   Standardization() = default;
   // Centring; with `scales`, division by the deviations too.
-  DECORR_DETAIL_NOINLINE Standardization(Arena& arena, const ViewStatistics<Scalar>& statistics,
-                                         bool scales)
+  DECORR_DETAIL_COLD Standardization(Arena& arena, const ViewStatistics<Scalar>& statistics,
+                                     bool scales)
       : center_(arena, statistics.mean.size()),
         factor_(arena, statistics.mean.size()),
         residual_(arena, statistics.mean.size()) {
