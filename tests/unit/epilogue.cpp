@@ -59,7 +59,6 @@ struct View {
       std::copy_n(coefficients.row(3).data(), features, epilogue.factor.data());
     }
     takes_factor = has_factor;
-    epilogue.settle();
   }
   // Raw numbers about the means.
   template <class Input = Rows<Scalar>>

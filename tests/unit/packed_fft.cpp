@@ -200,7 +200,6 @@ void check(const Case& c, Index rows, bool has_a, bool has_b) {
     epilogue.own[j] = static_cast<double>(j);
     epilogue.other[j] = 3;
   }
-  epilogue.settle();
   const GradientSinks<double> slopes{{&slopes_a, nullptr}, {&slopes_b, nullptr}};
   const GradientSinks<double> epilogues{{nullptr, &epilogue}, {nullptr, &epilogue}};
   const auto backward = [&](const GradientSinks<double>& sinks, bool adds) {

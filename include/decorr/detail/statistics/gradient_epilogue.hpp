@@ -25,12 +25,10 @@ inline namespace DECORR_ABI {
 enum class OtherTerm { none, other_view, difference };
 
 // grad_kj = regularizer_j G_kj + own_j x^_kj + other_j o_kj, for the rows of one view. A loss sets
-// the coefficients and then calls settle().
+// the coefficients.
 template <class Scalar>
 class ViewEpilogue {
  public:
-  using Sum = Accumulator<Scalar>;
-
   ViewEpilogue() = default;
   // `others` is the other view's, where o is its standardized row.
   DECORR_DETAIL_COLD ViewEpilogue(Arena& arena, Index features,
@@ -41,19 +39,20 @@ class ViewEpilogue {
         factor(arena, features),
         other(arena, other_term == OtherTerm::none ? 0 : features),
         center_(arena, features),
-        rest_(arena, features),
+        residual_(arena, features),
         other_center_(arena, other_term == OtherTerm::other_view ? features : 0),
+        other_residual_(arena, other_center_.size()),
         other_factor_(arena, other_center_.size()),
-        standardization_(standardization),
-        others_(others),
         other_term_(other_term) {
     for (Index j = 0; j < features; ++j) {
       factor[j] = standardization.factor(j);
       center_[j] = standardization.center(j);
+      residual_[j] = standardization.residual(j);
     }
     for (Index j = 0; j < other_center_.size(); ++j) {
       other_factor_[j] = others.factor(j);
       other_center_[j] = others.center(j);
+      other_residual_[j] = others.residual(j);
     }
   }
   // The signs alone.
@@ -70,17 +69,6 @@ class ViewEpilogue {
   bool reads_rows() const noexcept { return static_cast<bool>(own); }
   bool reads_other_rows() const noexcept { return static_cast<bool>(other); }
 
-  // What the rounded centres left out of x^ and o.
-  DECORR_DETAIL_COLD void settle() noexcept {
-    for (Index j = 0; j < rest_.size(); ++j) {
-      Sum rest = standardization_.residual(j) * Sum(factor[j]) * Sum(own[j]);
-      if (other_center_) {
-        rest += others_.residual(j) * Sum(other_factor_[j]) * Sum(other[j]);
-      }
-      rest_[j] = static_cast<Scalar>(-rest);
-    }
-  }
-
   // G to the gradient, in place, for a strip of a row or a part of a column, from the raw numbers
   // of the view and of the other one. Bound by loads: nothing is stored on the way.
   template <class At>
@@ -93,31 +81,31 @@ class ViewEpilogue {
       }
       return;
     }
-    const auto c = at.of(center_), f = at.of(factor), of_own = at.of(own), rest = at.of(rest_);
+    const auto c = at.of(center_), r = at.of(residual_), f = at.of(factor), of_own = at.of(own);
     if (other_term_ == OtherTerm::none) {
       for (Index j = 0; j < count; ++j) {
-        gradient[j] = gradient[j] * of_g[j] + (x[j] - c[j]) * f[j] * of_own[j] + rest[j];
+        gradient[j] = gradient[j] * of_g[j] + ((x[j] - c[j]) - r[j]) * f[j] * of_own[j];
       }
       return;
     }
     const auto of_other = at.of(other);
     if (other_term_ == OtherTerm::difference) {
       for (Index j = 0; j < count; ++j) {
-        gradient[j] = gradient[j] * of_g[j] + (x[j] - c[j]) * f[j] * of_own[j] +
-                      (x[j] - other_x[j]) * of_other[j] + rest[j];
+        gradient[j] = gradient[j] * of_g[j] + ((x[j] - c[j]) - r[j]) * f[j] * of_own[j] +
+                      (x[j] - other_x[j]) * of_other[j];
       }
       return;
     }
-    const auto other_c = at.of(other_center_), other_f = at.of(other_factor_);
+    const auto other_c = at.of(other_center_), other_r = at.of(other_residual_),
+               other_f = at.of(other_factor_);
     for (Index j = 0; j < count; ++j) {
-      gradient[j] = gradient[j] * of_g[j] + (x[j] - c[j]) * f[j] * of_own[j] +
-                    (other_x[j] - other_c[j]) * other_f[j] * of_other[j] + rest[j];
+      gradient[j] = gradient[j] * of_g[j] + ((x[j] - c[j]) - r[j]) * f[j] * of_own[j] +
+                    ((other_x[j] - other_c[j]) - other_r[j]) * other_f[j] * of_other[j];
     }
   }
 
  private:
-  Buffer<Scalar> center_, rest_, other_center_, other_factor_;
-  Standardization<Scalar> standardization_, others_;
+  Buffer<Scalar> center_, residual_, other_center_, other_residual_, other_factor_;
   OtherTerm other_term_ = OtherTerm::none;
 };
 
