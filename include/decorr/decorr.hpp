@@ -4,6 +4,7 @@
 /// @file
 /// Everything but the optional parts.
 
+#include "decorr/communicator.hpp"
 #include "decorr/errors.hpp"
 #include "decorr/losses.hpp"
 #include "decorr/options.hpp"

@@ -9,7 +9,8 @@
 #include <string>
 
 /// @file
-/// What decorr's functions throw for a bad argument. Everything else that they throw is the
+/// What decorr's functions throw for a bad argument, and where the failure is another process's.
+/// Everything else that they throw is the
 /// standard library's own: std::bad_alloc, and std::runtime_error where FFTW makes no plan or a
 /// file cannot be read or written.
 
@@ -50,6 +51,14 @@ class InvalidArgument : public std::invalid_argument {
 
  private:
   char argument_[kMostCharacters] = {};
+};
+
+/// Of a call that several processes make together: another process has failed, which throws what it
+/// failed by, or their settings differ. All of them throw, none waits for another.
+class CollectiveError : public std::runtime_error {
+ public:
+  [[gnu::always_inline]] explicit CollectiveError(const std::string& what)
+      : std::runtime_error(what) {}
 };
 
 }  // namespace decorr

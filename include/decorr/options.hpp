@@ -103,13 +103,19 @@ struct VicregOptions {
 /// for 100,352 (float, docs/performance.md), `patient` far longer.
 enum class Planning { estimate, measure, patient };
 
-/// How a call is carried out; nothing here changes what is computed.
+class Communicator;  // communicator.hpp
+
+/// How a call is carried out, and with whom.
 struct Execution {
   /// At least 1: how many threads a call may use where it is compiled with OpenMP; without, and
   /// inside a parallel region of the caller's, it runs on the calling thread. Results are the same
   /// bit for bit for any number.
   int threads = 1;
   Planning planning = Planning::measure;
+  /// Null, or the processes that hold the batch together: values are those of the whole batch, and
+  /// gradients those of the whole batch's loss with respect to this process's rows
+  /// (docs/distributed.md).
+  Communicator* communicator = nullptr;
 };
 
 }  // namespace decorr

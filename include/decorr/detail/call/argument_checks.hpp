@@ -16,6 +16,7 @@
 #include "decorr/detail/call/memory_layout.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/errors.hpp"
@@ -58,6 +59,36 @@ struct MatrixArguments {
 // In the place of options of a function that has none.
 struct NoOptions {};
 
+// What the processes of a collective call have to agree in, beside the first view's width.
+template <class Options>
+void add_options([[maybe_unused]] SettingsDigest& settings,
+                 [[maybe_unused]] const Options& options) {
+  if constexpr (std::is_same<Options, BarlowTwinsOptions>::value) {
+    settings.add("lambda", options.lambda);
+    settings.add("scale", options.scale);
+    settings.add("epsilon", options.epsilon);
+    settings.add("standardize", options.standardize);
+  } else if constexpr (std::is_same<Options, VicregOptions>::value) {
+    const double weights[] = {options.invariance, options.variance, options.covariance,
+                              options.gamma};
+    settings.add("a weight or gamma", weights);
+    settings.add("scale", options.scale);
+    settings.add("epsilon", options.epsilon);
+    settings.add("sum_variance or covariance_scaling",
+                 2 * static_cast<int>(options.covariance_scaling) + (options.sum_variance ? 1 : 0));
+  }
+}
+DECORR_DETAIL_COLD inline void add_regularizer(SettingsDigest& settings,
+                                               const Regularizer& regularizer) {
+  const Relaxed none, *relaxed = regularizer.relaxed();
+  const Relaxed& of = relaxed == nullptr ? none : *relaxed;
+  settings.add("the regularizer", relaxed == nullptr ? 0 : of.exponent);
+  settings.add("block_size", of.block_size);
+  settings.add("permutation", of.permutation.data(), of.permutation.size() * sizeof(Index));
+  settings.add("signs_a", of.signs_a.data(), of.signs_a.size());
+  settings.add("signs_b", of.signs_b.data(), of.signs_b.size());
+}
+
 // A word or a number of a message.
 class MessagePart {
  public:
@@ -97,7 +128,7 @@ class ArgumentChecks {
 
   DECORR_DETAIL_COLD void check_not_empty(const char* name, Index rows, Index cols,
                                           Index least_rows) const {
-    if (rows < 1 || cols < 1) {
+    if (rows < std::min(Index{1}, least_rows) || cols < 1) {
       fail(name, " is ", rows, " x ", cols, ", expected at least 1 row and 1 column");
     }
     if (rows < least_rows) {
@@ -327,10 +358,13 @@ class ArgumentChecks {
 
 // All that a function wants of its arguments.
 template <class Options>
-DECORR_DETAIL_COLD void check_arguments(const Signature& names, const MatrixArguments& matrices,
+DECORR_DETAIL_COLD void check_arguments(Signature names, const MatrixArguments& matrices,
                                         const Options& options, const Regularizer& regularizer,
                                         const Execution& execution) {
   const ArgumentChecks checks(names.function);
+  if (execution.communicator != nullptr) {
+    names.least_rows = 0;  // of this process; agree() counts all
+  }
   checks.check_inputs(names, matrices);
   if constexpr (!std::is_same<Options, NoOptions>::value) {
     checks.check(options);
@@ -341,6 +375,25 @@ DECORR_DETAIL_COLD void check_arguments(const Signature& names, const MatrixArgu
   }
   checks.check(execution);
   checks.check_gradients(names, matrices);
+}
+
+// The first sum of a collective call, on all processes: what failed on any of them so far, other
+// settings, or too few rows in all end it.
+template <class Scalar, class Options>
+DECORR_DETAIL_COLD void agree(Processes<Scalar>& processes, const Signature& names,
+                              const MatrixArguments& matrices, const Options& options,
+                              const Regularizer& regularizer) {
+  SettingsDigest settings;
+  settings.add("the function", names.function, std::strlen(names.function));
+  settings.add("the scalar", sizeof(Scalar));
+  settings.add(names.a, matrices.a.cols);  // its width
+  settings.add("which gradients are asked for",
+               2 * (matrices.gradient_a.is_given ? 1 : 0) + (matrices.gradient_b.is_given ? 1 : 0));
+  add_options(settings, options);
+  add_regularizer(settings, regularizer);
+  processes.agree(settings, matrices.a.rows);
+  ArgumentChecks(names.function)
+      .check_not_empty(names.a, processes.count(), matrices.a.cols, names.least_rows);
 }
 
 }  // namespace DECORR_ABI

@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_CALL_EVALUATE_HPP_
 
 #include <Eigen/Core>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -138,20 +139,41 @@ auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gr
   if constexpr (has_one_scalar && accepts_gradient<GradientA, Scalar>() &&
                 accepts_gradient<GradientB, Scalar>()) {
     constexpr bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
-    check_arguments(signature,
-                    {matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),
-                     matrix_argument(gradient_a, true), matrix_argument(gradient_b, true)},
-                    options, regularizer, execution);
+    const MatrixArguments matrices{
+        matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),
+        matrix_argument(gradient_a, true), matrix_argument(gradient_b, true)};
     Arena arena;
-    const Operand<A> operand_a(a);
-    const Operand<B> operand_b(b);
-    GradientTarget<std::remove_reference_t<GradientA>> target_a(arena, gradient_a);
-    GradientTarget<std::remove_reference_t<GradientB>> target_b(arena, gradient_b);
-    const Batch<Scalar> batch{
-        arena, {operand_a.rows(), operand_b.rows(), target_a.rows(), target_b.rows()}, execution};
-    const Result result = compute(batch);
-    target_a.commit();
-    target_b.commit();
+    std::optional<Processes<Scalar>> processes;
+    if (execution.communicator != nullptr) {
+      processes.emplace(*execution.communicator, signature.function);
+    }
+    std::optional<Operand<A>> operand_a;
+    std::optional<Operand<B>> operand_b;
+    std::optional<GradientTarget<std::remove_reference_t<GradientA>>> target_a;
+    std::optional<GradientTarget<std::remove_reference_t<GradientB>>> target_b;
+    const auto prepare = [&] {
+      check_arguments(signature, matrices, options, regularizer, execution);
+      operand_a.emplace(a);
+      operand_b.emplace(b);
+      target_a.emplace(arena, gradient_a);
+      target_b.emplace(arena, gradient_b);
+    };
+    if (processes) {
+      processes->attempt([&] {
+        prepare();
+        processes->reserve(arena, most_sums<Scalar>(a.cols(), regularizer));
+      });
+      agree(*processes, signature, matrices, options, regularizer);
+    } else {
+      prepare();
+    }
+    Batch<Scalar> batch{arena,
+                        {operand_a->rows(), operand_b->rows(), target_a->rows(), target_b->rows()},
+                        execution};
+    batch.processes = processes ? &*processes : nullptr;
+    const Result result = compute(static_cast<const Batch<Scalar>&>(batch));
+    target_a->commit();
+    target_b->commit();
     return result;
   } else {
     return Result{};

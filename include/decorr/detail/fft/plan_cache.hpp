@@ -158,7 +158,7 @@ class OwnedPlan {
 };
 
 // `count` complex transforms of `length`, one after another in memory. Immutable, so any number of
-// threads may use one; copies are the same plan. An empty one is for nothing but to be assigned to.
+// threads may use one. An empty one is for nothing but to be assigned to.
 template <class Scalar>
 class TransformPlan {
  public:

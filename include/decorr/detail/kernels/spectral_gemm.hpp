@@ -85,7 +85,7 @@ void multiply_tile(const LaneMatrix<const Scalar>& left, const LaneMatrix<const 
   }
 }
 
-// product = left right, rows x depth times depth x cols, one of them conjugated.
+// product = left right, rows x depth times depth x cols, either of them conjugated or none.
 template <Index kCount, Conjugate kConjugate, class Scalar>
 DECORR_DETAIL_NOINLINE void multiply_lanes(const LaneMatrix<const Scalar>& left,
                                            const LaneMatrix<const Scalar>& right, Index rows,

@@ -25,6 +25,22 @@ inline namespace DECORR_ABI {
 // What pass 1 finds out.
 template <class Scalar>
 struct BarlowTwinsStatistics {
+  using Sum = Accumulator<Scalar>;
+
+  // Of views that are taken as they are.
+  DECORR_DETAIL_COLD void take(Arena& arena, const ProductsPass<Scalar>& products) {
+    count = products.count();
+    pair = pair_statistics<Scalar>(arena, products.products(), count);
+  }
+  DECORR_DETAIL_COLD void take(Arena& arena, const Moments<Scalar>& moments, Sum epsilon) {
+    count = moments.count;
+    const auto of_a = view_statistics(arena, moments.a, Sum(count), epsilon);
+    const auto of_b = view_statistics(arena, moments.b, Sum(count), epsilon);
+    a = Standardization<Scalar>(arena, of_a, true);
+    b = Standardization<Scalar>(arena, of_b, true);
+    pair = pair_statistics(arena, moments, of_a, of_b);
+  }
+
   Index count = 0;
   Standardization<Scalar> a, b;
   PairStatistics<Scalar> pair;
@@ -37,22 +53,13 @@ DECORR_DETAIL_COLD BarlowTwinsStatistics<Scalar> barlow_twins_statistics(
   Arena& arena = batch.arena;
   BarlowTwinsStatistics<Scalar> statistics;
   if (!options.standardize) {
-    ProductsPass<Scalar> products(arena, batch.rows.features(), batch.rows.size(),
-                                  row_access(batch.rows), batch.execution.threads);
-    products.add(batch.rows);
-    statistics.count = products.count();
-    statistics.pair = pair_statistics<Scalar>(arena, products.products(), products.count());
+    const ProductsPass<Scalar> products = take_products(batch);
+    batch.attempt([&] { statistics.take(arena, products); });
     return statistics;
   }
   const Sum epsilon = static_cast<Sum>(options.epsilon);
   const Moments<Scalar> moments = take_moments(batch, epsilon);
-  const Sum n = static_cast<Sum>(moments.count);
-  const auto a = view_statistics(arena, moments.a, n, epsilon);
-  const auto b = view_statistics(arena, moments.b, n, epsilon);
-  statistics.count = moments.count;
-  statistics.a = Standardization<Scalar>(arena, a, true);
-  statistics.b = Standardization<Scalar>(arena, b, true);
-  statistics.pair = pair_statistics(arena, moments, a, b);
+  batch.attempt([&] { statistics.take(arena, moments, epsilon); });
   return statistics;
 }
 
@@ -71,8 +78,7 @@ class BarlowTwins {
         weight_(scale_ * static_cast<Sum>(options.lambda)),
         a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
-        regularizer_(batch.arena,
-                     regularizer_setup(batch, SignalPairing::Kind::views, a_, b_, statistics.count),
+        regularizer_(batch.arena, regularizer_setup(batch, kPairing, a_, b_, statistics.count),
                      choice, block_weights(choice, batch.rows.features())) {
     const RowAccess access = row_access(batch.rows);
     if (!access.has_gradient()) {
@@ -83,7 +89,6 @@ class BarlowTwins {
                                        statistics.b);
     epilogue_b_ = ViewEpilogue<Scalar>(batch.arena, features, statistics.b, OtherTerm::other_view,
                                        statistics.a);
-    // Through the deviations each gradient depends on all of G.
     if (options.standardize) {
       const int workers = most_workers(batch);
       if (access.gradient_a) {
@@ -117,20 +122,48 @@ class BarlowTwins {
     return loss;
   }
 
-  void gradient(const BatchRows<Scalar>& rows) noexcept {
-    if (!slopes_a_ && !slopes_b_) {
-      set_coefficients();
-      regularizer_.gradient(rows, {{nullptr, &epilogue_a_}, {nullptr, &epilogue_b_}});
-      return;
+  // What the batch is known by after the correlation, and after the slopes.
+  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+    return detail::sums_size(choice, features, SignalPairing(kPairing));
+  }
+  void write_sums(Sum* to) noexcept { regularizer_.write_sums(to); }
+  void read_sums(const Sum* from) noexcept { regularizer_.read_sums(from); }
+  Index slopes_size() const noexcept {
+    return slopes_a_.totals().size() + slopes_b_.totals().size();
+  }
+  void write_slopes(Sum* to) const noexcept {
+    for (const SlopeSums<Scalar>* slopes : {&slopes_a_, &slopes_b_}) {
+      to = std::copy_n(slopes->totals().data(), slopes->totals().size(), to);
     }
-    // G waits in the gradient rows.
+  }
+  void read_slopes(const Sum* from) noexcept {
+    for (SlopeSums<Scalar>* slopes : {&slopes_a_, &slopes_b_}) {
+      std::copy_n(from, slopes->totals().size(), slopes->totals().data());
+      from += slopes->totals().size();
+    }
+  }
+
+  // Through the deviations each gradient depends on all of G.
+  bool needs_slopes() const noexcept { return slopes_size() > 0; }
+  // G waits in the gradient rows.
+  void take_slopes(const BatchRows<Scalar>& rows) noexcept {
     regularizer_.gradient(rows, {{slopes_a_ ? &slopes_a_ : nullptr, nullptr},
                                  {slopes_b_ ? &slopes_b_ : nullptr, nullptr}});
+  }
+  // After take_slopes() of the same rows.
+  void finish(const BatchRows<Scalar>& rows) noexcept {
     set_coefficients();
     last_step_.run(rows);
   }
+  // Of any rows.
+  void gradient(const BatchRows<Scalar>& rows) noexcept {
+    set_coefficients();
+    regularizer_.gradient(rows, {{nullptr, &epilogue_a_}, {nullptr, &epilogue_b_}});
+  }
 
  private:
+  static constexpr SignalPairing::Kind kPairing = SignalPairing::Kind::views;
+
   // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g x^))
   // / sigma. mean(g) is zero, since g is a combination of the other view's centred features.
   void set_coefficients() noexcept {
@@ -155,7 +188,6 @@ class BarlowTwins {
       const Sum through_variance = totals[j] * share + factor * (1 - diagonal[j]) * diagonal[j];
       epilogue.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
     }
-    epilogue.settle();
   }
 
   BarlowTwinsStatistics<Scalar> statistics_;
@@ -170,8 +202,9 @@ class BarlowTwins {
 template <class Scalar>
 BarlowTwinsLoss<Scalar> barlow_twins(const Batch<Scalar>& batch, const BarlowTwinsOptions& options,
                                      const decorr::Regularizer& choice) {
-  BarlowTwins<Scalar> loss(batch, barlow_twins_statistics(batch, options), options, choice);
-  return run_passes(loss, batch.rows);
+  const BarlowTwinsStatistics<Scalar> statistics = barlow_twins_statistics(batch, options);
+  return run_passes<BarlowTwins<Scalar>>(
+      batch, choice, [&](auto& loss) { loss.emplace(batch, statistics, options, choice); });
 }
 
 }  // namespace DECORR_ABI

@@ -42,9 +42,8 @@ class VarianceCovariance {
                      Standardization<Scalar>(batch.arena, {moments.mean, deviation_}, false),
                      signs),
         regularizer_(batch.arena,
-                     regularizer_setup(batch, SignalPairing::Kind::samples, preparation_,
-                                       preparation_, count),
-                     choice, weights(choice)) {
+                     regularizer_setup(batch, kPairing, preparation_, preparation_, count), choice,
+                     weights(choice)) {
     if (batch.rows.gradient_a) {
       epilogue_ = ViewEpilogue<Scalar>(
           batch.arena, features_, preparation_.standardization(),
@@ -77,6 +76,12 @@ class VarianceCovariance {
     return variance;
   }
 
+  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+    return detail::sums_size(choice, features, SignalPairing(kPairing));
+  }
+  void write_sums(Sum* to) noexcept { regularizer_.write_sums(to); }
+  void read_sums(const Sum* from) noexcept { regularizer_.read_sums(from); }
+
   bool goes_row_by_row() const noexcept { return regularizer_.goes_row_by_row(); }
 
   // Of the last step, which gradient() sets.
@@ -104,11 +109,12 @@ class VarianceCovariance {
       }
     }
     preparation_.multiply_by_signs(epilogue_.regularizer);
-    epilogue_.settle();
     regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr}, {}});
   }
 
  private:
+  static constexpr SignalPairing::Kind kPairing = SignalPairing::Kind::samples;
+
   Sum degrees_of_freedom() const noexcept { return static_cast<Sum>(count_ - 1); }
 
   BlockWeights weights(const decorr::Regularizer& choice) const {
@@ -131,7 +137,7 @@ class VarianceCovariance {
 };
 
 template <class Scalar>
-class Vicreg {
+class Vicreg : public WithoutSlopes<Scalar> {
  public:
   using Sum = Accumulator<Scalar>;
 
@@ -143,10 +149,11 @@ class Vicreg {
             (static_cast<Sum>(moments.count) * static_cast<Sum>(batch.rows.features()))),
         variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance) /
                          (options.sum_variance ? 1 : 2)),
-        a_({batch.arena, batch.rows.only_a(), batch.execution, batch.route}, moments.a,
-           moments.count, options, choice, signs_a(choice)),
-        b_({batch.arena, batch.rows.only_b(), batch.execution, batch.route}, moments.b,
-           moments.count, options, choice, signs_b(choice)) {
+        a_(batch.with(batch.rows.only_a()), moments.a, moments.count, options, choice,
+           signs_a(choice)),
+        b_(batch.with(batch.rows.only_b()), moments.b, moments.count, options, choice,
+           signs_b(choice)),
+        sums_of_view_(VarianceCovariance<Scalar>::sums_size(choice, batch.rows.features())) {
     // A sweep reads the other view's rows beside its own, which costs more than a pass over all of
     // them where they have to be transposed, or compete with spectra or derivatives for the cache.
     const RowAccess access = row_access(batch.rows);
@@ -156,6 +163,18 @@ class Vicreg {
       last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, a_.epilogue(), b_.epilogue(),
                                         batch.execution.threads);
     }
+  }
+
+  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+    return 2 * VarianceCovariance<Scalar>::sums_size(choice, features);
+  }
+  void write_sums(Sum* to) noexcept {
+    a_.write_sums(to);
+    b_.write_sums(to + sums_of_view_);
+  }
+  void read_sums(const Sum* from) noexcept {
+    a_.read_sums(from);
+    b_.read_sums(from + sums_of_view_);
   }
 
   void correlate(const BatchRows<Scalar>& rows) noexcept {
@@ -196,13 +215,14 @@ class Vicreg {
   Moments<Scalar> moments_;
   Sum invariance_weight_, variance_weight_;
   VarianceCovariance<Scalar> a_, b_;
+  Index sums_of_view_;
   bool in_sweep_ = true;
   EpiloguePass<Scalar> last_step_;
 };
 
 // One view alone.
 template <class Scalar>
-class Vcreg {
+class Vcreg : public WithoutSlopes<Scalar> {
  public:
   using Sum = Accumulator<Scalar>;
 
@@ -210,6 +230,12 @@ class Vcreg {
         const decorr::Regularizer& choice)
       : variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance)),
         view_(batch, moments.a, moments.count, options, choice, signs_a(choice)) {}
+
+  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+    return VarianceCovariance<Scalar>::sums_size(choice, features);
+  }
+  void write_sums(Sum* to) noexcept { view_.write_sums(to); }
+  void read_sums(const Sum* from) noexcept { view_.read_sums(from); }
 
   void correlate(const BatchRows<Scalar>& rows) noexcept { view_.correlate(rows); }
 
@@ -233,20 +259,20 @@ class Vcreg {
 template <class Scalar>
 VicregLoss<Scalar> vicreg(const Batch<Scalar>& batch, const VicregOptions& options,
                           const decorr::Regularizer& choice) {
-  using Sum = Accumulator<Scalar>;
-  Vicreg<Scalar> loss(batch, take_moments(batch, static_cast<Sum>(options.epsilon)), options,
-                      choice);
-  return run_passes(loss, batch.rows);
+  const Moments<Scalar> moments =
+      take_moments(batch, static_cast<Accumulator<Scalar>>(options.epsilon));
+  return run_passes<Vicreg<Scalar>>(
+      batch, choice, [&](auto& loss) { loss.emplace(batch, moments, options, choice); });
 }
 
 template <class Scalar>
 VarianceCovarianceLoss<Scalar> variance_covariance(const Batch<Scalar>& batch,
                                                    const VicregOptions& options,
                                                    const decorr::Regularizer& choice) {
-  using Sum = Accumulator<Scalar>;
-  Vcreg<Scalar> loss(batch, take_moments(batch, static_cast<Sum>(options.epsilon)), options,
-                     choice);
-  return run_passes(loss, batch.rows);
+  const Moments<Scalar> moments =
+      take_moments(batch, static_cast<Accumulator<Scalar>>(options.epsilon));
+  return run_passes<Vcreg<Scalar>>(
+      batch, choice, [&](auto& loss) { loss.emplace(batch, moments, options, choice); });
 }
 
 }  // namespace DECORR_ABI

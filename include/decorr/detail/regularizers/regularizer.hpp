@@ -1,6 +1,7 @@
 #ifndef DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 #define DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 
+#include <complex>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -44,7 +45,7 @@ class BatchRegularizer {
  public:
   using Sum = Accumulator<Scalar>;
 
-  // `choice` outlives this object.
+  // What `choice` points to outlives this object.
   BatchRegularizer(Arena& arena, const RegularizerSetup<Scalar>& setup,
                    const decorr::Regularizer& choice, const BlockWeights& weights)
       : arena_(&arena), setup_(setup), choice_(choice), weights_(weights) {
@@ -55,6 +56,22 @@ class BatchRegularizer {
     visit([&](auto& form) noexcept {
       static_assert(noexcept(form.add(rows)));
       form.add(rows);
+    });
+  }
+
+  // What a batch is known by, and what replaces it when other processes' has been added.
+  void write_sums(Sum* to) noexcept {
+    with_sums([&](const auto* sums, Index size) noexcept {
+      for (Index i = 0; i < size; ++i) {
+        to[i] = static_cast<Sum>(sums[i]);
+      }
+    });
+  }
+  void read_sums(const Sum* from) noexcept {
+    with_sums([&](auto* sums, Index size) noexcept {
+      for (Index i = 0; i < size; ++i) {
+        sums[i] = static_cast<std::decay_t<decltype(*sums)>>(from[i]);
+      }
     });
   }
 
@@ -76,7 +93,7 @@ class BatchRegularizer {
         return value;
       }
       setup_.route = Route::features;
-      // Gradient rows of the other view may still be read, so spectra do not wait there.
+      // Until all values are known something may throw, and no gradient row may be written.
       setup_.place = SpectrumPlace::buffer;
       make_form();
       add(rows);
@@ -131,14 +148,32 @@ class BatchRegularizer {
             (setup_.route == Route::automatic && setup_.count < setup_.features));
   }
 
+  // body(first, count) of the sums as real numbers.
+  template <class Body>
+  void with_sums(const Body& body) noexcept {
+    visit([&](auto& form) noexcept {
+      if constexpr (!kIsGram<decltype(form)>) {
+        auto& sums = form.sums();
+        if constexpr (std::is_same<decltype(sums), Buffer<std::complex<Sum>>&>::value) {
+          body(reinterpret_cast<Sum*>(sums.data()), 2 * sums.size());
+        } else {
+          body(sums.data(), sums.size());
+        }
+      }
+    });
+  }
+
   // As std::visit, which may throw by its type.
   template <class Body>
   void visit(const Body& body) noexcept(noexcept(body(std::declval<ExactGram<Scalar>&>()))) {
-    visit_if<UngroupedRelaxed<Scalar>>(body);
-    visit_if<GroupedRelaxed<Scalar>>(body);
-    visit_if<GroupedGram<Scalar>>(body);
-    visit_if<ExactCorrelation<Scalar>>(body);
-    visit_if<ExactGram<Scalar>>(body);
+    visit_one_of<UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>, GroupedGram<Scalar>,
+                 ExactCorrelation<Scalar>, ExactGram<Scalar>>(body);
+  }
+  template <class... Forms, class Body>
+  void visit_one_of(const Body& body) noexcept(noexcept(body(std::declval<ExactGram<Scalar>&>()))) {
+    static_assert(std::is_same<Form, std::variant<std::monostate, Forms...>>::value,
+                  "all forms, or one would do nothing");
+    (visit_if<Forms>(body), ...);
   }
   template <class Held, class Body>
   void visit_if(const Body& body) noexcept(noexcept(body(std::declval<Held&>()))) {

@@ -39,6 +39,19 @@ struct RegularizerSetup {
   bool has_whole_batch() const noexcept { return most_rows == count; }
 };
 
+// How many numbers a batch is known by, by the route through the features.
+inline Index sums_size(const decorr::Regularizer& choice, Index features,
+                       const SignalPairing& pairing) {
+  const Relaxed* relaxed = choice.relaxed();
+  if (relaxed == nullptr) {
+    return features * features;
+  }
+  const BlockLayout layout(features, relaxed->block_size, Padding::allowed);
+  return layout.num_blocks == 1
+             ? pairing.sums_per_frequency() * layout.fft_length
+             : 2 * layout.num_blocks * layout.num_blocks * (layout.fft_length / 2 + 1);
+}
+
 // The transforms of a relaxed form.
 template <class Scalar>
 PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup, const Relaxed& relaxed,

@@ -106,7 +106,8 @@ class OutputRows {
   OutputRows(Scalar* data, Index cols, Index row_stride, Index col_stride)
       : data_(data), cols_(cols), row_stride_(row_stride), col_stride_(col_stride) {}
 
-  explicit operator bool() const noexcept { return data_ != nullptr; }
+  // Without any row it has no data, and still is one.
+  explicit operator bool() const noexcept { return cols_ > 0; }
   bool has_contiguous_rows() const noexcept { return col_stride_ == 1 || cols_ == 1; }
   Scalar* column(Index j) const noexcept {
     return row_stride_ == 1 ? data_ + j * col_stride_ : nullptr;
@@ -159,7 +160,7 @@ struct BatchRows {
 
   Index size() const noexcept { return a.rows(); }
   Index features() const noexcept { return a.cols(); }
-  bool has_two_views() const noexcept { return b.rows() > 0; }
+  bool has_two_views() const noexcept { return b.cols() > 0; }
   // The same with view a, or view b in its place, as the one whose gradient is computed.
   BatchRows only_a() const noexcept { return {a, b, gradient_a, {}}; }
   BatchRows only_b() const noexcept { return {b, a, gradient_b, {}}; }

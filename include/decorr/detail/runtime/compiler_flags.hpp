@@ -8,7 +8,7 @@
 #error "decorr: -fno-exceptions leaves no way to report errors, compile with exceptions"
 #endif
 
-// NaN options would be accepted, NaN data lost, and compensated sums undone.
+// NaN options would be accepted, NaN data lost, and the digits that centring in two steps keeps.
 #if !defined(DECORR_ALLOW_FAST_MATH)
 #if defined(__FAST_MATH__) || defined(_M_FP_FAST)
 #error "decorr: -ffast-math (-Ofast, -ffp-model=fast, /fp:fast) needs DECORR_ALLOW_FAST_MATH"

@@ -46,7 +46,7 @@
 #undef Success
 #undef word
 
-// Sums are compensated, which reordering undoes. Clang has no macro that tells of
+// Features are centred in two steps, which reordering undoes. Clang has no macro that tells of
 // -fassociative-math, as GCC has (compiler_flags.hpp), and on these processors a pragma that puts
 // back what the program had; on others the flag goes unnoticed.
 #if defined(__clang__) && (defined(__x86_64__) || defined(__i386__))

@@ -31,6 +31,7 @@ class SlopeSums {
         parts_(arena, threads, features) {}
 
   explicit operator bool() const noexcept { return static_cast<bool>(totals_); }
+  Buffer<Sum>& totals() noexcept { return totals_; }
   const Buffer<Sum>& totals() const noexcept { return totals_; }
 
   // The sums of a worker's chunk are kept in the scalar and added up in the order of the chunks.

@@ -12,6 +12,7 @@
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/function_ref.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
+#include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 
@@ -169,14 +170,15 @@ class MomentsPass {
  public:
   using Sum = Accumulator<Scalar>;
 
-  // `count` is the number of rows in all, `most_rows` that of one call of add(). `epsilon` is what
-  // will be added to the variances: one that is nothing beside it needs no digits.
+  // `count` is the number of rows in all, or more, `most_rows` that of one call of add(). `epsilon`
+  // is what will be added to the variances: one that is nothing beside it needs no digits.
   MomentsPass(Arena& arena, Index features, bool has_two_views, Index count, Index most_rows,
               const RowAccess& access, Sum epsilon, int threads)
       : features_(features),
         tiles_(arena, features, most_rows, access, threads),
         moments_(arena, features, has_two_views),
-        least_squares_(std::max(Sum(0), (least_variance() - epsilon) * Sum(count))),
+        least_deviation_(std::max(Sum(0), least_variance() - epsilon)),
+        least_squares_(least_deviation_ * Sum(count)),
         sums_(arena, tiles_.workers(), (has_two_views ? 8 : 3) * features),
         varies_(arena, tiles_.workers(), 1),
         unit_a_(arena, Buffer<Scalar>(arena, features, Scalar(1))),
@@ -187,6 +189,46 @@ class MomentsPass {
   }
 
   const Moments<Scalar>& moments() const noexcept { return moments_; }
+
+  // How many numbers sum_over() sums at a time, at the most.
+  static Index most_sums(Index features, bool has_two_views) {
+    return (has_two_views ? 4 : 1) * features + 1;
+  }
+  // From the moments of this process's rows to those of all processes'. Means first, as squares are
+  // about them: sums of squares about another point would lose digits to a large mean. Where this
+  // process has failed, `pass` is null.
+  DECORR_DETAIL_COLD static void sum_over(Processes<Scalar>& processes, Index features,
+                                          bool has_two_views, MomentsPass* pass) {
+    const Index views = has_two_views ? 2 : 1;
+    processes.sum(
+        views * features,
+        [&](Sum* to) {
+          const Sum share = Sum(pass->moments_.count) / Sum(processes.count());
+          pass->for_each_view([&](ViewMoments<Scalar>& view, Index first) {
+            for (Index j = 0; j < features; ++j) {
+              to[first + j] = share > 0 ? share * view.mean[j] : Sum(0);
+            }
+          });
+        },
+        [&](const Sum* from) {
+          pass->for_each_view([&](ViewMoments<Scalar>& view, Index first) {
+            for (Index j = 0; j < features; ++j) {
+              pass->shifts_[first + j] = view.mean[j] - from[first + j];
+              view.mean[j] = from[first + j];
+            }
+          });
+        });
+    processes.sum(
+        most_sums(features, has_two_views), [&](Sum* to) { pass->write_squares(to); },
+        [&](const Sum* from) {
+          pass->read_squares(from);
+          pass->moments_.count = processes.count();
+        });
+  }
+  // Memory that sum_over() needs.
+  void prepare_sums(Arena& arena) {
+    shifts_ = Buffer<Sum>(arena, (moments_.products ? 2 : 1) * features_);
+  }
 
   void add(const BatchRows<Scalar>& views) noexcept {
     const bool has_two_views = static_cast<bool>(moments_.products);
@@ -221,16 +263,16 @@ class MomentsPass {
         });
   }
 
-  // Whether all rows are to be added once more, from the beginning, in units that have been chosen
-  // by what they gave so far.
-  DECORR_DETAIL_COLD bool starts_again(Arena& arena) {
-    const Sum least = varies() ? least_squares_ : Sum(0);
+  // Whether all rows are to be added once more, from the beginning, in units that are chosen by
+  // what they gave so far.
+  DECORR_DETAIL_COLD bool needs_units() {
     // Squared differences that underflow are nothing in a loss of the same scalar.
-    if (has_units() ||
-        (!leave_range(moments_.a.squares, least) && !leave_range(moments_.b.squares, least) &&
-         !leave_range(moments_.differences, Sum(0)))) {
-      return false;
-    }
+    return !has_units() && (leave_range(moments_.a.squares, least_squares_of_all()) ||
+                            leave_range(moments_.b.squares, least_squares_of_all()) ||
+                            leave_range(moments_.differences, Sum(0)));
+  }
+  DECORR_DETAIL_COLD void start_again(Arena& arena) {
+    const Sum least = least_squares_of_all();
     moments_.a.unit = units(arena, moments_.a.squares, least);
     moments_.b.unit = units(arena, moments_.b.squares, least);
     unit_a_ = Units(arena, moments_.a.unit);
@@ -242,7 +284,6 @@ class MomentsPass {
       sums->fill(Sum(0));
     }
     moments_.count = 0;
-    return true;
   }
 
  private:
@@ -275,6 +316,7 @@ class MomentsPass {
     }
     return unit;
   }
+  Sum least_squares_of_all() { return varies() ? least_deviation_ * Sum(moments_.count) : Sum(0); }
   bool varies() {
     Index varies = 0;
     for (int worker = 0; worker < tiles_.workers(); ++worker) {
@@ -284,6 +326,50 @@ class MomentsPass {
   }
 
   bool has_units() const noexcept { return static_cast<bool>(moments_.a.unit); }
+
+  // body(view, its first number among those of both).
+  template <class Body>
+  void for_each_view(const Body& body) {
+    body(moments_.a, Index{0});
+    if (moments_.products) {
+      body(moments_.b, features_);
+    }
+  }
+
+  // Sums about the means of all rows, from those about this process's.
+  DECORR_DETAIL_COLD void write_squares(Sum* to) noexcept {
+    std::fill_n(to, most_sums(features_, static_cast<bool>(moments_.products)), Sum(0));
+    if (moments_.count == 0) {
+      return;
+    }
+    const Sum count = Sum(moments_.count);
+    bool any_varies = varies();
+    for_each_view([&](ViewMoments<Scalar>& view, Index first) {
+      for (Index j = 0; j < features_; ++j) {
+        const Sum delta = shifts_[first + j] / view.unit_of(j);
+        to[first + j] = view.squares[j] + delta * (delta * count);
+        any_varies = any_varies || (view.squares[j] < least_squares_ && delta != 0);
+      }
+    });
+    for (Index j = 0; j < moments_.products.size(); ++j) {
+      const Sum delta_a = shifts_[j] / moments_.a.unit_of(j);
+      const Sum delta_b = shifts_[features_ + j] / moments_.b.unit_of(j);
+      to[2 * features_ + j] = moments_.products[j] + delta_a * (delta_b * count);
+      to[3 * features_ + j] = moments_.differences[j];
+    }
+    *varies_.of(0) = any_varies ? 1 : 0;
+    to[(moments_.products ? 4 : 1) * features_] = any_varies ? Sum(1) : Sum(0);
+  }
+  DECORR_DETAIL_COLD void read_squares(const Sum* from) noexcept {
+    for_each_view([&](ViewMoments<Scalar>& view, Index first) {
+      std::copy_n(from + first, features_, view.squares.data());
+    });
+    if (moments_.products) {
+      std::copy_n(from + 2 * features_, features_, moments_.products.data());
+      std::copy_n(from + 3 * features_, features_, moments_.differences.data());
+    }
+    *varies_.of(0) = from[(moments_.products ? 4 : 1) * features_] > 0 ? 1 : 0;
+  }
 
   // One tile's sums, from `column` on, in a worker's memory. Within a tile, data are shifted by one
   // of its rows, so that no digits are lost to a large mean.
@@ -507,9 +593,11 @@ class MomentsPass {
   Index features_;
   MomentTiles<Scalar> tiles_;
   Moments<Scalar> moments_;
-  // Features with less than this, in all, may have lost digits; zero where no digits are needed.
-  Sum least_squares_;
+  // Features with less than this, for each row or in all, may have lost digits; zero where no
+  // digits are needed.
+  Sum least_deviation_, least_squares_;
   PerWorker<Scalar> sums_;
+  Buffer<Sum> shifts_;        // of the means, from this process's to those of all
   PerWorker<Index> varies_;   // whether any tile has small squares of what is not constant
   Units unit_a_, unit_b_;     // those of the moments; 1 for the first read
   PerWorker<Scalar> scaled_;  // tiles in units
@@ -529,6 +617,17 @@ class ProductsPass {
 
   Index count() const noexcept { return count_; }
   const Buffer<Sum>& products() const noexcept { return products_; }
+
+  // From the sums of this process's rows to those of all; `pass` is null where it has failed.
+  DECORR_DETAIL_COLD static void sum_over(Processes<Scalar>& processes, Index features,
+                                          ProductsPass* pass) {
+    processes.sum(
+        features, [&](Sum* to) { std::copy_n(pass->products_.data(), features, to); },
+        [&](const Sum* from) {
+          std::copy_n(from, features, pass->products_.data());
+          pass->count_ = processes.count();
+        });
+  }
 
   void add(const BatchRows<Scalar>& rows) noexcept {
     tiles_.for_each(

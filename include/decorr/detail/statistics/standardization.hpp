@@ -159,7 +159,7 @@ class Standardization {
   bool is_identity() const noexcept { return !center_; }
   Scalar center(Index j) const noexcept { return is_identity() ? Scalar(0) : center_[j]; }
   Scalar factor(Index j) const noexcept { return is_identity() ? Scalar(1) : factor_[j]; }
-  Sum residual(Index j) const noexcept { return residual_ ? Sum(residual_[j]) : Sum(0); }
+  Scalar residual(Index j) const noexcept { return residual_ ? residual_[j] : Scalar(0); }
 
   // Standardizes numbers of a row from feature `first` on. `factor` replaces the deviation's where
   // not empty.
