@@ -72,6 +72,9 @@ if(DECORR_INSTALL)
   decorr_installed_test(find_package "EXPECTED_LIBRARIES=fftw3 fftw3f fftw3l")
   decorr_installed_test(incomplete_fftw_package DECORR_COMPONENTS=float EXPECTED_LIBRARIES=fftw3f
                         "FFTW3f_DIR=${consumer_source}/incomplete_fftw/lib/cmake/fftw3f")
+  if(TARGET decorr::mpi)
+    decorr_installed_test(mpi DECORR_COMPONENTS=mpi "EXPECTED_LIBRARIES=fftw3 fftw3f fftw3l")
+  endif()
   decorr_installed_test(unknown_component DECORR_COMPONENTS=quadruple)
   set_tests_properties(consumer.unknown_component
                        PROPERTIES PASS_REGULAR_EXPRESSION "no component \"quadruple\"")

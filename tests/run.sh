@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 
 # Of tests that are left out, and say so, where these are not there.
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
-  dpkg-dev file lintian)
+  libopenmpi-dev openmpi-bin dpkg-dev file lintian)
 # Minutes of one core, compiling and running.
 declare -rA minutes=([quick]=3 [asan]=10 [tsan]=2 [release]=14 [clang]=10)
 declare -rA purpose=(

@@ -147,10 +147,9 @@ class Processes {
   // By the sums of the hashes and of their squares: all are equal to this one if their mean is and
   // they have no variance. Whether that is so, all processes find alike.
   bool differs(const double* sums, const SettingsDigest& settings, std::size_t i) const noexcept {
-    for (int which = 0; which < 2; ++which) {
+    for (int which = 0; which < 2; ++which, sums += 2) {
       const double piece = settings.piece(i, which);
-      if (sums[2 * which] != processes_ * piece ||
-          sums[2 * which + 1] != processes_ * (piece * piece)) {
+      if (sums[0] != processes_ * piece || sums[1] != processes_ * (piece * piece)) {
         return true;
       }
     }
