@@ -10,7 +10,7 @@ cmake_minimum_required(VERSION 3.16)
 # From the highest step of the staircase to the lowest; rooms of one step know nothing of each other.
 set(steps call losses regularizers spectra statistics rows "kernels fft" runtime)
 # What a caller sees, and so every room: plain structs and errors.
-set(plain_headers decorr/errors.hpp decorr/options.hpp decorr/results.hpp)
+set(plain_headers decorr/communicator.hpp decorr/errors.hpp decorr/options.hpp decorr/results.hpp)
 
 set(rooms)
 set(height 100)
