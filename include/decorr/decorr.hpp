@@ -4,6 +4,7 @@
 /// @file
 /// Everything but the optional parts.
 
+#include "decorr/batches.hpp"
 #include "decorr/communicator.hpp"
 #include "decorr/errors.hpp"
 #include "decorr/losses.hpp"

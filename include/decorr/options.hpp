@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace decorr {
@@ -36,21 +37,24 @@ struct Relaxed {
 
 /// A choice between Exact and Relaxed, as the losses take it: `relaxed` itself, Exact{}, {}
 /// (Exact), or one made at run time, `use_fft ? Regularizer(relaxed) : Regularizer()`. It refers to
-/// the Relaxed that it was made from and is to be used while that lives: as an argument even a
-/// temporary one does.
+/// a Relaxed that has a name, and is to be used while that lives; a temporary one it keeps.
 class Regularizer {
  public:
   /// Exact.
   Regularizer() = default;
   Regularizer(const Exact&) {}  // NOLINT(google-explicit-constructor)
   Regularizer(const Relaxed& relaxed)
-      : relaxed_(&relaxed) {}  // NOLINT(google-explicit-constructor)
+      : relaxed_(&relaxed) {}     // NOLINT(google-explicit-constructor)
+  Regularizer(Relaxed&& relaxed)  // NOLINT(google-explicit-constructor)
+      : kept_(std::move(relaxed)), keeps_(true) {}
 
   /// Null for Exact.
-  const Relaxed* relaxed() const { return relaxed_; }
+  const Relaxed* relaxed() const { return keeps_ ? &kept_ : relaxed_; }
 
  private:
   const Relaxed* relaxed_ = nullptr;
+  Relaxed kept_;
+  bool keeps_ = false;
 };
 
 /// In the place of a gradient that is not wanted, as of a teacher's view: it is neither written nor

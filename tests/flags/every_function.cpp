@@ -7,6 +7,36 @@
 namespace {
 
 template <class Scalar, class Storage>
+double call_batches(const decorr::Execution& execution) {
+  using Matrix = Eigen::Matrix<Storage, Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Index n = 4, d = 6;
+  const Matrix a = Matrix::Random(n, d), b = Matrix::Random(n, d);
+  Matrix grad_a(n, d), grad_b(n, d);
+  const auto run = [&](auto& batch) {
+    while (batch.has_pass()) {
+      batch.add(a, b);
+      batch.end_pass();
+    }
+    batch.gradient(a, b, grad_a, grad_b);
+  };
+  const decorr::Relaxed relaxed;
+  decorr::BarlowTwinsBatch<Scalar> barlow_twins(d, {}, relaxed, execution);
+  decorr::VicregBatch<Scalar> vicreg(d, {}, relaxed, execution);
+  decorr::RegularizerBatch<Scalar> regularizer(d, relaxed, execution);
+  run(barlow_twins);
+  run(vicreg);
+  run(regularizer);
+  decorr::VarianceCovarianceBatch<Scalar> one_view(d, {}, relaxed, execution);
+  while (one_view.has_pass()) {
+    one_view.add(a);
+    one_view.end_pass();
+  }
+  one_view.gradient(a, grad_a);
+  return static_cast<double>(barlow_twins.loss().value + vicreg.loss().value + regularizer.value() +
+                             one_view.loss().value);
+}
+
+template <class Scalar, class Storage>
 double call_losses(const decorr::Execution& execution) {
   using Matrix = Eigen::Matrix<Storage, Eigen::Dynamic, Eigen::Dynamic>;
   const Eigen::Index n = 4, d = 6;
@@ -67,8 +97,9 @@ double call_everything(const std::string& path) {
   decorr::clear_workspaces();
   const std::size_t count = draw<std::mt19937>() + draw<std::mt19937_64>() + decorr::cached_plans();
   const auto exact = decorr::presets::barlow_twins_exact();
-  return call_losses<float, float>(execution) + call_losses<double, double>(execution) +
-         call_losses<long double, long double>(execution) +
+  return call_batches<float, Eigen::half>(execution) + call_batches<double, double>(execution) +
+         call_batches<long double, long double>(execution) + call_losses<float, float>(execution) +
+         call_losses<double, double>(execution) + call_losses<long double, long double>(execution) +
          call_losses<float, Eigen::half>(execution) +
          call_losses<float, Eigen::bfloat16>(execution) + static_cast<double>(count) +
          exact.options.lambda;

@@ -1,6 +1,6 @@
 # Of decorr, two objects that are compiled with different flags have the state of the process, the
-# types of options and the exception in common, and nothing else: the linker would keep one copy for
-# both. Of the exception's members they share the destructor alone.
+# types of options and the exceptions in common, and nothing else: the linker would keep one copy for
+# both. Of the exceptions' members they share the destructor alone.
 #
 #   cmake -Dnm=<nm> -Dfirst=<object> -Dsecond=<object> -P check_symbols.cmake
 foreach(object IN ITEMS first second)
@@ -27,7 +27,7 @@ list(
   shared
   EXCLUDE
   REGEX
-  "6decorr(7Relaxed|15InvalidArgument(E|D[0-9]Ev)$|6detail(12ProcessState|11free_blocks|18cached_plans_state|18planner_life_state|19planner_mutex_state|15first_kept_plan))"
+  "6decorr(7Relaxed|11no_gradientE$|15(InvalidArgument|CollectiveError)(E|D[0-9]Ev)$|6detail(12ProcessState|11free_blocks|18cached_plans_state|18planner_life_state|19planner_mutex_state|15first_kept_plan))"
 )
 if(shared)
   list(JOIN shared "\n  " shared)

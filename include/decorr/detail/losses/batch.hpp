@@ -32,13 +32,21 @@ struct Batch {
   Route route = Route::automatic;
   Processes<Scalar>* processes = nullptr;  // that hold the batch together; null where this one does
 
+  // Where rows come in parts: those of the whole batch, and `rows` stands for any part.
+  Index count_of_parts = -1;
+
+  bool is_in_parts() const noexcept { return count_of_parts >= 0; }
   // Rows of the whole batch, which are not all at hand where there are several processes.
-  Index count() const noexcept { return processes == nullptr ? rows.size() : processes->count(); }
+  Index count() const noexcept {
+    return is_in_parts() ? count_of_parts : processes == nullptr ? rows.size() : processes->count();
+  }
   // The Gram matrices want all rows at once.
-  Route possible_route() const noexcept { return processes == nullptr ? route : Route::features; }
+  Route possible_route() const noexcept {
+    return processes == nullptr && !is_in_parts() ? route : Route::features;
+  }
   // The same with one view's gradient; see BatchRows.
   Batch with(const BatchRows<Scalar>& other) const {
-    return {arena, other, execution, route, processes};
+    return {arena, other, execution, route, processes, count_of_parts};
   }
 
   // Does what may fail. Of several processes none fails alone, and not before the next sum.
@@ -75,6 +83,9 @@ RegularizerSetup<Scalar> regularizer_setup(const Batch<Scalar>& batch, SignalPai
                                  row_access(batch.rows),
                                  batch.execution};
   setup.route = batch.possible_route();
+  if (batch.is_in_parts()) {
+    setup.place = SpectrumPlace::nowhere;
+  }
   return setup;
 }
 
@@ -94,52 +105,94 @@ Index most_sums(Index features, const decorr::Regularizer& choice) {
                    2 * sums_size(choice, features, SignalPairing(Kind::samples))});
 }
 
-// Pass 1.
+// Pass 1, over rows that are given to add(): all of them, or a part at a time.
 template <class Scalar>
-Moments<Scalar> take_moments(const Batch<Scalar>& batch, Accumulator<Scalar> epsilon) {
-  const Index features = batch.rows.features();
-  const bool has_two_views = batch.rows.has_two_views();
-  std::optional<MomentsPass<Scalar>> pass;
-  batch.attempt([&] {
-    pass.emplace(batch.arena, features, has_two_views, batch.count(), batch.rows.size(),
-                 row_access(batch.rows), epsilon, batch.execution.threads);
-    if (batch.processes != nullptr) {
-      pass->prepare_sums(batch.arena);
-    }
-  });
-  bool again = true;
-  while (again) {
-    if (pass) {
-      pass->add(batch.rows);
-    }
-    if (batch.processes != nullptr) {
-      MomentsPass<Scalar>::sum_over(*batch.processes, features, has_two_views,
-                                    pass ? &*pass : nullptr);
-    }
-    again = pass->needs_units();
+class MomentsOfBatch {
+ public:
+  using Sum = Accumulator<Scalar>;
+
+  // `most_count` is the number of rows in all, or more.
+  void start(const Batch<Scalar>& batch, Index most_count, Sum epsilon) {
+    features_ = batch.rows.features();
+    has_two_views_ = batch.rows.has_two_views();
     batch.attempt([&] {
-      if (again) {
-        pass->start_again(batch.arena);
+      pass_.emplace(batch.arena, features_, has_two_views_, most_count, batch.rows.size(),
+                    row_access(batch.rows), epsilon, batch.execution.threads);
+      if (batch.processes != nullptr) {
+        pass_->prepare_sums(batch.arena);
       }
     });
   }
-  return pass->moments();
+  void add(const BatchRows<Scalar>& rows) noexcept {
+    if (pass_) {
+      pass_->add(rows);
+    }
+  }
+  // After all rows; whether all of them are to be added once more.
+  bool end(const Batch<Scalar>& batch) {
+    if (batch.processes != nullptr) {
+      MomentsPass<Scalar>::sum_over(*batch.processes, features_, has_two_views_,
+                                    pass_ ? &*pass_ : nullptr);
+    }
+    const bool again = pass_->needs_units();
+    batch.attempt([&] {
+      if (again) {
+        pass_->start_again(batch.arena);
+      }
+    });
+    return again;
+  }
+  const Moments<Scalar>& moments() const noexcept { return pass_->moments(); }
+
+ private:
+  Index features_ = 0;
+  bool has_two_views_ = false;
+  std::optional<MomentsPass<Scalar>> pass_;
+};
+template <class Scalar>
+Moments<Scalar> take_moments(const Batch<Scalar>& batch, Accumulator<Scalar> epsilon) {
+  MomentsOfBatch<Scalar> moments;
+  moments.start(batch, batch.count(), epsilon);
+  do {
+    moments.add(batch.rows);
+  } while (moments.end(batch));
+  return moments.moments();
 }
 
-// Pass 1 of views that are taken as they are.
+// The same of views that are taken as they are.
+template <class Scalar>
+class ProductsOfBatch {
+ public:
+  void start(const Batch<Scalar>& batch) {
+    features_ = batch.rows.features();
+    batch.attempt([&] {
+      pass_.emplace(batch.arena, features_, batch.rows.size(), row_access(batch.rows),
+                    batch.execution.threads);
+    });
+  }
+  void add(const BatchRows<Scalar>& rows) noexcept {
+    if (pass_) {
+      pass_->add(rows);
+    }
+  }
+  void end(const Batch<Scalar>& batch) {
+    if (batch.processes != nullptr) {
+      ProductsPass<Scalar>::sum_over(*batch.processes, features_, pass_ ? &*pass_ : nullptr);
+    }
+  }
+  const ProductsPass<Scalar>& products() const noexcept { return *pass_; }
+
+ private:
+  Index features_ = 0;
+  std::optional<ProductsPass<Scalar>> pass_;
+};
 template <class Scalar>
 ProductsPass<Scalar> take_products(const Batch<Scalar>& batch) {
-  const Index features = batch.rows.features();
-  std::optional<ProductsPass<Scalar>> pass;
-  batch.attempt([&] {
-    pass.emplace(batch.arena, features, batch.rows.size(), row_access(batch.rows),
-                 batch.execution.threads);
-    pass->add(batch.rows);
-  });
-  if (batch.processes != nullptr) {
-    ProductsPass<Scalar>::sum_over(*batch.processes, features, pass ? &*pass : nullptr);
-  }
-  return *pass;
+  ProductsOfBatch<Scalar> products;
+  products.start(batch);
+  products.add(batch.rows);
+  products.end(batch);
+  return products.products();
 }
 
 // Of a loss whose gradients need no more than the correlation.
@@ -156,6 +209,26 @@ class WithoutSlopes {
   void finish(const BatchRows<Scalar>&) noexcept {}
 };
 
+// The sums after pass 2, of a loss that is not there where this process has failed, and after pass
+// 3.
+template <class Loss, class Scalar>
+void sum_correlation(const Batch<Scalar>& batch, const decorr::Regularizer& choice,
+                     std::optional<Loss>& loss) {
+  if (batch.processes != nullptr) {
+    batch.processes->sum(
+        Loss::sums_size(choice, batch.rows.features()), [&](auto* to) { loss->write_sums(to); },
+        [&](const auto* from) { loss->read_sums(from); });
+  }
+}
+template <class Loss, class Scalar>
+void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
+  if (batch.processes != nullptr) {
+    batch.processes->sum(
+        loss.slopes_size(), [&](auto* to) { loss.write_slopes(to); },
+        [&](const auto* from) { loss.read_slopes(from); });
+  }
+}
+
 // Passes 2 to 4. make(loss) prepares the loss. All that can fail has happened when the gradient's
 // passes begin.
 template <class Loss, class Scalar, class Make>
@@ -166,12 +239,7 @@ auto run_passes(const Batch<Scalar>& batch, const decorr::Regularizer& choice, c
     make(made);
     made->correlate(rows);
   });
-  Processes<Scalar>* processes = batch.processes;
-  if (processes != nullptr) {
-    processes->sum(
-        Loss::sums_size(choice, rows.features()), [&](auto* to) { made->write_sums(to); },
-        [&](const auto* from) { made->read_sums(from); });
-  }
+  sum_correlation(batch, choice, made);
   Loss& loss = *made;
   static_assert(noexcept(loss.correlate(rows)) && noexcept(loss.take_slopes(rows)) &&
                     noexcept(loss.finish(rows)) && noexcept(loss.gradient(rows)),
@@ -185,11 +253,7 @@ auto run_passes(const Batch<Scalar>& batch, const decorr::Regularizer& choice, c
     return result;
   }
   loss.take_slopes(rows);
-  if (processes != nullptr) {
-    processes->sum(
-        loss.slopes_size(), [&](auto* to) { loss.write_slopes(to); },
-        [&](const auto* from) { loss.read_slopes(from); });
-  }
+  sum_slopes(batch, loss);
   loss.finish(rows);
   return result;
 }

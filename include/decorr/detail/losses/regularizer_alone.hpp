@@ -46,6 +46,9 @@ class RegularizerAlone : public WithoutSlopes<Scalar> {
   RegularizerAlone(const RegularizerAlone&) = delete;
   RegularizerAlone& operator=(const RegularizerAlone&) = delete;
 
+  // Where rows come in parts it is known after them.
+  void set_count(Index count) noexcept { count_ = count; }
+
   void correlate(const BatchRows<Scalar>& rows) noexcept { regularizer_.add(rows); }
   Scalar value(const BatchRows<Scalar>& rows) {
     return static_cast<Scalar>(regularizer_.value(rows, static_cast<Sum>(count_), Sum(1)));

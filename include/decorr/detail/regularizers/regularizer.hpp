@@ -45,10 +45,10 @@ class BatchRegularizer {
  public:
   using Sum = Accumulator<Scalar>;
 
-  // What `choice` points to outlives this object.
+  // `choice` outlives this object.
   BatchRegularizer(Arena& arena, const RegularizerSetup<Scalar>& setup,
                    const decorr::Regularizer& choice, const BlockWeights& weights)
-      : arena_(&arena), setup_(setup), choice_(choice), weights_(weights) {
+      : arena_(&arena), setup_(setup), choice_(&choice), weights_(weights) {
     make_form();
   }
 
@@ -122,7 +122,7 @@ class BatchRegularizer {
                                   std::is_same<std::decay_t<T>, ExactGram<Scalar>>::value;
 
   DECORR_DETAIL_COLD void make_form() {
-    const Relaxed* relaxed = choice_.relaxed();
+    const Relaxed* relaxed = choice_->relaxed();
     if (relaxed == nullptr) {
       if (goes_through_samples()) {
         form_.template emplace<ExactGram<Scalar>>(*arena_, setup_, weights_);
@@ -184,7 +184,7 @@ class BatchRegularizer {
 
   Arena* arena_;
   RegularizerSetup<Scalar> setup_;
-  decorr::Regularizer choice_;
+  const decorr::Regularizer* choice_;
   BlockWeights weights_;
   Form form_;
 };

@@ -56,11 +56,27 @@ class InputRows {
         cols_(cols),
         row_stride_(row_stride),
         col_stride_(col_stride),
+        element_bytes_(static_cast<Index>(sizeof(Storage))),
         stored_as_computed_(std::is_same<Storage, Scalar>::value),
         copy_(&copy_tile<Storage>) {}
 
+  // In the place of matrices that are not known yet: of any storage.
+  static InputRows any(Index rows, Index cols) {
+    InputRows matrix;
+    matrix.rows_ = rows;
+    matrix.cols_ = cols;
+    matrix.stored_as_computed_ = false;
+    return matrix;
+  }
+
   Index rows() const noexcept { return rows_; }
   Index cols() const noexcept { return cols_; }
+  InputRows part(Index first, Index count) const noexcept {
+    InputRows rows = *this;
+    rows.data_ = static_cast<const char*>(data_) + first * row_stride_ * element_bytes_;
+    rows.rows_ = count;
+    return rows;
+  }
   // Whether tiles come without a copy, so that tile() needs no buffer.
   bool has_contiguous_rows() const noexcept {
     return stored_as_computed_ && (col_stride_ == 1 || cols_ == 1);
@@ -93,6 +109,7 @@ class InputRows {
 
   const void* data_ = nullptr;
   Index rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
+  Index element_bytes_ = 0;
   bool stored_as_computed_ = true;
   void (*copy_)(const InputRows&, Index, Index, Index, Index, Scalar*) noexcept = nullptr;
 };
@@ -109,6 +126,9 @@ class OutputRows {
   // Without any row it has no data, and still is one.
   explicit operator bool() const noexcept { return cols_ > 0; }
   bool has_contiguous_rows() const noexcept { return col_stride_ == 1 || cols_ == 1; }
+  OutputRows part(Index first) const noexcept {
+    return {data_ + first * row_stride_, cols_, row_stride_, col_stride_};
+  }
   Scalar* column(Index j) const noexcept {
     return row_stride_ == 1 ? data_ + j * col_stride_ : nullptr;
   }
@@ -161,6 +181,13 @@ struct BatchRows {
   Index size() const noexcept { return a.rows(); }
   Index features() const noexcept { return a.cols(); }
   bool has_two_views() const noexcept { return b.cols() > 0; }
+  BatchRows part(Index first, Index count) const noexcept {
+    const auto of = [&](const OutputRows<Scalar>& gradient) noexcept {
+      return gradient ? gradient.part(first) : gradient;
+    };
+    return {a.part(first, count), has_two_views() ? b.part(first, count) : b, of(gradient_a),
+            of(gradient_b)};
+  }
   // The same with view a, or view b in its place, as the one whose gradient is computed.
   BatchRows only_a() const noexcept { return {a, b, gradient_a, {}}; }
   BatchRows only_b() const noexcept { return {b, a, gradient_b, {}}; }

@@ -48,7 +48,7 @@ class SettingsDigest {
     return static_cast<double>((hashes_[i] >> (16 * which)) & 0xffff);
   }
   std::size_t bin(std::size_t i) const noexcept {
-    return static_cast<std::size_t>(hashes_[i] >> 48) % kBins;
+    return static_cast<unsigned>(hashes_[i] >> 48) % kBins;
   }
   static constexpr std::size_t kBins = 256;
 
@@ -134,7 +134,7 @@ class Processes {
 
  private:
   void throw_failures(double failures) const {
-    if (failures == 0) {
+    if (!(failures > 0)) {
       return;
     }
     if (failure_) {
@@ -149,12 +149,14 @@ class Processes {
   bool differs(const double* sums, const SettingsDigest& settings, std::size_t i) const noexcept {
     for (int which = 0; which < 2; ++which, sums += 2) {
       const double piece = settings.piece(i, which);
-      if (sums[0] != processes_ * piece || sums[1] != processes_ * (piece * piece)) {
+      if (differ(sums[0], processes_ * piece) || differ(sums[1], processes_ * (piece * piece))) {
         return true;
       }
     }
     return false;
   }
+
+  static bool differ(double x, double y) noexcept { return x < y || x > y; }
 
   // One more sum, of how many processes have which hash.
   [[noreturn]] DECORR_DETAIL_COLD void throw_differences(const double* sums,

@@ -348,7 +348,7 @@ class MomentsPass {
       for (Index j = 0; j < features_; ++j) {
         const Sum delta = shifts_[first + j] / view.unit_of(j);
         to[first + j] = view.squares[j] + delta * (delta * count);
-        any_varies = any_varies || (view.squares[j] < least_squares_ && delta != 0);
+        any_varies = any_varies || (view.squares[j] < least_squares_ && differ(delta, Sum(0)) != 0);
       }
     });
     for (Index j = 0; j < moments_.products.size(); ++j) {

@@ -1,0 +1,200 @@
+#ifndef DECORR_BATCHES_HPP_
+#define DECORR_BATCHES_HPP_
+
+#include "decorr/detail/runtime/prologue.hpp"
+
+#include <Eigen/Core>
+#include <utility>
+
+#include "decorr/detail/call/parts_call.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/options.hpp"
+#include "decorr/results.hpp"
+
+/// @file
+/// The losses of losses.hpp, and the regularizers, of a batch whose rows arrive in parts: gradient
+/// accumulation over micro-batches with the whole batch's loss, or a batch that does not fit into
+/// memory.
+///
+///     decorr::BarlowTwinsBatch<float> batch(d, options, regularizer, execution);
+///     while (batch.has_pass()) {
+///       for (const auto& part : parts) batch.add(part.z_a, part.z_b);
+///       batch.end_pass();
+///     }
+///     const auto loss = batch.loss();
+///     for (const auto& part : parts) batch.gradient(part.z_a, part.z_b, part.grad_a, part.grad_b);
+///
+/// Parts may have any number of rows, none too, and come in any order, another one in each pass;
+/// the rows of all passes together are the same ones. Values and gradients are those of the
+/// one-matrix call up to rounding. Passes: one for the moments (once more where squares leave the
+/// scalar's range), one for the correlation, and for gradients of a standardized Barlow Twins a
+/// third one; gradient() transforms the rows again. A regularizer alone has one pass.
+///
+/// With Execution::communicator each process adds its own rows, and end_pass() sums over the
+/// processes (docs/distributed.md); constructors and add() throw nothing then, end_pass() does, on
+/// all processes.
+///
+/// Memory: O(d) numbers for an ungrouped Relaxed, O(d G) for G blocks, and rows of scratch, 64 or
+/// 16 for each thread; Exact goes through C, d^2 numbers, whatever the number of rows. Cost: that
+/// of the one-matrix call, and a forward transform more.
+///
+/// Throws InvalidArgument as the functions do, and std::logic_error, with a text that says what was
+/// expected, for calls out of turn and for a pass over other rows than the first one's (their
+/// number, and a check sum of some of their numbers). An object is used by one thread at a time.
+/// The regularizer is copied.
+
+namespace decorr {
+inline namespace DECORR_ABI {
+
+/// Which gradients will be asked for. Those that are not cost nothing, and without any of them
+/// there are fewer passes.
+enum class Gradients { none, a, b, both };
+
+/// barlow_twins_loss of a batch in parts.
+template <class Scalar>
+class BarlowTwinsBatch {
+ public:
+  explicit BarlowTwinsBatch(Eigen::Index features, const BarlowTwinsOptions& options = {},
+                            const Regularizer& regularizer = {}, const Execution& execution = {},
+                            Gradients gradients = Gradients::both)
+      : call_(detail::loss_signature("BarlowTwinsBatch", options.standardize ? 2 : 1), features,
+              options, regularizer, execution,
+              gradients == Gradients::a || gradients == Gradients::both,
+              gradients == Gradients::b || gradients == Gradients::both) {}
+
+  /// Whether all rows are to be added (once more).
+  bool has_pass() const noexcept { return call_.has_pass(); }
+  /// Rows of the pass.
+  template <class A, class B>
+  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
+    call_.add(z_a.derived(), z_b.derived());
+  }
+  /// After the last rows of a pass; with a communicator a collective call.
+  void end_pass() { call_.end_pass(); }
+  /// The rows of the batch, of all processes; after the first pass.
+  Eigen::Index count() const noexcept { return call_.count(); }
+  /// The whole batch's, after the passes that it needs, any number of times.
+  BarlowTwinsLoss<Scalar> loss() const { return call_.loss(); }
+  /// After all passes: of some rows, the whole batch's loss by them.
+  template <class A, class B, class GradientA, class GradientB>
+  void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
+                GradientB&& grad_b) {
+    call_.gradient(z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
+                   std::forward<GradientB>(grad_b));
+  }
+
+ private:
+  detail::PartsCall<Scalar, detail::BarlowTwinsInParts<Scalar>> call_;
+};
+
+/// vicreg_loss of a batch in parts.
+template <class Scalar>
+class VicregBatch {
+ public:
+  explicit VicregBatch(Eigen::Index features, const VicregOptions& options = {},
+                       const Regularizer& regularizer = {}, const Execution& execution = {},
+                       Gradients gradients = Gradients::both)
+      : call_(detail::loss_signature("VicregBatch", 2), features, options, regularizer, execution,
+              gradients == Gradients::a || gradients == Gradients::both,
+              gradients == Gradients::b || gradients == Gradients::both) {}
+
+  /// Whether all rows are to be added (once more).
+  bool has_pass() const noexcept { return call_.has_pass(); }
+  /// Rows of the pass.
+  template <class A, class B>
+  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
+    call_.add(z_a.derived(), z_b.derived());
+  }
+  /// After the last rows of a pass; with a communicator a collective call.
+  void end_pass() { call_.end_pass(); }
+  /// The rows of the batch, of all processes; after the first pass.
+  Eigen::Index count() const noexcept { return call_.count(); }
+  /// The whole batch's, after the passes that it needs, any number of times.
+  VicregLoss<Scalar> loss() const { return call_.loss(); }
+  /// After all passes: of some rows, the whole batch's loss by them.
+  template <class A, class B, class GradientA, class GradientB>
+  void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
+                GradientB&& grad_b) {
+    call_.gradient(z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
+                   std::forward<GradientB>(grad_b));
+  }
+
+ private:
+  detail::PartsCall<Scalar, detail::VicregInParts<Scalar>> call_;
+};
+
+/// variance_covariance_loss of a batch in parts; of Gradients none and a.
+template <class Scalar>
+class VarianceCovarianceBatch {
+ public:
+  explicit VarianceCovarianceBatch(Eigen::Index features, const VicregOptions& options = {},
+                                   const Regularizer& regularizer = {},
+                                   const Execution& execution = {},
+                                   Gradients gradients = Gradients::a)
+      : call_(detail::one_view_signature("VarianceCovarianceBatch", 2), features, options,
+              regularizer, execution, gradients != Gradients::none, false) {}
+
+  /// Whether all rows are to be added (once more).
+  bool has_pass() const noexcept { return call_.has_pass(); }
+  /// Rows of the pass.
+  template <class Z>
+  void add(const Eigen::DenseBase<Z>& z) {
+    call_.add(z.derived(), detail::NoView());
+  }
+  /// After the last rows of a pass; with a communicator a collective call.
+  void end_pass() { call_.end_pass(); }
+  /// The rows of the batch, of all processes; after the first pass.
+  Eigen::Index count() const noexcept { return call_.count(); }
+  /// The whole batch's, after the passes that it needs, any number of times.
+  VarianceCovarianceLoss<Scalar> loss() const { return call_.loss(); }
+  /// After all passes: of some rows, the whole batch's loss by them.
+  template <class Z, class Gradient>
+  void gradient(const Eigen::DenseBase<Z>& z, Gradient&& grad) {
+    call_.gradient(z.derived(), detail::NoView(), std::forward<Gradient>(grad), no_gradient);
+  }
+
+ private:
+  detail::PartsCall<Scalar, detail::VcregInParts<Scalar>> call_;
+};
+
+/// r_sum, or with Exact r_off, of a batch in parts.
+template <class Scalar>
+class RegularizerBatch {
+ public:
+  explicit RegularizerBatch(Eigen::Index features, const Regularizer& regularizer = {},
+                            const Execution& execution = {}, Gradients gradients = Gradients::both)
+      : call_(detail::regularizer_signature("RegularizerBatch"), features, {}, regularizer,
+              execution, gradients == Gradients::a || gradients == Gradients::both,
+              gradients == Gradients::b || gradients == Gradients::both) {}
+
+  /// Whether all rows are to be added.
+  bool has_pass() const noexcept { return call_.has_pass(); }
+  /// Rows of the pass.
+  template <class A, class B>
+  void add(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b) {
+    call_.add(a.derived(), b.derived());
+  }
+  /// After the last rows; with a communicator a collective call.
+  void end_pass() { call_.end_pass(); }
+  /// The rows of the batch, of all processes; after the pass.
+  Eigen::Index count() const noexcept { return call_.count(); }
+  /// The whole batch's, after the pass, any number of times.
+  Scalar value() const { return call_.loss(); }
+  /// After the pass: of some rows, the whole batch's value by them.
+  template <class A, class B, class GradientA, class GradientB>
+  void gradient(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b, GradientA&& grad_a,
+                GradientB&& grad_b) {
+    call_.gradient(a.derived(), b.derived(), std::forward<GradientA>(grad_a),
+                   std::forward<GradientB>(grad_b));
+  }
+
+ private:
+  detail::PartsCall<Scalar, detail::RegularizerInParts<Scalar>> call_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace decorr
+
+#include "decorr/detail/runtime/epilogue.hpp"
+
+#endif  // DECORR_BATCHES_HPP_

@@ -1,0 +1,215 @@
+#ifndef DECORR_DETAIL_CALL_PARTS_CALL_HPP_
+#define DECORR_DETAIL_CALL_PARTS_CALL_HPP_
+
+#include <Eigen/Core>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "decorr/detail/call/argument_checks.hpp"
+#include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/call/operands.hpp"
+#include "decorr/detail/losses/parts.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/processes.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/options.hpp"
+
+// What the classes of batches.hpp have in common: from Eigen's types to the rows of a part, past
+// the checks.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+template <class Scalar, class Parts>
+class PartsCall {
+ public:
+  using Options = typename Parts::Options;
+  using Result = typename Parts::Result;
+
+  PartsCall(const Signature& signature, Index features, const Options& options,
+            const Regularizer& regularizer, const Execution& execution, bool wants_a, bool wants_b)
+      : signature_(signature),
+        features_(features),
+        state_(std::make_unique<State>(signature, features, options, regularizer, execution,
+                                       wants_a, wants_b)) {
+    attempt([&] {
+      const ArgumentChecks checks(signature_.function);
+      if (features < 1) {
+        checks.fail("features", " is ", features, ", expected at least 1");
+      }
+      check_settings(checks, options, regularizer, execution);
+      if (state_->processes) {
+        state_->processes->reserve(state_->loss.arena(), most_sums<Scalar>(features, regularizer));
+      }
+      state_->loss.start();
+    });
+  }
+
+  bool has_pass() const noexcept { return state_->loss.has_pass(); }
+
+  template <class A, class B>
+  void add(const A& a, const B& b) {
+    if (!has_pass()) {
+      misused("add", "all passes have ended");
+    }
+    attempt([&] {
+      check_part(a, b, no_gradient, no_gradient);
+      const Operand<A> operand_a(a);
+      const Operand<B> operand_b(b);
+      state_->loss.add({operand_a.rows(), operand_b.rows(), {}, {}});
+    });
+  }
+
+  void end_pass() {
+    if (!has_pass()) {
+      misused("end_pass", "all passes have ended");
+    }
+    auto& loss = state_->loss;
+    attempt([&] {
+      if (!loss.has_same_rows()) {
+        misused("end_pass", "the rows are not those of the first pass, which has " +
+                                std::to_string(loss.rows_of_first_pass()) + ", this one " +
+                                std::to_string(loss.rows_of_pass()));
+      }
+    });
+    if (loss.is_first_pass()) {
+      count_ = agree_on_count();
+    }
+    loss.end_pass(count_);
+  }
+
+  Index count() const noexcept { return count_; }
+
+  const Result& loss() const {
+    if (!state_->loss.result()) {
+      misused("loss",
+              "the passes that it needs have not ended; call add() and end_pass() while "
+              "has_pass()");
+    }
+    return *state_->loss.result();
+  }
+
+  template <class A, class B, class GradientA, class GradientB>
+  void gradient(const A& a, const B& b, GradientA&& gradient_a, GradientB&& gradient_b) {
+    if constexpr (accepts_gradient<GradientA, Scalar>() && accepts_gradient<GradientB, Scalar>()) {
+      if (has_pass()) {
+        misused("gradient", "passes have not ended; call add() and end_pass() while has_pass()");
+      }
+      if (state_->loss.wants_gradient_a() == kIsNoGradient<GradientA> ||
+          state_->loss.wants_gradient_b() == kIsNoGradient<GradientB>) {
+        misused("gradient", "the gradients are not those that the constructor was asked for");
+      }
+      check_part(a, b, gradient_a, gradient_b);
+      Arena arena;
+      const Operand<A> operand_a(a);
+      const Operand<B> operand_b(b);
+      GradientTarget<std::remove_reference_t<GradientA>> target_a(arena, gradient_a);
+      GradientTarget<std::remove_reference_t<GradientB>> target_b(arena, gradient_b);
+      state_->loss.gradient({operand_a.rows(), operand_b.rows(), target_a.rows(), target_b.rows()});
+      target_a.commit();
+      target_b.commit();
+    }
+  }
+
+ private:
+  struct State {
+    State(const Signature& signature, Index features, const Options& options,
+          const Regularizer& regularizer, const Execution& execution, bool wants_a, bool wants_b)
+        : processes(processes_of(signature, execution)),
+          loss(features, options, regularizer, execution, wants_a, wants_b,
+               processes ? &*processes : nullptr) {}
+
+    static std::optional<Processes<Scalar>> processes_of(const Signature& signature,
+                                                         const Execution& execution) {
+      if (execution.communicator == nullptr) {
+        return std::nullopt;
+      }
+      return Processes<Scalar>(*execution.communicator, signature.function);
+    }
+
+    std::optional<Processes<Scalar>> processes;
+    BatchInParts<Scalar, Parts> loss;
+  };
+
+  // Of several processes none fails alone, and not before the next sum.
+  template <class Body>
+  void attempt(const Body& body) const {
+    state_->loss.batch().attempt(body);
+  }
+
+  static void check_settings(const ArgumentChecks& checks, const Options& options,
+                             const Regularizer& regularizer, const Execution& execution,
+                             Index features) {
+    if constexpr (!std::is_same<Options, NoOptionsInParts>::value) {
+      checks.check(options);
+    }
+    checks.check(regularizer, features);
+    if constexpr (std::is_same<Options, VicregOptions>::value) {
+      checks.check_signs_of_covariances(regularizer, Parts::kHasTwoViews);
+    }
+    checks.check(execution);
+  }
+  void check_settings(const ArgumentChecks& checks, const Options& options,
+                      const Regularizer& regularizer, const Execution& execution) const {
+    check_settings(checks, options, regularizer, execution, features_);
+  }
+
+  // Throws on all processes where one has failed, or is given other settings.
+  Index agree_on_count() {
+    const Index rows = state_->loss.rows_of_pass();
+    const ArgumentChecks checks(signature_.function);
+    if (!state_->processes) {
+      checks.check_not_empty(signature_.a, rows, features_, signature_.least_rows);
+      return rows;
+    }
+    MatrixArguments matrices;
+    matrices.a = {true, rows, features_, {}};
+    matrices.gradient_a.is_given = state_->loss.wants_gradient_a();
+    matrices.gradient_b.is_given = state_->loss.wants_gradient_b();
+    agree(*state_->processes, signature_, matrices, state_->loss.options(), state_->loss.choice());
+    return state_->processes->count();
+  }
+
+  template <class A, class B, class GradientA, class GradientB>
+  void check_part(const A& a, const B& b, const GradientA& gradient_a,
+                  const GradientB& gradient_b) const {
+    using Other = std::conditional_t<std::is_same<B, NoView>::value, A, B>;
+    static_assert(
+        std::is_same<ScalarOf<A>, Scalar>::value && std::is_same<ScalarOf<Other>, Scalar>::value,
+        "decorr: the views must have the batch's scalar (float for half and bfloat16)");
+    const bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
+    const MatrixArguments matrices{
+        matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),
+        matrix_argument(gradient_a, true), matrix_argument(gradient_b, true)};
+    const ArgumentChecks checks(signature_.function);
+    if (matrices.a.cols != features_) {
+      checks.fail(signature_.a, " has ", matrices.a.cols, " columns, expected ", features_,
+                  ", the batch's features");
+    }
+    Signature names = signature_;
+    names.least_rows = 0;
+    checks.check_inputs(names, matrices);
+    checks.check_gradients(names, matrices);
+  }
+
+  [[noreturn]] void misused(const char* function, const std::string& text) const {
+    throw std::logic_error(std::string(signature_.function) + "::" + function + ": " + text);
+  }
+
+  Signature signature_;
+  Index features_, count_ = 0;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_CALL_PARTS_CALL_HPP_

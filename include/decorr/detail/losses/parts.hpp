@@ -1,0 +1,323 @@
+#ifndef DECORR_DETAIL_LOSSES_PARTS_HPP_
+#define DECORR_DETAIL_LOSSES_PARTS_HPP_
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+
+#include "decorr/detail/losses/barlow_twins.hpp"
+#include "decorr/detail/losses/batch.hpp"
+#include "decorr/detail/losses/regularizer_alone.hpp"
+#include "decorr/detail/losses/vicreg.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/parallel.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/options.hpp"
+#include "decorr/results.hpp"
+
+// The passes of a loss over rows that come in parts. Spectra do not wait from pass to pass, so
+// memory depends on the features alone.
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// More rows than any batch has, where their number is not known yet.
+inline constexpr Index kMostCount = Index{1} << 30;
+
+// Pass 1 of each loss, and how it is made of what that gives.
+template <class Scalar>
+struct BarlowTwinsInParts {
+  using Options = BarlowTwinsOptions;
+  using Loss = BarlowTwins<Scalar>;
+  using Result = BarlowTwinsLoss<Scalar>;
+  static constexpr bool kHasTwoViews = true, kHasStatistics = true;
+
+  void start(const Batch<Scalar>& batch, const Options& options) {
+    if (options.standardize) {
+      moments.start(batch, kMostCount, static_cast<Accumulator<Scalar>>(options.epsilon));
+    } else {
+      products.start(batch);
+    }
+  }
+  void add(const BatchRows<Scalar>& rows, const Options& options) noexcept {
+    if (options.standardize) {
+      moments.add(rows);
+    } else {
+      products.add(rows);
+    }
+  }
+  bool end(const Batch<Scalar>& batch, const Options& options) {
+    if (options.standardize) {
+      return moments.end(batch);
+    }
+    products.end(batch);
+    return false;
+  }
+  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch, const Options& options,
+            const decorr::Regularizer& choice) {
+    if (options.standardize) {
+      statistics.take(batch.arena, moments.moments(),
+                      static_cast<Accumulator<Scalar>>(options.epsilon));
+    } else {
+      statistics.take(batch.arena, products.products());
+    }
+    loss.emplace(batch, statistics, options, choice);
+  }
+
+  MomentsOfBatch<Scalar> moments;
+  ProductsOfBatch<Scalar> products;
+  BarlowTwinsStatistics<Scalar> statistics;
+};
+
+template <class Scalar, class LossOfViews, class ResultOfLoss, bool kTwoViews>
+struct VarianceLossInParts {
+  using Options = VicregOptions;
+  using Loss = LossOfViews;
+  using Result = ResultOfLoss;
+  static constexpr bool kHasTwoViews = kTwoViews, kHasStatistics = true;
+
+  void start(const Batch<Scalar>& batch, const Options& options) {
+    moments.start(batch, kMostCount, static_cast<Accumulator<Scalar>>(options.epsilon));
+  }
+  void add(const BatchRows<Scalar>& rows, const Options&) noexcept { moments.add(rows); }
+  bool end(const Batch<Scalar>& batch, const Options&) { return moments.end(batch); }
+  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch, const Options& options,
+            const decorr::Regularizer& choice) {
+    loss.emplace(batch, moments.moments(), options, choice);
+  }
+
+  MomentsOfBatch<Scalar> moments;
+};
+template <class Scalar>
+using VicregInParts = VarianceLossInParts<Scalar, Vicreg<Scalar>, VicregLoss<Scalar>, true>;
+template <class Scalar>
+using VcregInParts =
+    VarianceLossInParts<Scalar, Vcreg<Scalar>, VarianceCovarianceLoss<Scalar>, false>;
+
+struct NoOptionsInParts {};
+template <class Scalar>
+struct RegularizerInParts {
+  using Options = NoOptionsInParts;
+  using Loss = RegularizerAlone<Scalar>;
+  using Result = Scalar;
+  static constexpr bool kHasTwoViews = true, kHasStatistics = false;
+
+  void start(const Batch<Scalar>&, const Options&) noexcept {}
+  void add(const BatchRows<Scalar>&, const Options&) noexcept {}
+  bool end(const Batch<Scalar>&, const Options&) noexcept { return false; }
+  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch, const Options&,
+            const decorr::Regularizer& choice) {
+    loss.emplace(batch, choice);
+  }
+};
+
+// Which rows a pass has seen, whatever their order: how many, and a sum of hashes of some of their
+// numbers.
+struct RowsSeen {
+  Index count = 0;
+  std::uint64_t hash = 0;
+
+  bool operator==(const RowsSeen& other) const noexcept {
+    return count == other.count && hash == other.hash;
+  }
+
+  // `buffer` is for a tile of rows and one feature of either view.
+  template <class Scalar>
+  DECORR_DETAIL_COLD void add(const BatchRows<Scalar>& rows, Scalar* buffer) noexcept {
+    constexpr Index kMostFeatures = 4;
+    const Index step = std::max(Index{1}, rows.features() / kMostFeatures);
+    for_each_chunk(rows.size(), kTileRows, [&](Index first, Index last) noexcept {
+      std::uint64_t hashes[kTileRows] = {};
+      for (Index j = 0; j < rows.features(); j += step) {
+        for (const InputRows<Scalar>* view : {&rows.a, &rows.b}) {
+          if (view->cols() == 0) {
+            continue;
+          }
+          const auto tile = view->tile(first, last - first, j, 1, buffer);
+          for (Index k = 0; k < last - first; ++k) {
+            const auto number = static_cast<double>(*tile.row(k));
+            std::uint64_t bits = 0;
+            std::memcpy(&bits, &number, sizeof(bits));
+            hashes[k] = (hashes[k] ^ bits) * 1099511628211u;
+            hashes[k] ^= hashes[k] >> 29;
+          }
+        }
+      }
+      for (Index k = 0; k < last - first; ++k) {
+        hash += hashes[k];
+      }
+    });
+    count += rows.size();
+  }
+};
+
+template <class Scalar, class Parts>
+class BatchInParts {
+ public:
+  using Options = typename Parts::Options;
+  using Loss = typename Parts::Loss;
+  using Result = typename Parts::Result;
+
+  // Nothing here fails; start() may.
+  BatchInParts(Index features, const Options& options, const decorr::Regularizer& choice,
+               const Execution& execution, bool wants_a, bool wants_b, Processes<Scalar>* processes)
+      : options_(options),
+        choice_(choice.relaxed() == nullptr ? decorr::Regularizer()
+                                            : decorr::Regularizer(Relaxed(*choice.relaxed()))),
+        part_rows_(std::max(kLeastPartRows, kTileRows * Index{execution.threads})),
+        batch_{arena_, any_rows(features, wants_a, wants_b), execution, Route::features, processes,
+               0},
+        phase_(Parts::kHasStatistics ? Phase::statistics : Phase::correlation) {}
+  BatchInParts(const BatchInParts&) = delete;
+  BatchInParts& operator=(const BatchInParts&) = delete;
+
+  Arena& arena() noexcept { return arena_; }
+  const Batch<Scalar>& batch() const noexcept { return batch_; }
+  const Options& options() const noexcept { return options_; }
+  const decorr::Regularizer& choice() const noexcept { return choice_; }
+
+  void start() {
+    fingerprint_buffer_ = Buffer<Scalar>(arena_, kTileRows * tile_stride<Scalar>(1));
+    if (Parts::kHasStatistics) {
+      parts_.start(batch_, options_);
+    } else {
+      make_loss();
+    }
+  }
+
+  bool has_pass() const noexcept { return phase_ != Phase::done; }
+  bool is_first_pass() const noexcept { return is_first_pass_; }
+  Index rows_of_pass() const noexcept { return pass_.count; }
+  // The same rows as in the first pass, if this is not that.
+  bool has_same_rows() const noexcept { return is_first_pass_ || pass_ == first_pass_; }
+  Index rows_of_first_pass() const noexcept { return first_pass_.count; }
+
+  // Rows of a pass, without gradients.
+  void add(const BatchRows<Scalar>& rows) noexcept {
+    pass_.add(rows, fingerprint_buffer_.data());
+    for_each_chunk(rows.size(), part_rows_, [&](Index first, Index last) noexcept {
+      BatchRows<Scalar> part = rows.part(first, last - first);
+      switch (phase_) {
+        case Phase::statistics:
+          parts_.add(part, options_);
+          break;
+        case Phase::correlation:
+          if (loss_) {
+            loss_->correlate(part);
+          }
+          break;
+        case Phase::slopes:
+          part.gradient_a = of_scratch(scratch_a_);
+          part.gradient_b = of_scratch(scratch_b_);
+          loss_->take_slopes(part);
+          break;
+        case Phase::done:
+          break;
+      }
+    });
+  }
+
+  // `count` is the number of rows in all, of all processes.
+  void end_pass(Index count) {
+    if (is_first_pass_) {
+      first_pass_ = pass_;
+      is_first_pass_ = false;
+      batch_.count_of_parts = count;
+    }
+    pass_ = {};
+    switch (phase_) {
+      case Phase::statistics:
+        if (!parts_.end(batch_, options_)) {
+          batch_.attempt([&] { make_loss(); });
+          phase_ = Phase::correlation;
+        }
+        break;
+      case Phase::correlation:
+        sum_correlation(batch_, choice_, loss_);
+        if constexpr (!Parts::kHasStatistics) {
+          loss_->set_count(count);
+        }
+        result_ = loss_->value(batch_.rows);
+        phase_ = loss_->needs_slopes() ? Phase::slopes : Phase::done;
+        break;
+      case Phase::slopes:
+        sum_slopes(batch_, *loss_);
+        phase_ = Phase::done;
+        break;
+      case Phase::done:
+        break;
+    }
+  }
+
+  // Once it is known.
+  const std::optional<Result>& result() const noexcept { return result_; }
+
+  bool wants_gradient_a() const noexcept { return static_cast<bool>(batch_.rows.gradient_a); }
+  bool wants_gradient_b() const noexcept { return static_cast<bool>(batch_.rows.gradient_b); }
+  // After all passes, of rows with the gradients that are wanted.
+  void gradient(const BatchRows<Scalar>& rows) noexcept {
+    for_each_chunk(rows.size(), part_rows_, [&](Index first, Index last) noexcept {
+      loss_->gradient(rows.part(first, last - first));
+    });
+  }
+
+ private:
+  static constexpr Index kLeastPartRows = 64;
+
+  enum class Phase { statistics, correlation, slopes, done };
+
+  BatchRows<Scalar> any_rows(Index features, bool wants_a, bool wants_b) const {
+    BatchRows<Scalar> rows;
+    rows.a = InputRows<Scalar>::any(part_rows_, features);
+    if (Parts::kHasTwoViews) {
+      rows.b = rows.a;
+    }
+    const OutputRows<Scalar> gradient(nullptr, features, Index{1}, Index{2});
+    if (wants_a) {
+      rows.gradient_a = gradient;
+    }
+    if (wants_b) {
+      rows.gradient_b = gradient;
+    }
+    return rows;
+  }
+
+  void make_loss() {
+    parts_.make(loss_, batch_, options_, choice_);
+    if (loss_->needs_slopes()) {
+      const Index size = part_rows_ * batch_.rows.features();
+      scratch_a_ = Buffer<Scalar>(arena_, wants_gradient_a() ? size : 0);
+      scratch_b_ = Buffer<Scalar>(arena_, wants_gradient_b() ? size : 0);
+    }
+  }
+  OutputRows<Scalar> of_scratch(Buffer<Scalar>& scratch) const noexcept {
+    const Index features = batch_.rows.features();
+    return scratch ? OutputRows<Scalar>(scratch.data(), features, features, Index{1})
+                   : OutputRows<Scalar>();
+  }
+
+  Arena arena_;
+  Options options_;
+  decorr::Regularizer choice_;
+  Index part_rows_;
+  Batch<Scalar> batch_;  // its rows stand for any part
+  Phase phase_;
+  Parts parts_;
+  std::optional<Loss> loss_;
+  std::optional<Result> result_;
+  Buffer<Scalar> fingerprint_buffer_, scratch_a_, scratch_b_;
+  bool is_first_pass_ = true;
+  RowsSeen pass_, first_pass_;
+};
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_LOSSES_PARTS_HPP_
