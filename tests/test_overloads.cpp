@@ -42,13 +42,12 @@ inline constexpr bool kCallable = std::is_invocable<Function, Arguments...>::val
 using In = const Matrix&;
 using Out = Matrix&;
 
-// Gradients come in pairs, before the options; the regularizer is no option.
+// Gradients come in pairs, before the options; the regularizer is no option. (What tests/misuse has
+// is callable, too, but does not compile.)
 static_assert(kCallable<BarlowTwins, In, In>);
 static_assert(kCallable<BarlowTwins, In, In, Out, Out>);
 static_assert(kCallable<BarlowTwins, In, In, BarlowTwinsOptions, Relaxed>);
 static_assert(!kCallable<BarlowTwins, In>);
-static_assert(!kCallable<BarlowTwins, In, In, Out>);
-static_assert(!kCallable<BarlowTwins, In, In, Out, BarlowTwinsOptions>);
 static_assert(!kCallable<BarlowTwins, In, In, BarlowTwinsOptions, Out>);
 static_assert(!kCallable<BarlowTwins, In, In, double, double>);
 static_assert(!kCallable<BarlowTwins, In, In, Matrix*, Matrix*>);

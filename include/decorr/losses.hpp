@@ -127,8 +127,8 @@ VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
   return variance_covariance_loss(z, no_gradient, options, regularizer, execution);
 }
 
-// Settings in another order, a whole preset, the options of another loss: compile to the sentence
-// that says what is expected.
+// Settings in another order, a whole preset, the options of another loss, one gradient of two:
+// compile to the sentence that says what is expected.
 
 template <class A, class B, class... Settings,
           detail::EnableMisplaced<BarlowTwinsOptions, Settings...> = 0>
@@ -173,6 +173,74 @@ template <class Z, class Gradient, class... Settings, detail::EnableGradient<Gra
           detail::EnableMisplaced<VicregOptions, Settings...> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
                                                                      Gradient&&,
+                                                                     const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class... Settings,
+          detail::EnableMisplacedBehindDefault<Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                          const Eigen::DenseBase<B>&,
+                                                          detail::DefaultOptions,
+                                                          const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class GradientA, class GradientB, class... Settings,
+          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
+          detail::EnableMisplacedBehindDefault<Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                          const Eigen::DenseBase<B>&, GradientA&&,
+                                                          GradientB&&, detail::DefaultOptions,
+                                                          const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class Gradient, class... Settings,
+          detail::EnableOneGradient<Gradient, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                          const Eigen::DenseBase<B>&, Gradient&&,
+                                                          const Settings&...) {
+  static_assert(detail::report_one_gradient<Gradient>());
+  return {};
+}
+template <class A, class B, class... Settings,
+          detail::EnableMisplacedBehindDefault<Settings...> = 0>
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
+                                               const Eigen::DenseBase<B>&, detail::DefaultOptions,
+                                               const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class GradientA, class GradientB, class... Settings,
+          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
+          detail::EnableMisplacedBehindDefault<Settings...> = 0>
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
+                                               const Eigen::DenseBase<B>&, GradientA&&, GradientB&&,
+                                               detail::DefaultOptions, const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class A, class B, class Gradient, class... Settings,
+          detail::EnableOneGradient<Gradient, Settings...> = 0>
+VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
+                                               const Eigen::DenseBase<B>&, Gradient&&,
+                                               const Settings&...) {
+  static_assert(detail::report_one_gradient<Gradient>());
+  return {};
+}
+template <class Z, class... Settings, detail::EnableMisplacedBehindDefault<Settings...> = 0>
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
+                                                                     detail::DefaultOptions,
+                                                                     const Settings&...) {
+  static_assert(detail::report_misplaced_settings<Settings...>());
+  return {};
+}
+template <class Z, class Gradient, class... Settings, detail::EnableGradient<Gradient> = 0,
+          detail::EnableMisplacedBehindDefault<Settings...> = 0>
+VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
+                                                                     Gradient&&,
+                                                                     detail::DefaultOptions,
                                                                      const Settings&...) {
   static_assert(detail::report_misplaced_settings<Settings...>());
   return {};

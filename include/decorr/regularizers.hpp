@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/call/misuse.hpp"
 #include "decorr/detail/losses/regularizer_alone.hpp"
 #include "decorr/options.hpp"
 
@@ -101,6 +102,23 @@ Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::Den
         detail::lag_sums(batch, lags.data());
         return lags;
       });
+}
+
+// One gradient of two: compiles to the sentence that says what is expected.
+
+template <class A, class B, class Gradient, class... Settings,
+          detail::EnableOneGradient<Gradient, Settings...> = 0>
+detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, Gradient&&,
+                             const Settings&...) {
+  static_assert(detail::report_one_gradient<Gradient>());
+  return {};
+}
+template <class A, class B, class Gradient, class... Settings,
+          detail::EnableOneGradient<Gradient, Settings...> = 0>
+detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, Gradient&&,
+                             const Settings&...) {
+  static_assert(detail::report_one_gradient<Gradient>());
+  return {};
 }
 
 }  // namespace DECORR_ABI

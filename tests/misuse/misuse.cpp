@@ -46,6 +46,24 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
   decorr::barlow_twins_loss(a, b, x.vicreg, x.relaxed);
 #elif defined(MISUSE_OTHER_OPTIONS_ONE_VIEW)
   decorr::variance_covariance_loss(a, grad_a, x.barlow_twins);
+#elif defined(MISUSE_DEFAULT_THEN_PRESET)
+  decorr::barlow_twins_loss(a, b, grad_a, grad_b, {}, decorr::presets::barlow_twins_exact());
+#elif defined(MISUSE_DEFAULT_THEN_PRESET_VALUE)
+  decorr::vicreg_loss(a, b, {}, decorr::presets::vicreg_exact());
+#elif defined(MISUSE_DEFAULT_THEN_EXECUTION)
+  decorr::vicreg_loss(a, b, grad_a, no_gradient, {}, x.execution);
+#elif defined(MISUSE_DEFAULT_THEN_OPTIONS_VALUE)
+  decorr::barlow_twins_loss(a, b, {}, x.barlow_twins);
+#elif defined(MISUSE_DEFAULT_THEN_EXECUTION_ONE_VIEW)
+  decorr::variance_covariance_loss(a, grad_a, {}, x.execution);
+#elif defined(MISUSE_ONE_GRADIENT)
+  decorr::vicreg_loss(a, b, grad_a);
+#elif defined(MISUSE_ONE_GRADIENT_OPTIONS)
+  decorr::barlow_twins_loss(a, b, grad_a, x.barlow_twins, x.relaxed);
+#elif defined(MISUSE_ONE_GRADIENT_REGULARIZER)
+  decorr::r_sum(a, b, grad_a, x.relaxed);
+#elif defined(MISUSE_ONE_GRADIENT_EXACT)
+  decorr::r_off(a, b, no_gradient);
 #elif defined(MISUSE_TEMPORARY)
   decorr::barlow_twins_loss(a, b, grad_a, MatrixXd(8, 8));
 #elif defined(MISUSE_TEMPORARY_ONE_VIEW)

@@ -51,6 +51,31 @@ template <class Options, class... Settings>
 using EnableMisplaced =
     std::enable_if_t<(sizeof...(Settings) > 0) && kAreMisplaced<Options, Settings...>, int>;
 
+// The same behind {} for the options: something that takes them alone.
+struct DefaultOptions {};
+template <class... Settings>
+using EnableMisplacedBehindDefault =
+    std::enable_if_t<(kIsSetting<Settings> && ...) &&
+                         !InOrder<Given<Settings...>, Regularizer, Execution>::value,
+                     int>;
+
+// One gradient where there are two views: what stands behind it is none.
+template <class Gradient, class... Settings>
+struct IsOneGradient : std::bool_constant<kIsDense<Gradient> || kIsNoGradient<Gradient>> {};
+template <class Gradient, class First, class... Rest>
+struct IsOneGradient<Gradient, First, Rest...>
+    : std::bool_constant<(kIsDense<Gradient> || kIsNoGradient<Gradient>) && kIsSetting<First>> {};
+template <class Gradient, class... Settings>
+using EnableOneGradient = std::enable_if_t<IsOneGradient<Gradient, Settings...>::value, int>;
+
+template <class Gradient>
+constexpr bool report_one_gradient() {
+  static_assert(!std::is_same<Gradient, Gradient>::value,
+                "decorr: gradients of both views are expected, decorr::no_gradient in the place of "
+                "one that is not wanted");
+  return true;
+}
+
 template <class... Settings>
 constexpr bool report_misplaced_settings() {
   static_assert(!(IsPreset<Settings>::value || ...),
