@@ -184,6 +184,55 @@ TEST_CASE("each allocation of a gradient fails: half, in another order than its 
   }
 }
 
+namespace {
+
+// A single process that does as if there were others.
+class Alone : public decorr::Communicator {
+ public:
+  void sum(double*, std::size_t) override {}
+  void sum(long double*, std::size_t) override {}
+};
+
+}  // namespace
+
+TEST_CASE("each allocation of a collective call fails") {
+  using Matrix = RowMajor<float>;
+  const auto a = view<Matrix>(kRows, kFeatures, 1), b = view<Matrix>(kRows, kFeatures, 2);
+  Alone alone;
+  for (LossCase loss_case : loss_cases(kFeatures, 5)) {
+    loss_case.execution.communicator = &alone;
+    check_gradients("collective", a, b, loss_case, 2);
+  }
+}
+
+TEST_CASE("each allocation of a batch in parts fails") {
+  using Matrix = RowMajor<float>;
+  const auto a = view<Matrix>(kRows, kFeatures, 1), b = view<Matrix>(kRows, kFeatures, 2);
+  Matrix grad_a(kRows, kFeatures), grad_b(kRows, kFeatures);
+  Alone alone;
+  for (LossCase loss_case : loss_cases(kFeatures, 5)) {
+    for (const bool is_collective : {false, true}) {
+      if (is_collective) loss_case.execution.communicator = &alone;
+      if (loss_case.family != decorr_tests::Family::barlow_twins) continue;
+      const auto regularizer = decorr_tests::argument(loss_case.regularizer);
+      check({loss_case.name + ", in parts",
+             [&] {
+               decorr::BarlowTwinsBatch<float> batch(kFeatures, loss_case.barlow_twins, regularizer,
+                                                     loss_case.execution);
+               while (batch.has_pass()) {
+                 batch.add(a.topRows(13), b.topRows(13));
+                 batch.add(a.bottomRows(7), b.bottomRows(7));
+                 batch.end_pass();
+               }
+               // All that may fail has happened.
+               batch.gradient(a, b, grad_a, grad_b);
+               return static_cast<double>(batch.loss().value);
+             },
+             {output(grad_a), output(grad_b)}});
+    }
+  }
+}
+
 #endif  // DECORR_TESTS_SANITIZED
 
 #ifdef RTLD_NEXT
