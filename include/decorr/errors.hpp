@@ -10,9 +10,10 @@
 
 /// @file
 /// What decorr's functions throw for a bad argument, and where the failure is another process's.
-/// Everything else that they throw is the
-/// standard library's own: std::bad_alloc, and std::runtime_error where FFTW makes no plan or a
-/// file cannot be read or written.
+/// Everything else that they throw is the standard library's own: std::bad_alloc,
+/// std::runtime_error where FFTW makes no plan or a file cannot be read or written,
+/// std::invalid_argument for a length beyond FFTW's integers, std::logic_error for calls of
+/// batches.hpp out of turn.
 
 namespace decorr {
 

@@ -69,7 +69,8 @@ struct BarlowTwinsOptions {
   double lambda = 0.0051;
   /// Factor of the whole loss and of its gradient.
   double scale = 1;
-  /// Added to the biased variance under the root; 1e-5 as in BatchNorm. At least 0.
+  /// Added to the biased variance under the root; 1e-5 as in BatchNorm. At least 0. Without
+  /// `standardize` there is no variance, and it is not used.
   double epsilon = 1e-5;
   /// false: the inputs are taken as they are, for a trainer that has standardized them already.
   bool standardize = true;

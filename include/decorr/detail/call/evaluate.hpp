@@ -77,7 +77,7 @@ constexpr bool accepts_gradient() {
   }
 }
 
-// In the place of the second view of a function that has one.
+// In the place of the second view, for functions of one view.
 struct NoView {};
 
 // The memory of inputs counts only beside that of gradients.
@@ -125,7 +125,8 @@ class GradientTarget<NoGradient> : public GradientTarget<const NoGradient> {
   using GradientTarget<const NoGradient>::GradientTarget;
 };
 
-// compute(batch) on checked arguments. Gradients are forwarded, as a temporary matrix is none.
+// compute(batch) on checked arguments. Gradients are forwarded, as accepts_gradient() tells a
+// temporary matrix from one that lasts.
 template <class A, class B, class GradientA, class GradientB, class Options, class Compute>
 auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gradient_a,
               GradientB&& gradient_b, const Options& options, const Regularizer& regularizer,

@@ -111,7 +111,8 @@ class ExactGram {
   // So many features at a time have their derivatives computed through C where the Gram matrices
   // lose them.
   static constexpr Index kTogether = 8;
-  // They lose it where so many times what is left was subtracted.
+  // A feature's derivative has lost its digits where what was subtracted is so many times what is
+  // left.
   static constexpr Scalar kMostLost = 4;
 
   // Of a covariance both views are the same one, in the same memory.

@@ -30,6 +30,7 @@ class ExactRows {
   static constexpr Index kChunkRows = 256;
   // Columns of a product that one worker takes at a time.
   static constexpr Index kTile = 512;
+  static_assert(kTile <= kStripColumns, "a sink takes a tile's row at once");
 
   // Gradients will be computed `gradient_rows` rows at a time. Of the weights that of pairs of
   // features counts.

@@ -309,7 +309,7 @@ class GroupedRelaxed {
 
   // Replaces the spectra of a chunk's rows by the derivatives of the same view's: b's is a's
   // spectra times the filter, and the other way round. Few rows at a time, since each needs the
-  // other. Of a covariance a's is meant.
+  // other. Of a covariance both are one, computed as b's.
   void differentiate(Index rows) noexcept {
     parallel_chunks(fft_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) noexcept {
       const Index row_stride = num_blocks_ * element_;

@@ -15,6 +15,7 @@ inline namespace DECORR_ABI {
 
 // Rows of a tile: a cache line of a column-major matrix holds a tile's column.
 inline constexpr Index kTileRows = 16;
+static_assert(kTileRows % 2 == 0, "two samples of a tile share a signal");
 
 // Columns of a strip, so that what belongs to a feature (its mean, its sum) is read once for
 // several rows and stays in the first-level cache.
