@@ -56,8 +56,6 @@ static_assert(kCallable<Vicreg, In, In, Out, Out, VicregOptions, Relaxed>);
 static_assert(kCallable<VarianceCovariance, In, Out>);
 static_assert(!kCallable<VarianceCovariance, In, Out, Out>);
 static_assert(kCallable<RSum, In, In, Relaxed>);
-static_assert(!kCallable<RSum, In, In, Exact>);
-static_assert(!kCallable<ROff, In, In, Relaxed>);
 static_assert(kCallable<ROff, In, In, Execution>);
 // A regularizer chosen at run time, and one gradient alone.
 static_assert(kCallable<BarlowTwins, In, In, BarlowTwinsOptions, decorr::Regularizer>);

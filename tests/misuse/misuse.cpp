@@ -64,6 +64,14 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
   decorr::r_sum(a, b, grad_a, x.relaxed);
 #elif defined(MISUSE_ONE_GRADIENT_EXACT)
   decorr::r_off(a, b, no_gradient);
+#elif defined(MISUSE_RELAXED_EXACT)
+  decorr::r_off(a, b, x.relaxed);
+#elif defined(MISUSE_RELAXED_EXACT_GRADIENTS)
+  decorr::r_off(a, b, grad_a, grad_b, x.relaxed, x.execution);
+#elif defined(MISUSE_EXACT_RELAXED)
+  decorr::r_sum(a, b, decorr::Exact());
+#elif defined(MISUSE_EXACT_RELAXED_GRADIENTS)
+  decorr::r_sum(a, b, grad_a, no_gradient, decorr::Regularizer(x.relaxed));
 #elif defined(MISUSE_TEMPORARY)
   decorr::barlow_twins_loss(a, b, grad_a, MatrixXd(8, 8));
 #elif defined(MISUSE_TEMPORARY_ONE_VIEW)

@@ -76,6 +76,21 @@ constexpr bool report_one_gradient() {
   return true;
 }
 
+// A regularizer where the function is one itself: any but `Own`.
+template <class Own, class Choice>
+using EnableOtherRegularizer = std::enable_if_t<!std::is_same<Choice, Own>::value &&
+                                                    (std::is_same<Choice, Relaxed>::value ||
+                                                     std::is_same<Choice, Exact>::value ||
+                                                     std::is_same<Choice, Regularizer>::value),
+                                                int>;
+
+template <class Choice>
+constexpr bool report_other_regularizer() {
+  static_assert(!std::is_same<Choice, Choice>::value,
+                "decorr: r_off is the exact regularizer and takes none, r_sum takes a Relaxed");
+  return true;
+}
+
 template <class... Settings>
 constexpr bool report_misplaced_settings() {
   static_assert(!(IsPreset<Settings>::value || ...),
