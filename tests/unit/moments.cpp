@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <decorr/detail/rows/row_views.hpp>
+#include <decorr/detail/runtime/processes.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
 #include <decorr/detail/statistics/moments.hpp>
 #include <decorr/detail/statistics/prepared_rows.hpp>
@@ -15,6 +16,7 @@
 
 #include "support/random_matrices.hpp"
 #include "support/rows.hpp"
+#include "support/thread_communicator.hpp"
 
 namespace unit_moments {
 
@@ -23,6 +25,7 @@ namespace {
 using namespace decorr::detail;
 using decorr_tests::input_rows;
 using decorr_tests::random_matrix;
+using decorr_tests::ThreadGroup;
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Real = long double;
 using RealVector = Eigen::Matrix<Real, Eigen::Dynamic, 1>;
@@ -228,6 +231,72 @@ TEST_CASE("merging is associative, and as one read") {
     nothing.merge(last);
     check_equal(nothing, last, 0);
   }
+}
+
+TEST_CASE("moments of several processes are those of all rows, and each has them") {
+  constexpr Index kRows = 50, kCols = 9;
+  for (const bool has_two_views : {false, true}) {
+    const Matrix a = view(kRows, kCols, 1), b = has_two_views ? view(kRows, kCols, 2) : Matrix();
+    const Index first_rows[] = {0, 17, 17, 18,
+                                kRows};  // one of them has none, and one a single row
+    ThreadGroup group(4);
+    const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
+      Arena arena;
+      const Index first = first_rows[rank], count = first_rows[rank + 1] - first;
+      const BatchRows<float> rows = batch_of(a, b).part(first, count);
+      Processes<float> processes(communicator, "moments");
+      processes.reserve(arena, MomentsPass<float>::most_sums(kCols, has_two_views));
+      SettingsDigest settings;
+      processes.agree(settings, count);
+      CHECK(processes.count() == kRows);
+      auto pass = pass_for(arena, rows, kRows);
+      pass.prepare_sums(arena);
+      pass.add(rows);
+      MomentsPass<float>::sum_over(processes, kCols, has_two_views, &pass);
+      check_against_definition(pass.moments(), a, b);
+    });
+    for (const auto& failure : failures) CHECK_FALSE(failure);
+  }
+}
+
+TEST_CASE("processes that are constant in themselves vary together") {
+  Matrix a = Matrix::Zero(4, 1);
+  a.bottomRows(2).setConstant(1e-30F);  // its square underflows
+  ThreadGroup group(2);
+  const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
+    Arena arena;
+    const BatchRows<float> rows = batch_of(a, Matrix()).part(2 * rank, 2);
+    Processes<float> processes(communicator, "moments");
+    processes.reserve(arena, MomentsPass<float>::most_sums(1, false));
+    processes.agree(SettingsDigest(), 2);
+    auto pass = pass_for(arena, rows, 4, 0);
+    pass.prepare_sums(arena);
+    pass.add(rows);
+    MomentsPass<float>::sum_over(processes, 1, false, &pass);
+    CHECK(pass.needs_units());
+  });
+  for (const auto& failure : failures) CHECK_FALSE(failure);
+}
+
+TEST_CASE("products of several processes are added up") {
+  constexpr Index kRows = 12, kCols = 5;
+  const Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2);
+  ThreadGroup group(3);
+  const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
+    Arena arena;
+    const BatchRows<float> rows = batch_of(a, b).part(4 * rank, 4);
+    Processes<float> processes(communicator, "products");
+    processes.reserve(arena, kCols);
+    processes.agree(SettingsDigest(), 4);
+    ProductsPass<float> pass(arena, kCols, 4, row_access(rows), 1);
+    pass.add(rows);
+    ProductsPass<float>::sum_over(processes, kCols, &pass);
+    CHECK(pass.count() == kRows);
+    CHECK(error_of(pass.products(), [&](Index j) {
+            return a.cast<Real>().col(j).dot(b.cast<Real>().col(j));
+          }) < 1e-12);
+  });
+  for (const auto& failure : failures) CHECK_FALSE(failure);
 }
 
 TEST_CASE("features whose squares leave the range have units, and the others none") {

@@ -236,6 +236,58 @@ TEST_CASE("either view may be the one whose gradient is computed") {
   CHECK_FALSE(only_b.gradient_b);
 }
 
+TEST_CASE_TEMPLATE("a part of the rows is those rows, however they are stored", Storage, float,
+                   double, Eigen::half) {
+  using Scalar = ComputeScalarOf<Storage>;
+  for (const Strides& strides : kStrides) {
+    Placed<Storage> a(kRows, kCols, strides);
+    Placed<Scalar> gradient(kRows, kCols, strides);
+    BatchRows<Scalar> rows{{a.memory.data(), kRows, kCols, strides.row, strides.col},
+                           {},
+                           {gradient.memory.data(), kCols, strides.row, strides.col},
+                           {}};
+    const BatchRows<Scalar> part = rows.part(5, 3);
+    CHECK(part.size() == 3);
+    CHECK(part.features() == kCols);
+    CHECK_FALSE(part.has_two_views());
+    CHECK(part.gradient_a);
+    CHECK_FALSE(part.gradient_b);
+    std::vector<Scalar> buffer(static_cast<std::size_t>(3 * tile_stride<Scalar>(kCols)));
+    const auto tile = part.a.tile(0, 3, 0, kCols, buffer.data());
+    int wrong = 0;
+    for (Index k = 0; k < 3; ++k) {
+      for (Index j = 0; j < kCols; ++j) {
+        wrong += tile.row(k)[j] == static_cast<Scalar>(a.at(5 + k, j)) ? 0 : 1;
+      }
+    }
+    CHECK(wrong == 0);
+    std::vector<Scalar> ones(buffer.size(), Scalar(-7));
+    part.gradient_a.copy(0, 3, 0, kCols, {ones.data(), tile_stride<Scalar>(kCols)});
+    for (Index k = 0; k < kRows; ++k) {
+      const bool is_inside = 5 <= k && k < 8;
+      wrong += (gradient.at(k, 0) == Scalar(-7)) == is_inside ? 0 : 1;
+      wrong += (gradient.at(k, kCols - 1) == Scalar(-7)) == is_inside ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("rows of any storage are rows that have to be copied, and no rows may have a gradient") {
+  const auto any = InputRows<float>::any(5, 1);
+  CHECK(any.rows() == 5);
+  CHECK(any.cols() == 1);
+  CHECK_FALSE(any.has_contiguous_rows());
+  CHECK(any.column(0) == nullptr);
+  const BatchRows<float> none{{static_cast<float*>(nullptr), 0, 4, 4, 1},
+                              {static_cast<float*>(nullptr), 0, 4, 4, 1},
+                              {nullptr, 4, 4, 1},
+                              {}};
+  CHECK(none.size() == 0);
+  CHECK(none.has_two_views());
+  CHECK(none.gradient_a);
+  CHECK_FALSE(none.gradient_b);
+}
+
 TEST_CASE("workers have memory for tiles of what is copied, and of that alone") {
   Arena arena;
   RowAccess access;

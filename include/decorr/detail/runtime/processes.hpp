@@ -33,8 +33,12 @@ class SettingsDigest {
     for (std::size_t i = 0; i < bytes; ++i) {
       hash = (hash ^ byte[i]) * 1099511628211u;
     }
+    // MurmurHash3's last step, so that every piece depends on every byte.
+    for (const std::uint64_t factor : {0xff51afd7ed558ccdu, 0xc4ceb9fe1a85ec53u}) {
+      hash = (hash ^ (hash >> 33)) * factor;
+    }
     names_.at(size_) = name;
-    hashes_[size_++] = hash ^ (hash >> 29);
+    hashes_[size_++] = hash ^ (hash >> 33);
   }
   template <class T>
   void add(const char* name, const T& value) noexcept {

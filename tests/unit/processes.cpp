@@ -1,0 +1,145 @@
+// What several processes agree on, and how failures travel (detail/runtime: processes).
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <decorr/detail/runtime/processes.hpp>
+#include <decorr/detail/runtime/workspace.hpp>
+#include <decorr/errors.hpp>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "support/thread_communicator.hpp"
+
+namespace unit_processes {
+
+namespace {
+
+using namespace decorr::detail;
+using decorr::Communicator;
+using decorr_tests::ThreadGroup;
+
+std::string message_of(const std::exception_ptr& failure) {
+  try {
+    if (failure) std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("settings have a hash each, in pieces whose squares are exact") {
+  SettingsDigest settings;
+  const double number = 0.1;
+  settings.add("number", number);
+  settings.add("empty", nullptr, 0);
+  settings.add("bytes", "abc", 3);
+  CHECK(settings.size() == 3);
+  CHECK(std::string(settings.name(2)) == "bytes");
+  SettingsDigest other;
+  other.add("number", 0.1 + 1e-18);
+  other.add("empty", nullptr, 0);
+  other.add("bytes", "abd", 3);
+  for (const int which : {0, 1}) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const double piece = settings.piece(i, which);
+      CHECK(0 <= piece);
+      CHECK(piece < 65536);
+      CHECK(piece == static_cast<double>(static_cast<std::int64_t>(piece)));
+      CHECK(settings.bin(i) < SettingsDigest::kBins);
+    }
+    CHECK(settings.piece(0, which) == other.piece(0, which));
+    CHECK(settings.piece(1, which) == other.piece(1, which));
+    CHECK(settings.piece(2, which) != other.piece(2, which));
+  }
+}
+
+TEST_CASE("processes that agree know the rows of all, and sum") {
+  ThreadGroup group(3);
+  const auto failures = group.run([](int rank, Communicator& communicator) {
+    Arena arena;
+    Processes<float> processes(communicator, "f");
+    processes.attempt([&] { processes.reserve(arena, 4); });
+    SettingsDigest settings;
+    settings.add("one", 1);
+    processes.agree(settings, 10 * rank);
+    CHECK(processes.count() == 30);
+    std::vector<double> taken;
+    processes.sum(
+        2,
+        [&](double* to) {
+          to[0] = rank;
+          to[1] = 0.5;
+        },
+        [&](const double* from) { taken.assign(from, from + 2); });
+    CHECK(taken == std::vector<double>{3, 1.5});
+  });
+  for (const auto& failure : failures) CHECK(message_of(failure).empty());
+  CHECK(group.rounds() == 2);
+}
+
+TEST_CASE("what differs is named, with how many are in the minority, or agree at most") {
+  const auto messages = [](const std::vector<int>& values) {
+    ThreadGroup group(static_cast<int>(values.size()));
+    const auto failures = group.run([&](int rank, Communicator& communicator) {
+      Processes<double> processes(communicator, "f");
+      SettingsDigest settings;
+      settings.add("same", 7);
+      settings.add("other", values[static_cast<std::size_t>(rank)]);
+      processes.agree(settings, 1);
+    });
+    std::vector<std::string> texts;
+    for (const auto& failure : failures) texts.push_back(message_of(failure));
+    return texts;
+  };
+  const auto minority = messages({1, 1, 2, 1, 1});
+  CHECK(minority[0] == "f: other differs from the others' on 1 of 5 processes");
+  CHECK(minority[2] ==
+        "f: other differs from the others' on 1 of 5 processes, this one among them");
+  for (const auto& text : messages({1, 2, 3, 4})) {
+    CHECK(text == "f: other differs among the processes, at most 1 of 4 processes agree");
+  }
+  // Sums of values that have the mean of the others.
+  for (const auto& text : messages({1, 3, 2})) CHECK_FALSE(text.empty());
+}
+
+TEST_CASE("a failure is kept until the next sum, and told to all there") {
+  for (const int failing_round : {0, 1, 2}) {
+    ThreadGroup group(3);
+    const auto failures = group.run([&](int rank, Communicator& communicator) {
+      Arena arena;
+      Processes<double> processes(communicator, "f");
+      processes.attempt([&] { processes.reserve(arena, 1); });
+      int filled = 0, attempted = 0;
+      const auto fail_in = [&](int round) {
+        processes.attempt([&] {
+          ++attempted;
+          if (rank == 1 && round == failing_round) throw std::bad_alloc();
+        });
+        processes.attempt([&] { ++attempted; });
+      };
+      const auto sum = [&] {
+        processes.sum(1, [&](double* to) { *to = ++filled; }, [](const double*) {});
+      };
+      fail_in(0);
+      CHECK(attempted == (rank == 1 && failing_round == 0 ? 1 : 2));
+      processes.agree(SettingsDigest(), 1);
+      fail_in(1);
+      sum();
+      fail_in(2);
+      sum();
+      CHECK(false);
+    });
+    for (int rank = 0; rank < 3; ++rank) {
+      const std::string text = message_of(failures[static_cast<std::size_t>(rank)]);
+      CHECK(text ==
+            (rank == 1 ? std::bad_alloc().what() : "f: failed on 1 of 3 processes, which say why"));
+    }
+    CHECK(group.rounds() == 1 + failing_round);
+  }
+}
+
+}  // namespace unit_processes
