@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/decimal.hpp"
 #include "decorr/errors.hpp"
 
 namespace decorr {
@@ -68,7 +69,7 @@ std::uint64_t random_below(std::uint64_t bound, Engine& engine) {
 inline std::size_t checked_dimension(Eigen::Index d, const char* function) {
   if (d < 1) {
     throw InvalidArgument(
-        std::string(function) + ": d is " + std::to_string(d) + ", expected at least 1", "d");
+        std::string(function) + ": d is " + detail::decimal(d) + ", expected at least 1", "d");
   }
   return static_cast<std::size_t>(d);
 }

@@ -15,6 +15,7 @@
 #include "decorr/detail/losses/parts.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/decimal.hpp"
 #include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
@@ -75,8 +76,8 @@ class PartsCall {
     attempt([&] {
       if (!loss.has_same_rows()) {
         misused("end_pass", "the rows are not those of the first pass, which has " +
-                                std::to_string(loss.rows_of_first_pass()) + ", this one " +
-                                std::to_string(loss.rows_of_pass()));
+                                decimal(loss.rows_of_first_pass()) + ", this one " +
+                                decimal(loss.rows_of_pass()));
       }
     });
     if (loss.is_first_pass()) {

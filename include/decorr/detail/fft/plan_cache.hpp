@@ -18,6 +18,7 @@
 #include "decorr/detail/fft/fftw.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/decimal.hpp"
 #include "decorr/detail/runtime/process_state.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
@@ -206,9 +207,9 @@ class MadePlan : public PlanData {
     if (!owned_.make(length, count, static_cast<std::complex<Scalar>*>(in.data()),
                      static_cast<std::complex<Scalar>*>(out.data()), transform_sign(direction),
                      planner_flags(planning))) {
-      throw std::runtime_error("decorr: the FFT library made no plan for " + std::to_string(count) +
-                               " complex transforms of length " + std::to_string(length) + " of " +
-                               std::to_string(sizeof(Scalar)) + "-byte reals");
+      throw std::runtime_error("decorr: the FFT library made no plan for " + decimal(count) +
+                               " complex transforms of length " + decimal(length) + " of " +
+                               decimal(static_cast<long long>(sizeof(Scalar))) + "-byte reals");
     }
     plan = owned_.get();
     if (direction == Direction::forward) {
@@ -311,9 +312,8 @@ class PlanCache {
 
 inline int plan_extent(Eigen::Index value, const char* name) {
   if (value < 1 || value > std::numeric_limits<int>::max()) {
-    throw std::invalid_argument(std::string("transform_plan: ") + name + " is " +
-                                std::to_string(value) + ", expected 1 to " +
-                                std::to_string(std::numeric_limits<int>::max()));
+    throw std::invalid_argument(std::string("transform_plan: ") + name + " is " + decimal(value) +
+                                ", expected 1 to " + decimal(std::numeric_limits<int>::max()));
   }
   return static_cast<int>(value);
 }

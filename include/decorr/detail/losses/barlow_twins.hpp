@@ -133,13 +133,15 @@ class BarlowTwins {
   }
   void write_slopes(Sum* to) const noexcept {
     for (const SlopeSums<Scalar>* slopes : {&slopes_a_, &slopes_b_}) {
-      to = std::copy_n(slopes->totals().data(), slopes->totals().size(), to);
+      const Buffer<Sum>& totals = slopes->totals();
+      to = std::copy(totals.data(), totals.data() + totals.size(), to);
     }
   }
   void read_slopes(const Sum* from) noexcept {
     for (SlopeSums<Scalar>* slopes : {&slopes_a_, &slopes_b_}) {
-      std::copy_n(from, slopes->totals().size(), slopes->totals().data());
-      from += slopes->totals().size();
+      Buffer<Sum>& totals = slopes->totals();
+      std::copy(from, from + totals.size(), totals.data());
+      from += totals.size();
     }
   }
 

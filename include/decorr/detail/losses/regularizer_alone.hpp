@@ -95,8 +95,8 @@ void lag_sums(const Batch<Scalar>& batch, Scalar* to) {
   if (batch.processes != nullptr) {
     const Index size = sums_size(relaxed, features, SignalPairing(kPairing));
     batch.processes->sum(
-        size, [&](auto* sums) { std::copy_n(form->sums().data(), size, sums); },
-        [&](const auto* from) { std::copy_n(from, size, form->sums().data()); });
+        size, [&](auto* sums) { std::copy(form->sums().data(), form->sums().data() + size, sums); },
+        [&](const auto* from) { std::copy(from, from + size, form->sums().data()); });
   }
   const auto* lags = form->lags(static_cast<Accumulator<Scalar>>(count));
   for (Index i = 0; i < features; ++i) {

@@ -11,6 +11,7 @@
 #include "decorr/communicator.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/decimal.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/errors.hpp"
@@ -132,8 +133,8 @@ class Processes {
 
   // How many processes say so.
   DECORR_DETAIL_COLD std::string count_of(double processes) const {
-    return std::to_string(static_cast<long long>(processes)) + " of " +
-           std::to_string(static_cast<long long>(processes_)) + " processes";
+    return decimal(static_cast<long long>(processes)) + " of " +
+           decimal(static_cast<long long>(processes_)) + " processes";
   }
 
  private:
