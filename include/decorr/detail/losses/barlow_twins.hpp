@@ -134,13 +134,14 @@ class BarlowTwins {
   void write_slopes(Sum* to) const noexcept {
     for (const SlopeSums<Scalar>* slopes : {&slopes_a_, &slopes_b_}) {
       const Buffer<Sum>& totals = slopes->totals();
-      to = std::copy(totals.data(), totals.data() + totals.size(), to);
+      copy_numbers(totals.data(), totals.size(), to);
+      to += totals.size();
     }
   }
   void read_slopes(const Sum* from) noexcept {
     for (SlopeSums<Scalar>* slopes : {&slopes_a_, &slopes_b_}) {
       Buffer<Sum>& totals = slopes->totals();
-      std::copy(from, from + totals.size(), totals.data());
+      copy_numbers(from, totals.size(), totals.data());
       from += totals.size();
     }
   }

@@ -95,8 +95,9 @@ void lag_sums(const Batch<Scalar>& batch, Scalar* to) {
   if (batch.processes != nullptr) {
     const Index size = sums_size(relaxed, features, SignalPairing(kPairing));
     batch.processes->sum(
-        size, [&](auto* sums) { std::copy(form->sums().data(), form->sums().data() + size, sums); },
-        [&](const auto* from) { std::copy(from, from + size, form->sums().data()); });
+        size,
+        [&](auto* sums) { copy_numbers<Accumulator<Scalar>>(form->sums().data(), size, sums); },
+        [&](const auto* from) { copy_numbers(from, size, form->sums().data()); });
   }
   const auto* lags = form->lags(static_cast<Accumulator<Scalar>>(count));
   for (Index i = 0; i < features; ++i) {

@@ -23,6 +23,14 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// As std::copy, whose copy is shared by files that are compiled for different processors.
+template <class Number>
+void copy_numbers(const Number* from, Index count, Number* to) noexcept {
+  for (Index i = 0; i < count; ++i) {
+    to[i] = from[i];
+  }
+}
+
 // What has to be the same on all processes, as a hash for each setting.
 class SettingsDigest {
  public:

@@ -362,11 +362,11 @@ class MomentsPass {
   }
   DECORR_DETAIL_COLD void read_squares(const Sum* from) noexcept {
     for_each_view([&](ViewMoments<Scalar>& view, Index first) {
-      std::copy(from + first, from + first + features_, view.squares.data());
+      copy_numbers(from + first, features_, view.squares.data());
     });
     if (moments_.products) {
-      std::copy(from + 2 * features_, from + 3 * features_, moments_.products.data());
-      std::copy(from + 3 * features_, from + 4 * features_, moments_.differences.data());
+      copy_numbers(from + 2 * features_, features_, moments_.products.data());
+      copy_numbers(from + 3 * features_, features_, moments_.differences.data());
     }
     *varies_.of(0) = from[(moments_.products ? 4 : 1) * features_] > 0 ? 1 : 0;
   }
@@ -622,10 +622,9 @@ class ProductsPass {
   DECORR_DETAIL_COLD static void sum_over(Processes<Scalar>& processes, Index features,
                                           ProductsPass* pass) {
     processes.sum(
-        features,
-        [&](Sum* to) { std::copy(pass->products_.data(), pass->products_.data() + features, to); },
+        features, [&](Sum* to) { copy_numbers<Sum>(pass->products_.data(), features, to); },
         [&](const Sum* from) {
-          std::copy(from, from + features, pass->products_.data());
+          copy_numbers(from, features, pass->products_.data());
           pass->count_ = processes.count();
         });
   }
