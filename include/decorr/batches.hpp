@@ -50,77 +50,85 @@ inline namespace DECORR_ABI {
 /// there are fewer passes.
 enum class Gradients { none, a, b, both };
 
+/// What the classes below have in common, of two views.
+template <class Scalar, class Parts>
+class BatchOfTwoViews {
+ public:
+  /// Whether all rows are to be added (once more).
+  bool has_pass() const noexcept { return call_.has_pass(); }
+  /// Rows of the pass.
+  template <class A, class B>
+  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
+    call_.add(z_a.derived(), z_b.derived());
+  }
+  /// After the last rows of a pass; with a communicator a collective call.
+  void end_pass() { call_.end_pass(); }
+  /// The rows of the batch, of all processes; after the first pass.
+  Eigen::Index count() const noexcept { return call_.count(); }
+  /// After all passes: of some rows, the whole batch's loss by them.
+  template <class A, class B, class GradientA, class GradientB>
+  void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
+                GradientB&& grad_b) {
+    call_.gradient(z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
+                   std::forward<GradientB>(grad_b));
+  }
+
+ protected:
+  BatchOfTwoViews(const detail::Signature& signature, Eigen::Index features,
+                  const typename Parts::Options& options, const Regularizer& regularizer,
+                  const Execution& execution, Gradients gradients)
+      : call_(signature, features, options, regularizer, execution,
+              gradients == Gradients::a || gradients == Gradients::both,
+              gradients == Gradients::b || gradients == Gradients::both) {}
+
+  const typename Parts::Result& result() const { return call_.loss(); }
+
+ private:
+  detail::PartsCall<Scalar, Parts> call_;
+};
+
 /// barlow_twins_loss of a batch in parts.
 template <class Scalar>
-class BarlowTwinsBatch {
+class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsInParts<Scalar>> {
  public:
   explicit BarlowTwinsBatch(Eigen::Index features, const BarlowTwinsOptions& options = {},
                             const Regularizer& regularizer = {}, const Execution& execution = {},
                             Gradients gradients = Gradients::both)
-      : call_(detail::loss_signature("BarlowTwinsBatch", options.standardize ? 2 : 1), features,
-              options, regularizer, execution,
-              gradients == Gradients::a || gradients == Gradients::both,
-              gradients == Gradients::b || gradients == Gradients::both) {}
+      : BatchOfTwoViews<Scalar, detail::BarlowTwinsInParts<Scalar>>(
+            detail::loss_signature("BarlowTwinsBatch", options.standardize ? 2 : 1), features,
+            options, regularizer, execution, gradients) {}
 
-  /// Whether all rows are to be added (once more).
-  bool has_pass() const noexcept { return call_.has_pass(); }
-  /// Rows of the pass.
-  template <class A, class B>
-  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
-    call_.add(z_a.derived(), z_b.derived());
-  }
-  /// After the last rows of a pass; with a communicator a collective call.
-  void end_pass() { call_.end_pass(); }
-  /// The rows of the batch, of all processes; after the first pass.
-  Eigen::Index count() const noexcept { return call_.count(); }
   /// The whole batch's, after the passes that it needs, any number of times.
-  BarlowTwinsLoss<Scalar> loss() const { return call_.loss(); }
-  /// After all passes: of some rows, the whole batch's loss by them.
-  template <class A, class B, class GradientA, class GradientB>
-  void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
-                GradientB&& grad_b) {
-    call_.gradient(z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
-                   std::forward<GradientB>(grad_b));
-  }
-
- private:
-  detail::PartsCall<Scalar, detail::BarlowTwinsInParts<Scalar>> call_;
+  BarlowTwinsLoss<Scalar> loss() const { return this->result(); }
 };
 
 /// vicreg_loss of a batch in parts.
 template <class Scalar>
-class VicregBatch {
+class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregInParts<Scalar>> {
  public:
   explicit VicregBatch(Eigen::Index features, const VicregOptions& options = {},
                        const Regularizer& regularizer = {}, const Execution& execution = {},
                        Gradients gradients = Gradients::both)
-      : call_(detail::loss_signature("VicregBatch", 2), features, options, regularizer, execution,
-              gradients == Gradients::a || gradients == Gradients::both,
-              gradients == Gradients::b || gradients == Gradients::both) {}
+      : BatchOfTwoViews<Scalar, detail::VicregInParts<Scalar>>(
+            detail::loss_signature("VicregBatch", 2), features, options, regularizer, execution,
+            gradients) {}
 
-  /// Whether all rows are to be added (once more).
-  bool has_pass() const noexcept { return call_.has_pass(); }
-  /// Rows of the pass.
-  template <class A, class B>
-  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
-    call_.add(z_a.derived(), z_b.derived());
-  }
-  /// After the last rows of a pass; with a communicator a collective call.
-  void end_pass() { call_.end_pass(); }
-  /// The rows of the batch, of all processes; after the first pass.
-  Eigen::Index count() const noexcept { return call_.count(); }
   /// The whole batch's, after the passes that it needs, any number of times.
-  VicregLoss<Scalar> loss() const { return call_.loss(); }
-  /// After all passes: of some rows, the whole batch's loss by them.
-  template <class A, class B, class GradientA, class GradientB>
-  void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
-                GradientB&& grad_b) {
-    call_.gradient(z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
-                   std::forward<GradientB>(grad_b));
-  }
+  VicregLoss<Scalar> loss() const { return this->result(); }
+};
 
- private:
-  detail::PartsCall<Scalar, detail::VicregInParts<Scalar>> call_;
+/// r_sum, or with Exact r_off, of a batch in parts.
+template <class Scalar>
+class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerInParts<Scalar>> {
+ public:
+  explicit RegularizerBatch(Eigen::Index features, const Regularizer& regularizer = {},
+                            const Execution& execution = {}, Gradients gradients = Gradients::both)
+      : BatchOfTwoViews<Scalar, detail::RegularizerInParts<Scalar>>(
+            detail::regularizer_signature("RegularizerBatch"), features, {}, regularizer, execution,
+            gradients) {}
+
+  /// The whole batch's, after the pass, any number of times.
+  Scalar value() const { return this->result(); }
 };
 
 /// variance_covariance_loss of a batch in parts; of Gradients none and a.
@@ -155,41 +163,6 @@ class VarianceCovarianceBatch {
 
  private:
   detail::PartsCall<Scalar, detail::VcregInParts<Scalar>> call_;
-};
-
-/// r_sum, or with Exact r_off, of a batch in parts.
-template <class Scalar>
-class RegularizerBatch {
- public:
-  explicit RegularizerBatch(Eigen::Index features, const Regularizer& regularizer = {},
-                            const Execution& execution = {}, Gradients gradients = Gradients::both)
-      : call_(detail::regularizer_signature("RegularizerBatch"), features, {}, regularizer,
-              execution, gradients == Gradients::a || gradients == Gradients::both,
-              gradients == Gradients::b || gradients == Gradients::both) {}
-
-  /// Whether all rows are to be added.
-  bool has_pass() const noexcept { return call_.has_pass(); }
-  /// Rows of the pass.
-  template <class A, class B>
-  void add(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b) {
-    call_.add(a.derived(), b.derived());
-  }
-  /// After the last rows; with a communicator a collective call.
-  void end_pass() { call_.end_pass(); }
-  /// The rows of the batch, of all processes; after the pass.
-  Eigen::Index count() const noexcept { return call_.count(); }
-  /// The whole batch's, after the pass, any number of times.
-  Scalar value() const { return call_.loss(); }
-  /// After the pass: of some rows, the whole batch's value by them.
-  template <class A, class B, class GradientA, class GradientB>
-  void gradient(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b, GradientA&& grad_a,
-                GradientB&& grad_b) {
-    call_.gradient(a.derived(), b.derived(), std::forward<GradientA>(grad_a),
-                   std::forward<GradientB>(grad_b));
-  }
-
- private:
-  detail::PartsCall<Scalar, detail::RegularizerInParts<Scalar>> call_;
 };
 
 }  // namespace DECORR_ABI
