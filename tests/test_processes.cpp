@@ -170,14 +170,6 @@ TEST_CASE("a NaN in one process's rows reaches all values") {
 
 namespace {
 
-std::string message_of(const std::exception_ptr& failure) {
-  try {
-    if (failure) std::rethrow_exception(failure);
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
 bool is_collective(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);

@@ -8,10 +8,20 @@
 #include <functional>
 #include <mutex>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
 namespace decorr_tests {
+
+inline std::string message_of(const std::exception_ptr& failure) {
+  try {
+    if (failure) std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
 
 /// Threads in the place of processes: what the communicators of one group are given is added up in
 /// the order of the ranks.

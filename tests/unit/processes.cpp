@@ -18,16 +18,8 @@ namespace {
 
 using namespace decorr::detail;
 using decorr::Communicator;
+using decorr_tests::message_of;
 using decorr_tests::ThreadGroup;
-
-std::string message_of(const std::exception_ptr& failure) {
-  try {
-    if (failure) std::rethrow_exception(failure);
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
 
 }  // namespace
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "decorr/detail/call/memory_layout.hpp"
+#include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/processes.hpp"
@@ -55,9 +56,6 @@ struct MatrixArgument {
 struct MatrixArguments {
   MatrixArgument a, b, gradient_a, gradient_b;
 };
-
-// In the place of options of a function that has none.
-struct NoOptions {};
 
 // What the processes of a collective call have to agree in, beside the first view's width.
 template <class Options>
@@ -356,6 +354,21 @@ class ArgumentChecks {
   const char* function_;
 };
 
+// Of what is not a matrix.
+template <class Options>
+void check_settings(const ArgumentChecks& checks, const Options& options,
+                    const Regularizer& regularizer, Index features, bool has_two_views,
+                    const Execution& execution) {
+  if constexpr (!std::is_same<Options, NoOptions>::value) {
+    checks.check(options);
+  }
+  checks.check(regularizer, features);
+  if constexpr (std::is_same<Options, VicregOptions>::value) {
+    checks.check_signs_of_covariances(regularizer, has_two_views);
+  }
+  checks.check(execution);
+}
+
 // All that a function wants of its arguments.
 template <class Options>
 DECORR_DETAIL_COLD void check_arguments(Signature names, const MatrixArguments& matrices,
@@ -366,14 +379,7 @@ DECORR_DETAIL_COLD void check_arguments(Signature names, const MatrixArguments& 
     names.least_rows = 0;  // of this process; agree() counts all
   }
   checks.check_inputs(names, matrices);
-  if constexpr (!std::is_same<Options, NoOptions>::value) {
-    checks.check(options);
-  }
-  checks.check(regularizer, matrices.a.cols);
-  if constexpr (std::is_same<Options, VicregOptions>::value) {
-    checks.check_signs_of_covariances(regularizer, matrices.b.is_given);
-  }
-  checks.check(execution);
+  check_settings(checks, options, regularizer, matrices.a.cols, matrices.b.is_given, execution);
   checks.check_gradients(names, matrices);
 }
 

@@ -45,7 +45,7 @@ class PartsCall {
       if (features < 1) {
         checks.fail("features", " is ", features, ", expected at least 1");
       }
-      check_settings(checks, options, regularizer, execution);
+      check_settings(checks, options, regularizer, features, Parts::kHasTwoViews, execution);
       if (state_->processes) {
         state_->processes->reserve(state_->loss.arena(), most_sums<Scalar>(features, regularizer));
       }
@@ -143,23 +143,6 @@ class PartsCall {
   template <class Body>
   void attempt(const Body& body) const {
     state_->loss.batch().attempt(body);
-  }
-
-  static void check_settings(const ArgumentChecks& checks, const Options& options,
-                             const Regularizer& regularizer, const Execution& execution,
-                             Index features) {
-    if constexpr (!std::is_same<Options, NoOptionsInParts>::value) {
-      checks.check(options);
-    }
-    checks.check(regularizer, features);
-    if constexpr (std::is_same<Options, VicregOptions>::value) {
-      checks.check_signs_of_covariances(regularizer, Parts::kHasTwoViews);
-    }
-    checks.check(execution);
-  }
-  void check_settings(const ArgumentChecks& checks, const Options& options,
-                      const Regularizer& regularizer, const Execution& execution) const {
-    check_settings(checks, options, regularizer, execution, features_);
   }
 
   // Throws on all processes where one has failed, or is given other settings.

@@ -23,6 +23,9 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// In the place of options of a function that has none.
+struct NoOptions {};
+
 // The rows, and what a call brings along.
 template <class Scalar>
 struct Batch {

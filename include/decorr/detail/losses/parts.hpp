@@ -100,10 +100,9 @@ template <class Scalar>
 using VcregInParts =
     VarianceLossInParts<Scalar, Vcreg<Scalar>, VarianceCovarianceLoss<Scalar>, false>;
 
-struct NoOptionsInParts {};
 template <class Scalar>
 struct RegularizerInParts {
-  using Options = NoOptionsInParts;
+  using Options = NoOptions;
   using Loss = RegularizerAlone<Scalar>;
   using Result = Scalar;
   static constexpr bool kHasTwoViews = true, kHasStatistics = false;
