@@ -360,7 +360,11 @@ TEST_CASE("a sum of squares is never negative") {
     const MatrixXf z = 1e-25f * random_matrix<MatrixXf>(rows, 8, 1);
     decorr::detail::Arena arena;
     const decorr::detail::Batch<float> batch{arena, {input_rows(z), input_rows(z), {}, {}}, {}};
-    const auto moments = decorr::detail::take_moments(batch, 1e-5);
+    decorr::detail::MomentsOfBatch<float> pass;
+    pass.start(batch, 1e-5);
+    pass.add(batch.rows);
+    CHECK_FALSE(pass.end(batch));
+    const auto& moments = pass.moments();
     CHECK_FALSE(moments.a.unit);
     for (Index j = 0; j < 8; ++j) {
       CHECK(moments.a.squares[j] >= 0);

@@ -2,17 +2,23 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "decorr/detail/call/argument_checks.hpp"
+#include "decorr/detail/call/checked_call.hpp"
 #include "decorr/detail/call/memory_layout.hpp"
+#include "decorr/detail/call/parts_call.hpp"
 #include "decorr/detail/losses/barlow_twins.hpp"
-#include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/losses/regularizer_alone.hpp"
 #include "decorr/detail/losses/vicreg.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
+#include "decorr/results.hpp"
 
 // The one file of the C interface that knows decorr's internals: from matrices whose element type
 // is known at run time to rows, past the same checks as those of the C++ functions. What is defined
@@ -95,98 +101,225 @@ class Target {
 
 detail::MatrixArgument argument(const Matrix& matrix) {
   if (!matrix) return {};
-  return {true, matrix.rows(), matrix.cols(), memory_layout(matrix)};
+  return {true, matrix.rows(), matrix.cols(),
+          matrix.rows() > 0 ? memory_layout(matrix) : detail::MemoryLayout()};
 }
-detail::MatrixArguments arguments(const Views& views) {
-  return {argument(views.a), argument(views.b), argument(views.grad_a), argument(views.grad_b)};
-}
+
+// As detail::CallMatrices, of element types known at run time.
+template <class ComputeScalar>
+class ViewMatrices {
+ public:
+  using Scalar = ComputeScalar;
+
+  explicit ViewMatrices(const Views& views) : views_(views) {}
+
+  detail::MatrixArguments arguments() const {
+    return {argument(views_.a), argument(views_.b), argument(views_.grad_a),
+            argument(views_.grad_b)};
+  }
+  void prepare(detail::Arena& arena) {
+    target_a_.emplace(arena, views_.grad_a);
+    target_b_.emplace(arena, views_.grad_b);
+  }
+  detail::BatchRows<Scalar> rows() noexcept {
+    return {input_rows<Scalar>(views_.a),
+            views_.b ? input_rows<Scalar>(views_.b) : detail::InputRows<Scalar>(),
+            target_a_->rows(), target_b_->rows()};
+  }
+  void commit() noexcept {
+    target_a_->commit();
+    target_b_->commit();
+  }
+
+ private:
+  const Views& views_;
+  std::optional<Target<Scalar>> target_a_, target_b_;
+};
 
 Regularizer regularizer_of(const Relaxed* relaxed) {
   return relaxed == nullptr ? Regularizer() : Regularizer(*relaxed);
 }
 
-// compute(batch) in the scalar of the views, whose arguments have been checked.
-template <class Compute>
-auto evaluate(const Views& views, const Execution& execution, const Compute& compute) {
+// ---- Results as the interface has them; sumvec as it is.
+
+template <class Scalar>
+decorr_barlow_twins_terms to_c(const BarlowTwinsLoss<Scalar>& loss) {
+  return {sizeof(decorr_barlow_twins_terms), loss.value, loss.diagonal, loss.off_diagonal};
+}
+template <class Scalar>
+decorr_vicreg_terms to_c(const VicregLoss<Scalar>& loss) {
+  return {sizeof(decorr_vicreg_terms), loss.value, loss.invariance, loss.variance, loss.covariance};
+}
+template <class Scalar>
+decorr_variance_covariance_terms to_c(const VarianceCovarianceLoss<Scalar>& loss) {
+  return {sizeof(decorr_variance_covariance_terms), loss.value, loss.variance, loss.covariance};
+}
+double to_c(double value) { return value; }
+
+template <class Scalar>
+void write_lags(const Eigen::Matrix<Scalar, Eigen::Dynamic, 1>& from, const Matrix& lags) {
+  with_elements<Scalar>(lags, [&](auto* data) {
+    detail::copy_strided(from.data(), Index{1}, Index{1}, data, lags.row_stride(),
+                         lags.col_stride(), lags.rows(), Index{1});
+  });
+}
+
+// ---- Whole batches. What happens with the result is up to `take`.
+
+template <template <class> class FirstPass, class Options, class Take>
+auto evaluate(const detail::Signature& signature, const Views& views, const Options& options,
+              const Regularizer& regularizer, const Execution& execution, const Take& take) {
   const auto in = [&](auto zero) {
-    using Scalar = decltype(zero);
-    detail::Arena arena;
-    Target<Scalar> target_a(arena, views.grad_a), target_b(arena, views.grad_b);
-    const auto rows_b = views.b ? input_rows<Scalar>(views.b) : detail::InputRows<Scalar>();
-    const detail::Batch<Scalar> batch{
-        arena, {input_rows<Scalar>(views.a), rows_b, target_a.rows(), target_b.rows()}, execution};
-    const auto result = compute(batch);
-    target_a.commit();
-    target_b.commit();
-    return result;
+    ViewMatrices<decltype(zero)> matrices(views);
+    return take(detail::checked_call<FirstPass<decltype(zero)>>(signature, matrices, options,
+                                                                regularizer, execution));
   };
   return views.a.computes_in_double() ? in(double{}) : in(float{});
 }
+constexpr auto kToC = [](const auto& result) { return to_c(result); };
 
 decorr_barlow_twins_terms barlow_twins_loss(const Views& views, const BarlowTwinsOptions& options,
                                             const Relaxed* relaxed, const Execution& execution) {
-  const Regularizer regularizer = regularizer_of(relaxed);
-  detail::check_arguments(detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1),
-                          arguments(views), options, regularizer, execution);
-  return evaluate(views, execution, [&](const auto& batch) -> decorr_barlow_twins_terms {
-    const auto loss = detail::barlow_twins(batch, options, regularizer);
-    return {sizeof(decorr_barlow_twins_terms), loss.value, loss.diagonal, loss.off_diagonal};
-  });
+  return evaluate<detail::BarlowTwinsFirstPass>(
+      detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1), views, options,
+      regularizer_of(relaxed), execution, kToC);
 }
 
 decorr_vicreg_terms vicreg_loss(const Views& views, const VicregOptions& options,
                                 const Relaxed* relaxed, const Execution& execution) {
-  const Regularizer regularizer = regularizer_of(relaxed);
-  detail::check_arguments(detail::loss_signature("vicreg_loss", 2), arguments(views), options,
-                          regularizer, execution);
-  return evaluate(views, execution, [&](const auto& batch) -> decorr_vicreg_terms {
-    const auto loss = detail::vicreg(batch, options, regularizer);
-    return {sizeof(decorr_vicreg_terms), loss.value, loss.invariance, loss.variance,
-            loss.covariance};
-  });
+  return evaluate<detail::VicregFirstPass>(detail::loss_signature("vicreg_loss", 2), views, options,
+                                           regularizer_of(relaxed), execution, kToC);
 }
 
 decorr_variance_covariance_terms variance_covariance_loss(const Views& views,
                                                           const VicregOptions& options,
                                                           const Relaxed* relaxed,
                                                           const Execution& execution) {
-  const Regularizer regularizer = regularizer_of(relaxed);
-  detail::check_arguments(detail::one_view_signature("variance_covariance_loss", 2),
-                          arguments(views), options, regularizer, execution);
-  return evaluate(views, execution, [&](const auto& batch) -> decorr_variance_covariance_terms {
-    const auto loss = detail::variance_covariance(batch, options, regularizer);
-    return {sizeof(decorr_variance_covariance_terms), loss.value, loss.variance, loss.covariance};
-  });
+  return evaluate<detail::VcregFirstPass>(detail::one_view_signature("variance_covariance_loss", 2),
+                                          views, options, regularizer_of(relaxed), execution, kToC);
 }
 
 double r_sum(const Views& views, const Relaxed* relaxed, const Execution& execution) {
-  const Regularizer regularizer = regularizer_of(relaxed);
-  detail::check_arguments(detail::regularizer_signature(relaxed == nullptr ? "r_off" : "r_sum"),
-                          arguments(views), detail::NoOptions(), regularizer, execution);
-  return evaluate(views, execution, [&](const auto& batch) -> double {
-    return detail::regularizer_alone(batch, regularizer);
-  });
-}
-
-template <class Scalar>
-int write_lag_sums(const detail::Batch<Scalar>& batch, const Matrix& lags) {
-  detail::Buffer<Scalar> sums(batch.arena, batch.rows.features());
-  detail::lag_sums(batch, sums.data());
-  with_elements<Scalar>(lags, [&](auto* data) {
-    detail::copy_strided(sums.data(), Index{1}, Index{1}, data, lags.row_stride(),
-                         lags.col_stride(), lags.rows(), Index{1});
-  });
-  return 0;
+  return evaluate<detail::RegularizerFirstPass>(
+      detail::regularizer_signature(relaxed == nullptr ? "r_off" : "r_sum"), views,
+      detail::NoOptions(), regularizer_of(relaxed), execution, kToC);
 }
 
 void sumvec(const Views& views, const Matrix& lags, const Execution& execution) {
-  detail::check_arguments(detail::regularizer_signature("sumvec"), arguments(views),
-                          detail::NoOptions(), Regularizer(), execution);
   const detail::ArgumentChecks checks("sumvec");
   checks.check_distinct("lags", memory_layout(lags));
-  checks.check_separate("lags", memory_layout(lags), "a", memory_layout(views.a));
-  checks.check_separate("lags", memory_layout(lags), "b", memory_layout(views.b));
-  evaluate(views, execution, [&](const auto& batch) { return write_lag_sums(batch, lags); });
+  for (const auto& [name, view] : {std::pair("a", &views.a), std::pair("b", &views.b)}) {
+    if (view->rows() > 0) {
+      checks.check_separate("lags", memory_layout(lags), name, memory_layout(*view));
+    }
+  }
+  evaluate<detail::SumvecFirstPass>(detail::regularizer_signature("sumvec"), views,
+                                    detail::NoOptions(), detail::relaxed_of_sumvec(), execution,
+                                    [&](const auto& sums) { write_lags(sums, lags); });
+}
+
+// ---- Batches in parts
+
+template <class Scalar, class FirstPass, class Base>
+class PartsIn : public Base {
+ public:
+  PartsIn(const detail::Signature& signature, const PartsSetup& setup,
+          const typename FirstPass::Options& options, const Regularizer& regularizer,
+          const Execution& execution)
+      : call_(signature, setup.features, options, regularizer, execution, setup.wants_a,
+              setup.wants_b) {}
+
+  bool has_pass() const noexcept override { return call_.has_pass(); }
+  void add(const Views& views) override {
+    ViewMatrices<Scalar> matrices(views);
+    call_.add(matrices);
+  }
+  void keep(const std::exception_ptr& failure) noexcept override {
+    call_.attempt([&] { std::rethrow_exception(failure); });
+  }
+  void end_pass() override { call_.end_pass(); }
+  std::ptrdiff_t count() const noexcept override { return call_.count(); }
+  void gradient(const Views& views) override {
+    ViewMatrices<Scalar> matrices(views);
+    call_.gradient(matrices);
+  }
+
+ protected:
+  const detail::PartsCall<Scalar, FirstPass>& call() const { return call_; }
+
+ private:
+  detail::PartsCall<Scalar, FirstPass> call_;
+};
+
+template <class Scalar, class FirstPass>
+using TermsOf = decltype(to_c(std::declval<const typename FirstPass::Result&>()));
+template <class Scalar, class FirstPass>
+class PartsWithTerms final
+    : public PartsIn<Scalar, FirstPass, PartsOf<TermsOf<Scalar, FirstPass>>> {
+ public:
+  using PartsIn<Scalar, FirstPass, PartsOf<TermsOf<Scalar, FirstPass>>>::PartsIn;
+  TermsOf<Scalar, FirstPass> result() const override { return to_c(this->call().loss()); }
+};
+template <class Scalar>
+class PartsWithLags final : public PartsIn<Scalar, detail::SumvecFirstPass<Scalar>, PartsOfSumvec> {
+ public:
+  using PartsIn<Scalar, detail::SumvecFirstPass<Scalar>, PartsOfSumvec>::PartsIn;
+  void write(const Matrix& lags) const override {
+    detail::ArgumentChecks("sumvec_batch_lags").check_distinct("lags", memory_layout(lags));
+    write_lags(this->call().loss(), lags);
+  }
+};
+
+template <template <class> class FirstPass, class Options>
+auto parts_of(const detail::Signature& signature, const PartsSetup& setup, const Options& options,
+              const Relaxed* relaxed, const Execution& execution) {
+  using Terms = TermsOf<double, FirstPass<double>>;
+  const auto in = [&](auto zero) -> PartsPointer<Terms> {
+    using Scalar = decltype(zero);
+    return std::make_unique<PartsWithTerms<Scalar, FirstPass<Scalar>>>(
+        signature, setup, options, regularizer_of(relaxed), execution);
+  };
+  return setup.computes_in_double ? in(double{}) : in(float{});
+}
+
+PartsPointer<decorr_barlow_twins_terms> barlow_twins_batch(const PartsSetup& setup,
+                                                           const BarlowTwinsOptions& options,
+                                                           const Relaxed* relaxed,
+                                                           const Execution& execution) {
+  return parts_of<detail::BarlowTwinsFirstPass>(
+      detail::loss_signature("barlow_twins_batch", options.standardize ? 2 : 1), setup, options,
+      relaxed, execution);
+}
+
+PartsPointer<decorr_vicreg_terms> vicreg_batch(const PartsSetup& setup,
+                                               const VicregOptions& options, const Relaxed* relaxed,
+                                               const Execution& execution) {
+  return parts_of<detail::VicregFirstPass>(detail::loss_signature("vicreg_batch", 2), setup,
+                                           options, relaxed, execution);
+}
+
+PartsPointer<decorr_variance_covariance_terms> variance_covariance_batch(
+    const PartsSetup& setup, const VicregOptions& options, const Relaxed* relaxed,
+    const Execution& execution) {
+  return parts_of<detail::VcregFirstPass>(
+      detail::one_view_signature("variance_covariance_batch", 2), setup, options, relaxed,
+      execution);
+}
+
+PartsPointer<double> r_sum_batch(const PartsSetup& setup, const Relaxed* relaxed,
+                                 const Execution& execution) {
+  return parts_of<detail::RegularizerFirstPass>(
+      detail::regularizer_signature(relaxed == nullptr ? "r_off_batch" : "r_sum_batch"), setup,
+      detail::NoOptions(), relaxed, execution);
+}
+
+std::unique_ptr<PartsOfSumvec> sumvec_batch(const PartsSetup& setup, const Execution& execution) {
+  const auto in = [&](auto zero) -> std::unique_ptr<PartsOfSumvec> {
+    return std::make_unique<PartsWithLags<decltype(zero)>>(
+        detail::regularizer_signature("sumvec_batch"), setup, detail::NoOptions(),
+        detail::relaxed_of_sumvec(), execution);
+  };
+  return setup.computes_in_double ? in(double{}) : in(float{});
 }
 
 #if defined(__AVX512F__)
@@ -198,7 +331,9 @@ constexpr const char* kProcessor = "baseline";
 #endif
 
 constexpr Kernels kKernels{
-    kProcessor, &barlow_twins_loss, &vicreg_loss, &variance_covariance_loss, &r_sum, &sumvec};
+    kProcessor,   &barlow_twins_loss,  &vicreg_loss,  &variance_covariance_loss,  &r_sum,
+    &sumvec,      &barlow_twins_batch, &vicreg_batch, &variance_covariance_batch, &r_sum_batch,
+    &sumvec_batch};
 
 }  // namespace
 

@@ -2,6 +2,8 @@
 #define DECORR_EXTRAS_C_KERNELS_HPP_
 
 #include <cstddef>
+#include <exception>
+#include <memory>
 
 #include "decorr/c_api.h"
 #include "decorr/options.hpp"
@@ -15,7 +17,7 @@ namespace c {
 
 enum class ElementType { float32, float64, float16, bfloat16 };
 
-// A matrix whose element type is known at run time. Without data: no matrix.
+// A matrix whose element type is known at run time. Without columns: no matrix.
 class Matrix {
  public:
   Matrix() = default;
@@ -29,7 +31,7 @@ class Matrix {
         row_stride_(rows == 1 ? cols : row_stride),
         col_stride_(cols == 1 ? 1 : col_stride) {}
 
-  explicit operator bool() const { return data_ != nullptr; }
+  explicit operator bool() const { return cols_ > 0; }
   void* data() const { return data_; }
   ElementType type() const { return type_; }
   std::ptrdiff_t rows() const { return rows_; }
@@ -53,6 +55,43 @@ struct Views {
   Matrix a, b, grad_a, grad_b;
 };
 
+// A batch in parts, as the classes of batches.hpp. Views are of its scalar.
+class Parts {
+ public:
+  Parts() = default;
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+  virtual ~Parts() = default;
+
+  virtual bool has_pass() const noexcept = 0;
+  virtual void add(const Views&) = 0;
+  // In the place of an add() that has failed before it came here; for end_pass() of several
+  // processes.
+  virtual void keep(const std::exception_ptr& failure) noexcept = 0;
+  virtual void end_pass() = 0;
+  virtual std::ptrdiff_t count() const noexcept = 0;
+  virtual void gradient(const Views&) = 0;
+};
+// With its result: terms, or the value of a regularizer.
+template <class Result>
+class PartsOf : public Parts {
+ public:
+  virtual Result result() const = 0;
+};
+class PartsOfSumvec : public Parts {
+ public:
+  virtual void write(const Matrix& lags) const = 0;
+};
+template <class Result>
+using PartsPointer = std::unique_ptr<PartsOf<Result>>;
+
+// What all batches in parts are made from.
+struct PartsSetup {
+  bool computes_in_double;
+  std::ptrdiff_t features;
+  bool wants_a, wants_b;
+};
+
 // All of them check their arguments as the C++ functions of the same names do, and throw what those
 // throw, before anything is written. A null regularizer is Exact.
 struct Kernels {
@@ -67,6 +106,18 @@ struct Kernels {
   double (*r_sum)(const Views&, const Relaxed*, const Execution&);
   // lags has one column and a row for each feature.
   void (*sumvec)(const Views&, const Matrix& lags, const Execution&);
+
+  PartsPointer<decorr_barlow_twins_terms> (*barlow_twins_batch)(const PartsSetup&,
+                                                                const BarlowTwinsOptions&,
+                                                                const Relaxed*, const Execution&);
+  PartsPointer<decorr_vicreg_terms> (*vicreg_batch)(const PartsSetup&, const VicregOptions&,
+                                                    const Relaxed*, const Execution&);
+  PartsPointer<decorr_variance_covariance_terms> (*variance_covariance_batch)(const PartsSetup&,
+                                                                              const VicregOptions&,
+                                                                              const Relaxed*,
+                                                                              const Execution&);
+  PartsPointer<double> (*r_sum_batch)(const PartsSetup&, const Relaxed*, const Execution&);
+  std::unique_ptr<PartsOfSumvec> (*sumvec_batch)(const PartsSetup&, const Execution&);
 };
 
 const Kernels& baseline_kernels();

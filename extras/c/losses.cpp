@@ -5,6 +5,7 @@
 #include "kernels.hpp"
 #include "matrices.hpp"
 #include "plans.hpp"
+#include "processes.hpp"
 #include "processor.hpp"
 #include "status.hpp"
 #include "structs.hpp"
@@ -12,10 +13,6 @@
 namespace decorr {
 namespace c {
 namespace {
-
-const Relaxed* pointer(const std::optional<Relaxed>& relaxed) {
-  return relaxed ? &*relaxed : nullptr;
-}
 
 // With the function of the kernels that computes it.
 template <class Options, class COptions, class Terms>
@@ -25,13 +22,12 @@ decorr_status two_view_loss(const char* function, const decorr_input* z_a, const
                             const decorr_execution* c_execution, Terms* terms,
                             Terms (*Kernels::*compute)(const Views&, const Options&, const Relaxed*,
                                                        const Execution&)) {
-  return with_status(function, [&](const Call& call) {
+  return with_execution(function, c_execution, [&](const Call& call, const Execution& execution) {
     check_planner_free(call);
     const TermsTarget<Terms> target(call, terms);
     const Views views = to_two_views(call, "z_a", "z_b", z_a, z_b, grad_a, grad_b);
     const Options options = to_cpp(call, c_options);
     const auto relaxed = to_cpp(call, "regularizer", c_regularizer, DECORR_EXACT, views.a.cols());
-    const Execution execution = to_cpp(call, c_execution);
     target.write((kernels().*compute)(views, options, pointer(relaxed), execution));
   });
 }
@@ -42,10 +38,9 @@ decorr_status bare_regularizer(const char* function, const decorr_input* a, cons
                                const decorr_output* grad_a, const decorr_output* grad_b,
                                const decorr_execution* c_execution, double* value,
                                Regularizer&& regularizer) {
-  return with_status(function, [&](const Call& call) {
+  return with_execution(function, c_execution, [&](const Call& call, const Execution& execution) {
     check_planner_free(call);
     const Views views = to_two_views(call, "a", "b", a, b, grad_a, grad_b);
-    const Execution execution = to_cpp(call, c_execution);
     const std::optional<Relaxed> relaxed = regularizer(call, views.a.cols());
     const double result = kernels().r_sum(views, pointer(relaxed), execution);
     if (value != nullptr) store(value, result);
@@ -82,18 +77,18 @@ decorr_status decorr_variance_covariance_loss(const decorr_input* z, const decor
                                               const decorr_execution* execution,
                                               decorr_variance_covariance_terms* terms) {
   using namespace decorr::c;
-  return with_status("variance_covariance_loss", [&](const Call& call) {
-    check_planner_free(call);
-    const TermsTarget<decorr_variance_covariance_terms> target(call, terms);
-    Views views;
-    views.a = to_input(call, "z", z);
-    views.grad_a = to_output(call, "grad", grad, "z", views.a);
-    const auto cpp_options = to_cpp(call, options);
-    const auto relaxed = to_cpp(call, "regularizer", regularizer, DECORR_EXACT, views.a.cols());
-    const auto cpp_execution = to_cpp(call, execution);
-    target.write(
-        kernels().variance_covariance_loss(views, cpp_options, pointer(relaxed), cpp_execution));
-  });
+  return with_execution(
+      "variance_covariance_loss", execution, [&](const Call& call, const auto& cpp_execution) {
+        check_planner_free(call);
+        const TermsTarget<decorr_variance_covariance_terms> target(call, terms);
+        Views views;
+        views.a = to_input(call, "z", z);
+        views.grad_a = to_output(call, "grad", grad, "z", views.a);
+        const auto cpp_options = to_cpp(call, options);
+        const auto relaxed = to_cpp(call, "regularizer", regularizer, DECORR_EXACT, views.a.cols());
+        target.write(kernels().variance_covariance_loss(views, cpp_options, pointer(relaxed),
+                                                        cpp_execution));
+      });
 }
 
 decorr_status decorr_r_off(const decorr_input* a, const decorr_input* b,
@@ -110,24 +105,17 @@ decorr_status decorr_r_sum(const decorr_input* a, const decorr_input* b,
                            double* value) {
   return decorr::c::bare_regularizer(
       "r_sum", a, b, grad_a, grad_b, execution, value, [&](const auto& call, auto features) {
-        auto result = decorr::c::to_cpp(call, "relaxed", relaxed, DECORR_RELAXED, features);
-        if (!result) call.fail("form", " is DECORR_EXACT, expected DECORR_RELAXED");
-        return result;
+        return std::optional(decorr::c::to_relaxed(call, relaxed, features));
       });
 }
 
 decorr_status decorr_sumvec(const decorr_input* a, const decorr_input* b,
                             const decorr_execution* execution, const decorr_output* lags) {
   using namespace decorr::c;
-  return with_status("sumvec", [&](const Call& call) {
+  return with_execution("sumvec", execution, [&](const Call& call, const auto& cpp_execution) {
     check_planner_free(call);
     const Views views = to_two_views(call, "a", "b", a, b, nullptr, nullptr);
-    call.check_not_null("lags", lags);
-    const Matrix target = to_output(call, "lags", lags, "a", views.a);
-    if (target.rows() != views.a.cols() || target.cols() != 1) {
-      call.fail("lags", " is ", target.rows(), " x ", target.cols(), ", expected ", views.a.cols(),
-                " x 1");
-    }
-    kernels().sumvec(views, target, to_cpp(call, execution));
+    const Matrix target = to_lags(call, lags, "a", views.a);
+    kernels().sumvec(views, target, cpp_execution);
   });
 }

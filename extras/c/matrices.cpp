@@ -8,9 +8,7 @@
 
 namespace decorr {
 namespace c {
-namespace {
-
-ElementType element_type(const Call& call, const char* name, std::int32_t type) {
+ElementType element_type(const Call& call, const char* name, const char* field, std::int32_t type) {
   switch (type) {
     case DECORR_FLOAT32:
       return ElementType::float32;
@@ -21,10 +19,12 @@ ElementType element_type(const Call& call, const char* name, std::int32_t type) 
     case DECORR_BFLOAT16:
       return ElementType::bfloat16;
     default:
-      call.fail(name, ".type is ", type, ", expected DECORR_FLOAT32, DECORR_FLOAT64, ",
+      call.fail(name, field, " is ", type, ", expected DECORR_FLOAT32, DECORR_FLOAT64, ",
                 "DECORR_FLOAT16 or DECORR_BFLOAT16");
   }
 }
+
+namespace {
 
 // |stride|, or 0 where the extent has no second element.
 std::uint64_t step(std::int64_t extent, std::int64_t stride) {
@@ -62,8 +62,10 @@ Matrix to_matrix(const Call& call, const char* name, const Struct* from) {
   call.check_not_null(name, from);
   const Struct matrix = read_struct(call, name, from, Struct{});
   check_reserved(call, name, matrix.reserved);
-  const ElementType type = element_type(call, name, matrix.type);
-  if (matrix.rows < 1 || matrix.cols < 1 || matrix.rows > kMostExtent ||
+  const ElementType type = element_type(call, name, ".type", matrix.type);
+  // Without rows it is a process's that has none, or a part's; where they are needed, the kernels
+  // say so.
+  if (matrix.rows < 0 || matrix.cols < 1 || matrix.rows > kMostExtent ||
       matrix.cols > kMostExtent) {
     call.fail(name, " is ", matrix.rows, " x ", matrix.cols, ", expected 1 to ", kMostExtent,
               " rows and columns");
@@ -72,12 +74,13 @@ Matrix to_matrix(const Call& call, const char* name, const Struct* from) {
     call.fail(name, " is ", matrix.rows, " x ", matrix.cols, ", expected at most ", kMostElements,
               " elements");
   }
-  if (matrix.data == nullptr) call.fail(name, ".data is null");
   const Matrix result(const_cast<void*>(static_cast<const void*>(matrix.data)), type,
                       static_cast<std::ptrdiff_t>(matrix.rows),
                       static_cast<std::ptrdiff_t>(matrix.cols),
                       static_cast<std::ptrdiff_t>(matrix.row_stride),
                       static_cast<std::ptrdiff_t>(matrix.col_stride));
+  if (matrix.rows == 0) return result;
+  if (matrix.data == nullptr) call.fail(name, ".data is null");
   const auto address = reinterpret_cast<std::uintptr_t>(matrix.data);
   if (address % static_cast<std::uintptr_t>(result.element_size()) != 0) {
     call.fail(name, ".data is not aligned to its elements of ", result.element_size(), " bytes");
@@ -90,6 +93,8 @@ Matrix to_matrix(const Call& call, const char* name, const Struct* from) {
   return result;
 }
 
+}  // namespace
+
 void check_one_scalar(const Call& call, const char* name, const Matrix& matrix,
                       const char* other_name, const Matrix& other) {
   if (matrix.computes_in_double() != other.computes_in_double()) {
@@ -97,8 +102,6 @@ void check_one_scalar(const Call& call, const char* name, const Matrix& matrix,
               " differ in type, expected DECORR_FLOAT64 for both or for neither");
   }
 }
-
-}  // namespace
 
 Matrix to_input(const Call& call, const char* name, const decorr_input* from) {
   return to_matrix(call, name, from);
@@ -110,6 +113,16 @@ Matrix to_output(const Call& call, const char* name, const decorr_output* from,
   const Matrix matrix = to_matrix(call, name, from);
   check_one_scalar(call, name, matrix, model_name, model);
   return matrix;
+}
+
+Matrix to_lags(const Call& call, const decorr_output* from, const char* model_name,
+               const Matrix& model) {
+  call.check_not_null("lags", from);
+  const Matrix lags = to_output(call, "lags", from, model_name, model);
+  if (lags.rows() != model.cols() || lags.cols() != 1) {
+    call.fail("lags", " is ", lags.rows(), " x ", lags.cols(), ", expected ", model.cols(), " x 1");
+  }
+  return lags;
 }
 
 Views to_two_views(const Call& call, const char* name_a, const char* name_b, const decorr_input* a,

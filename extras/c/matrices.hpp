@@ -16,11 +16,22 @@ namespace c {
 constexpr std::int64_t kMostExtent = INT32_MAX;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 36;  // 256 GiB of floats
 
+// `field` is that of the argument, ".type", or "".
+ElementType element_type(const Call& call, const char* name, const char* field, std::int32_t type);
+
+// Of one computing scalar.
+void check_one_scalar(const Call& call, const char* name, const Matrix& matrix,
+                      const char* other_name, const Matrix& other);
+
 Matrix to_input(const Call& call, const char* name, const decorr_input* from);
 
 // Empty for null. Of the scalar that `model`, an input, is computed in.
 Matrix to_output(const Call& call, const char* name, const decorr_output* from,
                  const char* model_name, const Matrix& model);
+
+// What sumvec of inputs like `model` is written to.
+Matrix to_lags(const Call& call, const decorr_output* from, const char* model_name,
+               const Matrix& model);
 
 // The names of the inputs; the gradients are grad_a and grad_b everywhere.
 Views to_two_views(const Call& call, const char* name_a, const char* name_b, const decorr_input* a,

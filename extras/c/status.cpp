@@ -45,6 +45,12 @@ decorr_status status_of_exception(const char* function) noexcept {
     return report_out_of_memory(function);
   } catch (const std::length_error&) {  // a std::vector beyond its max_size
     return report_out_of_memory(function);
+  } catch (const std::out_of_range& error) {
+    return report(DECORR_INTERNAL, error.what());
+  } catch (const std::logic_error& error) {  // calls of a batch out of turn
+    return report(DECORR_INVALID_ARGUMENT, error.what());
+  } catch (const CollectiveError& error) {
+    return report(DECORR_COLLECTIVE, error.what());
   } catch (const std::runtime_error& error) {
     return report(DECORR_FAILED, error.what());
   } catch (const std::exception& error) {
@@ -62,7 +68,7 @@ const char* decorr_error_message() { return decorr::c::last_error().message; }
 const char* decorr_error_argument() { return decorr::c::last_error().argument; }
 
 const char* decorr_status_name(decorr_status status) {
-  constexpr const char* names[] = {"ok", "invalid argument", "out of memory", "failed",
-                                   "internal error"};
-  return status >= DECORR_OK && status <= DECORR_INTERNAL ? names[status] : "unknown status";
+  constexpr const char* names[] = {"ok",     "invalid argument", "out of memory",
+                                   "failed", "internal error",   "collective error"};
+  return status >= DECORR_OK && status <= DECORR_COLLECTIVE ? names[status] : "unknown status";
 }

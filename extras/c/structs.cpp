@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace decorr {
@@ -102,11 +103,15 @@ decorr_execution to_c(const Execution& execution) {
   return {sizeof(decorr_execution), execution.threads,
           execution.planning == Planning::estimate  ? DECORR_ESTIMATE
           : execution.planning == Planning::measure ? DECORR_MEASURE
-                                                    : DECORR_PATIENT};
+                                                    : DECORR_PATIENT,
+          nullptr, nullptr};
 }
 
-Execution to_cpp(const Call& call, const decorr_execution* from) {
-  const auto execution = read_struct(call, "execution", from, to_c(Execution()));
+decorr_execution read_execution(const Call& call, const decorr_execution* from) {
+  return read_struct(call, "execution", from, to_c(Execution()));
+}
+
+Execution to_cpp(const Call& call, const decorr_execution& execution) {
   constexpr std::int32_t most_threads = 1024;  // more may be more than a process can have
   Execution result;
   result.threads = std::min(execution.threads, most_threads);
@@ -161,6 +166,12 @@ std::optional<Relaxed> to_cpp(const Call& call, const char* name, const decorr_r
   relaxed->signs_b = copy_array<std::int8_t>(call, "signs_b", regularizer.signs_b,
                                              regularizer.signs_b_size, features);
   return relaxed;
+}
+
+Relaxed to_relaxed(const Call& call, const decorr_regularizer* from, std::ptrdiff_t features) {
+  auto result = to_cpp(call, "relaxed", from, DECORR_RELAXED, features);
+  if (!result) call.fail("form", " is DECORR_EXACT, expected DECORR_RELAXED");
+  return *std::move(result);
 }
 
 }  // namespace c

@@ -37,13 +37,18 @@ Value load_element(const Value* from, std::size_t i) {
   return value;
 }
 
-// ---- Sizes. Those of earlier versions of a struct would be listed here, smallest first.
+// ---- Sizes
+
+// That of an earlier version of a struct; 0 if there is none.
+template <class Struct>
+constexpr std::size_t kEarlierSize = 0;
+template <>
+constexpr std::size_t kEarlierSize<decorr_execution> = offsetof(decorr_execution, sum);  // 0.1
 
 template <class Struct>
 void check_size(const Call& call, const char* name, std::size_t size) {
-  if (size != sizeof(Struct)) {
-    call.fail(name, ".size is ", size, ", expected ", sizeof(Struct), ", the size of the struct");
-  }
+  if (size == sizeof(Struct) || (size != 0 && size == kEarlierSize<Struct>)) return;
+  call.fail(name, ".size is ", size, ", expected ", sizeof(Struct), ", the size of the struct");
 }
 
 // The size that the caller has set.
@@ -99,10 +104,19 @@ decorr_regularizer to_c(const std::optional<Relaxed>& relaxed);
 
 BarlowTwinsOptions to_cpp(const Call& call, const decorr_barlow_twins_options* from);
 VicregOptions to_cpp(const Call& call, const decorr_vicreg_options* from);
-Execution to_cpp(const Call& call, const decorr_execution* from);
+decorr_execution read_execution(const Call& call, const decorr_execution* from);
+// Without the communicator.
+Execution to_cpp(const Call& call, const decorr_execution& execution);
 // Without a value for Exact. The size of the arrays is checked before they are read.
 std::optional<Relaxed> to_cpp(const Call& call, const char* name, const decorr_regularizer* from,
                               std::int32_t default_form, std::ptrdiff_t features);
+// Of an argument `relaxed`, that is never Exact.
+Relaxed to_relaxed(const Call& call, const decorr_regularizer* from, std::ptrdiff_t features);
+
+// As the kernels take it; null for Exact.
+inline const Relaxed* pointer(const std::optional<Relaxed>& relaxed) {
+  return relaxed ? &*relaxed : nullptr;
+}
 
 }  // namespace c
 }  // namespace decorr

@@ -6,7 +6,12 @@
 #include <Eigen/Core>
 #include <utility>
 
+#include "decorr/detail/call/call_matrices.hpp"
+#include "decorr/detail/call/evaluate.hpp"
 #include "decorr/detail/call/parts_call.hpp"
+#include "decorr/detail/losses/barlow_twins.hpp"
+#include "decorr/detail/losses/regularizer_alone.hpp"
+#include "decorr/detail/losses/vicreg.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/options.hpp"
 #include "decorr/results.hpp"
@@ -51,7 +56,7 @@ inline namespace DECORR_ABI {
 enum class Gradients { none, a, b, both };
 
 /// What the classes below have in common, of two views.
-template <class Scalar, class Parts>
+template <class Scalar, class FirstPass>
 class BatchOfTwoViews {
  public:
   /// Whether all rows are to be added (once more).
@@ -59,7 +64,7 @@ class BatchOfTwoViews {
   /// Rows of the pass.
   template <class A, class B>
   void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
-    call_.add(z_a.derived(), z_b.derived());
+    detail::add_part<Scalar>(call_, z_a.derived(), z_b.derived());
   }
   /// After the last rows of a pass; with a communicator a collective call.
   void end_pass() { call_.end_pass(); }
@@ -69,32 +74,33 @@ class BatchOfTwoViews {
   template <class A, class B, class GradientA, class GradientB>
   void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
                 GradientB&& grad_b) {
-    call_.gradient(z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
-                   std::forward<GradientB>(grad_b));
+    detail::gradient_of_part<Scalar>(call_, z_a.derived(), z_b.derived(),
+                                     std::forward<GradientA>(grad_a),
+                                     std::forward<GradientB>(grad_b));
   }
 
  protected:
   BatchOfTwoViews(const detail::Signature& signature, Eigen::Index features,
-                  const typename Parts::Options& options, const Regularizer& regularizer,
+                  const typename FirstPass::Options& options, const Regularizer& regularizer,
                   const Execution& execution, Gradients gradients)
       : call_(signature, features, options, regularizer, execution,
               gradients == Gradients::a || gradients == Gradients::both,
               gradients == Gradients::b || gradients == Gradients::both) {}
 
-  const typename Parts::Result& result() const { return call_.loss(); }
+  const typename FirstPass::Result& result() const { return call_.loss(); }
 
  private:
-  detail::PartsCall<Scalar, Parts> call_;
+  detail::PartsCall<Scalar, FirstPass> call_;
 };
 
 /// barlow_twins_loss of a batch in parts.
 template <class Scalar>
-class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsInParts<Scalar>> {
+class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirstPass<Scalar>> {
  public:
   explicit BarlowTwinsBatch(Eigen::Index features, const BarlowTwinsOptions& options = {},
                             const Regularizer& regularizer = {}, const Execution& execution = {},
                             Gradients gradients = Gradients::both)
-      : BatchOfTwoViews<Scalar, detail::BarlowTwinsInParts<Scalar>>(
+      : BatchOfTwoViews<Scalar, detail::BarlowTwinsFirstPass<Scalar>>(
             detail::loss_signature("BarlowTwinsBatch", options.standardize ? 2 : 1), features,
             options, regularizer, execution, gradients) {}
 
@@ -104,12 +110,12 @@ class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsInPar
 
 /// vicreg_loss of a batch in parts.
 template <class Scalar>
-class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregInParts<Scalar>> {
+class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scalar>> {
  public:
   explicit VicregBatch(Eigen::Index features, const VicregOptions& options = {},
                        const Regularizer& regularizer = {}, const Execution& execution = {},
                        Gradients gradients = Gradients::both)
-      : BatchOfTwoViews<Scalar, detail::VicregInParts<Scalar>>(
+      : BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scalar>>(
             detail::loss_signature("VicregBatch", 2), features, options, regularizer, execution,
             gradients) {}
 
@@ -119,16 +125,42 @@ class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregInParts<Scalar>
 
 /// r_sum, or with Exact r_off, of a batch in parts.
 template <class Scalar>
-class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerInParts<Scalar>> {
+class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerFirstPass<Scalar>> {
  public:
   explicit RegularizerBatch(Eigen::Index features, const Regularizer& regularizer = {},
                             const Execution& execution = {}, Gradients gradients = Gradients::both)
-      : BatchOfTwoViews<Scalar, detail::RegularizerInParts<Scalar>>(
+      : BatchOfTwoViews<Scalar, detail::RegularizerFirstPass<Scalar>>(
             detail::regularizer_signature("RegularizerBatch"), features, {}, regularizer, execution,
             gradients) {}
 
   /// The whole batch's, after the pass, any number of times.
   Scalar value() const { return this->result(); }
+};
+
+/// sumvec of a batch in parts.
+template <class Scalar>
+class SumvecBatch {
+ public:
+  explicit SumvecBatch(Eigen::Index features, const Execution& execution = {})
+      : call_(detail::regularizer_signature("SumvecBatch"), features, {},
+              detail::relaxed_of_sumvec(), execution, false, false) {}
+
+  /// Whether all rows are to be added.
+  bool has_pass() const noexcept { return call_.has_pass(); }
+  /// Rows of the pass.
+  template <class A, class B>
+  void add(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b) {
+    detail::add_part<Scalar>(call_, a.derived(), b.derived());
+  }
+  /// After the last rows; with a communicator a collective call.
+  void end_pass() { call_.end_pass(); }
+  /// The rows of the batch, of all processes; after the pass.
+  Eigen::Index count() const noexcept { return call_.count(); }
+  /// The whole batch's, after the pass, any number of times.
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> lags() const { return call_.loss(); }
+
+ private:
+  detail::PartsCall<Scalar, detail::SumvecFirstPass<Scalar>> call_;
 };
 
 /// variance_covariance_loss of a batch in parts; of Gradients none and a.
@@ -147,7 +179,7 @@ class VarianceCovarianceBatch {
   /// Rows of the pass.
   template <class Z>
   void add(const Eigen::DenseBase<Z>& z) {
-    call_.add(z.derived(), detail::NoView());
+    detail::add_part<Scalar>(call_, z.derived(), detail::NoView());
   }
   /// After the last rows of a pass; with a communicator a collective call.
   void end_pass() { call_.end_pass(); }
@@ -158,11 +190,12 @@ class VarianceCovarianceBatch {
   /// After all passes: of some rows, the whole batch's loss by them.
   template <class Z, class Gradient>
   void gradient(const Eigen::DenseBase<Z>& z, Gradient&& grad) {
-    call_.gradient(z.derived(), detail::NoView(), std::forward<Gradient>(grad), no_gradient);
+    detail::gradient_of_part<Scalar>(call_, z.derived(), detail::NoView(),
+                                     std::forward<Gradient>(grad), no_gradient);
   }
 
  private:
-  detail::PartsCall<Scalar, detail::VcregInParts<Scalar>> call_;
+  detail::PartsCall<Scalar, detail::VcregFirstPass<Scalar>> call_;
 };
 
 }  // namespace DECORR_ABI

@@ -58,8 +58,9 @@ enum {
   DECORR_OK = 0,
   DECORR_INVALID_ARGUMENT = 1,  ///< The caller's mistake; the message says which.
   DECORR_OUT_OF_MEMORY = 2,
-  DECORR_FAILED = 3,   ///< FFTW made no plan, or a file could not be read or written.
-  DECORR_INTERNAL = 4  ///< A bug of decorr's.
+  DECORR_FAILED = 3,     ///< FFTW made no plan, a file could not be read or written, or sum failed.
+  DECORR_INTERNAL = 4,   ///< A bug of decorr's.
+  DECORR_COLLECTIVE = 5  ///< Another process has failed, or the processes' settings differ.
 };
 
 /// The message of the last call on this thread that failed, in memory of the thread's own that its
@@ -99,8 +100,9 @@ enum {
 /// elements. Row-major is (d, 1), column-major (1, n).
 ///
 /// data is aligned as its element type asks. rows and cols are 1 to 2^31 - 1, rows * cols is at
-/// most 2^36. Strides may be negative, data being element (0, 0), and zero, which repeats a row or
-/// column. That of an extent of 1 does not count. Whether the memory is there cannot be checked.
+/// most 2^36; a process of several, and a part of a batch, may have no rows, and then no data.
+/// Strides may be negative, data being element (0, 0), and zero, which repeats a row or column.
+/// That of an extent of 1 does not count. Whether the memory is there cannot be checked.
 typedef struct decorr_input {
   size_t size;
   const void* data;
@@ -189,11 +191,24 @@ typedef struct decorr_regularizer {
 /// options.hpp. Only with DECORR_ESTIMATE do results repeat bit for bit from run to run.
 enum { DECORR_ESTIMATE = 0, DECORR_MEASURE = 1, DECORR_PATIENT = 2 };
 
-/// How a call is carried out; nothing here changes what is computed.
+/// Replaces each of `count` numbers by its sum over all processes, the same on each of them bit for
+/// bit, and returns 0, or anything else where that has failed. `context` is the caller's own.
+typedef int (*decorr_sum)(void* context, double* numbers, size_t count);
+
+/// How a call is carried out, and with whom.
+///
+/// With `sum` the processes that it sums over hold the batch together: all of them make the call,
+/// with the same settings and each with its own rows, perhaps none. Values are then those of the
+/// whole batch, gradients those of its loss by this process's rows: a trainer that averages
+/// gradients over P processes multiplies them by P (docs/distributed.md, the factor P). No process
+/// waits for one whose call has failed: all calls fail, those of the others with DECORR_COLLECTIVE,
+/// unless it is the execution's size that is wrong. 0.1 has no `sum`, and its struct is accepted.
 typedef struct decorr_execution {
   size_t size;
   int32_t threads;  ///< 1; at least 1, of which 1024 are used. Results are the same for any number.
   int32_t planning;  ///< DECORR_MEASURE
+  decorr_sum sum;    ///< NULL: this process has the whole batch
+  void* context;     ///< NULL
 } decorr_execution;
 
 /// Set every field to its default, and size. `size` is sizeof of the caller's struct.
@@ -271,6 +286,95 @@ DECORR_C_FUNCTION decorr_status decorr_r_sum(const decorr_input* a, const decorr
 DECORR_C_FUNCTION decorr_status decorr_sumvec(const decorr_input* a, const decorr_input* b,
                                               const decorr_execution* execution,
                                               const decorr_output* lags);
+
+// ---- Batches in parts: the classes of batches.hpp, where the passes are explained
+//
+//   decorr_batch* batch;
+//   decorr_barlow_twins_batch_create(DECORR_FLOAT32, d, DECORR_GRADIENT_BOTH, NULL, NULL, NULL,
+//                                    &batch);
+//   while (decorr_batch_has_pass(batch)) {
+//     for (i = 0; i < parts; ++i) decorr_batch_add(batch, &z_a[i], &z_b[i]);
+//     decorr_batch_end_pass(batch);
+//   }
+//   decorr_barlow_twins_batch_loss(batch, &terms);
+//   for (i = 0; i < parts; ++i)
+//     decorr_batch_gradient(batch, &z_a[i], &z_b[i], &grad_a[i], &grad_b[i]);
+//   decorr_batch_destroy(batch);
+
+/// A batch whose rows arrive in parts, of any of the functions above.
+typedef struct decorr_batch decorr_batch;
+
+/// Which gradients will be asked for. Those that are not cost nothing, and without any of them
+/// there are fewer passes.
+enum {
+  DECORR_GRADIENT_NONE = 0,
+  DECORR_GRADIENT_A = 1,
+  DECORR_GRADIENT_B = 2,
+  DECORR_GRADIENT_BOTH = 3
+};
+
+/// Make a batch of d features, to be freed with decorr_batch_destroy. `type` is that of the parts:
+/// a 16-bit one is as DECORR_FLOAT32. `gradients` is one of DECORR_GRADIENT_...; of one view, NONE
+/// or A. The regularizer is copied. With the execution's `sum` what is wrong is told by
+/// decorr_batch_end_pass, on all processes, and not here.
+DECORR_C_FUNCTION decorr_status decorr_barlow_twins_batch_create(
+    int32_t type, int64_t d, int32_t gradients, const decorr_barlow_twins_options* options,
+    const decorr_regularizer* regularizer, const decorr_execution* execution, decorr_batch** batch);
+DECORR_C_FUNCTION decorr_status decorr_vicreg_batch_create(
+    int32_t type, int64_t d, int32_t gradients, const decorr_vicreg_options* options,
+    const decorr_regularizer* regularizer, const decorr_execution* execution, decorr_batch** batch);
+DECORR_C_FUNCTION decorr_status decorr_variance_covariance_batch_create(
+    int32_t type, int64_t d, int32_t gradients, const decorr_vicreg_options* options,
+    const decorr_regularizer* regularizer, const decorr_execution* execution, decorr_batch** batch);
+DECORR_C_FUNCTION decorr_status decorr_r_off_batch_create(int32_t type, int64_t d,
+                                                          int32_t gradients,
+                                                          const decorr_execution* execution,
+                                                          decorr_batch** batch);
+DECORR_C_FUNCTION decorr_status decorr_r_sum_batch_create(int32_t type, int64_t d,
+                                                          int32_t gradients,
+                                                          const decorr_regularizer* relaxed,
+                                                          const decorr_execution* execution,
+                                                          decorr_batch** batch);
+DECORR_C_FUNCTION decorr_status decorr_sumvec_batch_create(int32_t type, int64_t d,
+                                                           const decorr_execution* execution,
+                                                           decorr_batch** batch);
+
+/// Frees a batch; NULL is fine.
+DECORR_C_FUNCTION void decorr_batch_destroy(decorr_batch* batch);
+
+/// 1 if all rows are to be added (once more), else 0, as for NULL.
+DECORR_C_FUNCTION int32_t decorr_batch_has_pass(const decorr_batch* batch);
+
+/// Adds rows of the pass, of any number and order; the rows of all passes together are the same
+/// ones. z_b is NULL for a batch of one view.
+DECORR_C_FUNCTION decorr_status decorr_batch_add(decorr_batch* batch, const decorr_input* z_a,
+                                                 const decorr_input* z_b);
+
+/// After the last rows of a pass; with the execution's `sum` all processes call it.
+DECORR_C_FUNCTION decorr_status decorr_batch_end_pass(decorr_batch* batch);
+
+/// The rows of the batch, of all processes; after the first pass.
+DECORR_C_FUNCTION decorr_status decorr_batch_count(const decorr_batch* batch, int64_t* count);
+
+/// The result, after the passes, any number of times: of the function that the batch was made for.
+DECORR_C_FUNCTION decorr_status decorr_barlow_twins_batch_loss(const decorr_batch* batch,
+                                                               decorr_barlow_twins_terms* terms);
+DECORR_C_FUNCTION decorr_status decorr_vicreg_batch_loss(const decorr_batch* batch,
+                                                         decorr_vicreg_terms* terms);
+DECORR_C_FUNCTION decorr_status decorr_variance_covariance_batch_loss(
+    const decorr_batch* batch, decorr_variance_covariance_terms* terms);
+/// Of r_off and r_sum.
+DECORR_C_FUNCTION decorr_status decorr_regularizer_batch_value(const decorr_batch* batch,
+                                                               double* value);
+DECORR_C_FUNCTION decorr_status decorr_sumvec_batch_lags(const decorr_batch* batch,
+                                                         const decorr_output* lags);
+
+/// After all passes: of some rows, the whole batch's loss by them, of the views that were asked
+/// for.
+DECORR_C_FUNCTION decorr_status decorr_batch_gradient(decorr_batch* batch, const decorr_input* z_a,
+                                                      const decorr_input* z_b,
+                                                      const decorr_output* grad_a,
+                                                      const decorr_output* grad_b);
 
 // ---- Randomization
 

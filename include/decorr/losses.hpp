@@ -59,11 +59,10 @@ BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase
                                                           const BarlowTwinsOptions& options = {},
                                                           const Regularizer& regularizer = {},
                                                           const Execution& execution = {}) {
-  return detail::evaluate(
+  return detail::evaluate<detail::BarlowTwinsFirstPass>(
       detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1), z_a.derived(),
       z_b.derived(), std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), options,
-      regularizer, execution,
-      [&](const auto& batch) { return detail::barlow_twins(batch, options, regularizer); });
+      regularizer, execution);
 }
 
 /// Barlow Twins, value only.
@@ -89,10 +88,10 @@ VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
                                                const VicregOptions& options = {},
                                                const Regularizer& regularizer = {},
                                                const Execution& execution = {}) {
-  return detail::evaluate(
+  return detail::evaluate<detail::VicregFirstPass>(
       detail::loss_signature("vicreg_loss", 2), z_a.derived(), z_b.derived(),
       std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), options, regularizer,
-      execution, [&](const auto& batch) { return detail::vicreg(batch, options, regularizer); });
+      execution);
 }
 
 /// VICReg, value only.
@@ -113,10 +112,9 @@ template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
     const Eigen::DenseBase<Z>& z, Gradient&& grad, const VicregOptions& options = {},
     const Regularizer& regularizer = {}, const Execution& execution = {}) {
-  return detail::evaluate(
+  return detail::evaluate<detail::VcregFirstPass>(
       detail::one_view_signature("variance_covariance_loss", 2), z.derived(), detail::NoView(),
-      std::forward<Gradient>(grad), no_gradient, options, regularizer, execution,
-      [&](const auto& batch) { return detail::variance_covariance(batch, options, regularizer); });
+      std::forward<Gradient>(grad), no_gradient, options, regularizer, execution);
 }
 
 /// Variance and covariance of one view, value only.

@@ -47,11 +47,10 @@ template <class A, class B, class GradientA, class GradientB, detail::EnableGrad
 detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
                              GradientA&& grad_a, GradientB&& grad_b,
                              const Execution& execution = {}) {
-  return detail::evaluate(detail::regularizer_signature("r_off"), a.derived(), b.derived(),
-                          std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b),
-                          detail::NoOptions(), Exact(), execution, [](const auto& batch) {
-                            return detail::regularizer_alone(batch, Exact());
-                          });
+  return detail::evaluate<detail::RegularizerFirstPass>(
+      detail::regularizer_signature("r_off"), a.derived(), b.derived(),
+      std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), detail::NoOptions(),
+      Exact(), execution);
 }
 
 /// R_off, value only.
@@ -74,11 +73,10 @@ template <class A, class B, class GradientA, class GradientB, detail::EnableGrad
 detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
                              GradientA&& grad_a, GradientB&& grad_b, const Relaxed& relaxed = {},
                              const Execution& execution = {}) {
-  return detail::evaluate(detail::regularizer_signature("r_sum"), a.derived(), b.derived(),
-                          std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b),
-                          detail::NoOptions(), relaxed, execution, [&](const auto& batch) {
-                            return detail::regularizer_alone(batch, relaxed);
-                          });
+  return detail::evaluate<detail::RegularizerFirstPass>(
+      detail::regularizer_signature("r_sum"), a.derived(), b.derived(),
+      std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), detail::NoOptions(),
+      relaxed, execution);
 }
 
 /// R_sum, value only.
@@ -95,13 +93,9 @@ template <class A, class B>
 Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::DenseBase<A>& a,
                                                                 const Eigen::DenseBase<B>& b,
                                                                 const Execution& execution = {}) {
-  return detail::evaluate(
+  return detail::evaluate<detail::SumvecFirstPass>(
       detail::regularizer_signature("sumvec"), a.derived(), b.derived(), no_gradient, no_gradient,
-      detail::NoOptions(), Exact(), execution, [](const auto& batch) {
-        Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> lags(batch.rows.features());
-        detail::lag_sums(batch, lags.data());
-        return lags;
-      });
+      detail::NoOptions(), detail::relaxed_of_sumvec(), execution);
 }
 
 // One gradient of two, or the other function's regularizer: compiles to the sentence that says what

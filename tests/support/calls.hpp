@@ -86,10 +86,11 @@ template <class Matrix>
 typename Matrix::Scalar regularizer_by(const Routed& routed, const Matrix& a, const Matrix& b,
                                        Matrix& grad_a, Matrix& grad_b,
                                        const decorr::Execution& execution = quick()) {
-  return compute_by(routed, a, b, grad_a, grad_b, execution,
-                    [](const auto& batch, const auto& regularizer) {
-                      return decorr::detail::regularizer_alone(batch, regularizer);
-                    });
+  return compute_by(
+      routed, a, b, grad_a, grad_b, execution, [](const auto& batch, const auto& regularizer) {
+        return decorr::detail::loss_of<
+            decorr::detail::RegularizerFirstPass<typename Matrix::Scalar>>(batch, {}, regularizer);
+      });
 }
 
 /// Likewise, the terms of a loss.
@@ -98,16 +99,19 @@ auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& gr
               Matrix& grad_b, const decorr::BarlowTwinsOptions& options) {
   return compute_by(routed, a, b, grad_a, grad_b, quick(),
                     [&](const auto& batch, const auto& regularizer) {
-                      return decorr::detail::barlow_twins(batch, options, regularizer);
+                      return decorr::detail::loss_of<
+                          decorr::detail::BarlowTwinsFirstPass<typename Matrix::Scalar>>(
+                          batch, options, regularizer);
                     });
 }
 template <class Matrix>
 auto terms_by(const Routed& routed, const Matrix& a, const Matrix& b, Matrix& grad_a,
               Matrix& grad_b, const decorr::VicregOptions& options) {
-  return compute_by(routed, a, b, grad_a, grad_b, quick(),
-                    [&](const auto& batch, const auto& regularizer) {
-                      return decorr::detail::vicreg(batch, options, regularizer);
-                    });
+  return compute_by(
+      routed, a, b, grad_a, grad_b, quick(), [&](const auto& batch, const auto& regularizer) {
+        return decorr::detail::loss_of<decorr::detail::VicregFirstPass<typename Matrix::Scalar>>(
+            batch, options, regularizer);
+      });
 }
 
 }  // namespace decorr_tests

@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "c_calls.hpp"
 #include "support/foreign_locale.hpp"
 #include "support/loss_cases.hpp"
 #include "support/placements.hpp"
@@ -24,10 +25,11 @@
 
 namespace {
 
-using decorr_tests::Family;
+using decorr_tests::kType;
 using decorr_tests::loss_cases;
 using decorr_tests::LossCase;
 using decorr_tests::RowMajor;
+using decorr_tests::value_by_c;
 using Eigen::Index;
 
 // More than one tile of rows, the last one short; a last block of two features.
@@ -40,12 +42,6 @@ bool same_instructions() {
   return false;
 #endif
 }
-
-template <class Storage>
-constexpr std::int32_t kType = std::is_same<Storage, float>::value         ? DECORR_FLOAT32
-                               : std::is_same<Storage, double>::value      ? DECORR_FLOAT64
-                               : std::is_same<Storage, Eigen::half>::value ? DECORR_FLOAT16
-                                                                           : DECORR_BFLOAT16;
 
 // Of the type that is stored.
 template <class Storage>
@@ -130,90 +126,6 @@ class Stored {
   Order order_;
   std::vector<Storage> memory_;
 };
-
-// A case's options for C; the arrays are the case's.
-struct CArguments {
-  decorr_barlow_twins_options barlow_twins;
-  decorr_vicreg_options vicreg;
-  decorr_regularizer regularizer;
-  decorr_execution execution;
-  std::vector<std::int64_t> permutation;
-
-  explicit CArguments(const LossCase& loss_case) {
-    REQUIRE(decorr_barlow_twins_options_defaults(&barlow_twins, sizeof barlow_twins) == DECORR_OK);
-    REQUIRE(decorr_vicreg_options_defaults(&vicreg, sizeof vicreg) == DECORR_OK);
-    REQUIRE(decorr_regularizer_defaults(&regularizer, sizeof regularizer) == DECORR_OK);
-    REQUIRE(decorr_execution_defaults(&execution, sizeof execution) == DECORR_OK);
-    barlow_twins.lambda = loss_case.barlow_twins.lambda;
-    barlow_twins.scale = loss_case.barlow_twins.scale;
-    barlow_twins.epsilon = loss_case.barlow_twins.epsilon;
-    barlow_twins.standardize = loss_case.barlow_twins.standardize ? 1 : 0;
-    vicreg.invariance = loss_case.vicreg.invariance;
-    vicreg.variance = loss_case.vicreg.variance;
-    vicreg.covariance = loss_case.vicreg.covariance;
-    vicreg.gamma = loss_case.vicreg.gamma;
-    vicreg.epsilon = loss_case.vicreg.epsilon;
-    vicreg.scale = loss_case.vicreg.scale;
-    vicreg.sum_variance = loss_case.vicreg.sum_variance ? 1 : 0;
-    vicreg.covariance_scaling =
-        loss_case.vicreg.covariance_scaling == decorr::CovarianceScaling::block_mean ? 1 : 0;
-    execution.planning = DECORR_ESTIMATE;
-    execution.threads = loss_case.execution.threads;
-    if (const decorr::Relaxed* relaxed = loss_case.relaxed()) {
-      regularizer.form = DECORR_RELAXED;
-      regularizer.exponent = relaxed->exponent;
-      regularizer.block_size = relaxed->block_size;
-      permutation.assign(relaxed->permutation.begin(), relaxed->permutation.end());
-      if (!permutation.empty()) regularizer.permutation = permutation.data();
-      regularizer.permutation_size = static_cast<std::int64_t>(permutation.size());
-      if (!relaxed->signs_a.empty()) regularizer.signs_a = relaxed->signs_a.data();
-      regularizer.signs_a_size = static_cast<std::int64_t>(relaxed->signs_a.size());
-      if (!relaxed->signs_b.empty()) regularizer.signs_b = relaxed->signs_b.data();
-      regularizer.signs_b_size = static_cast<std::int64_t>(relaxed->signs_b.size());
-    }
-  }
-};
-
-// The value by C; gradients may be null.
-double value_by_c(const LossCase& loss_case, const decorr_input& a, const decorr_input& b,
-                  const decorr_output* grad_a, const decorr_output* grad_b) {
-  const CArguments c(loss_case);
-  double value = -1;
-  decorr_status status = DECORR_INTERNAL;
-  switch (loss_case.family) {
-    case Family::barlow_twins: {
-      decorr_barlow_twins_terms terms{sizeof terms, -1, -1, -1};
-      status = decorr_barlow_twins_loss(&a, &b, grad_a, grad_b, &c.barlow_twins, &c.regularizer,
-                                        &c.execution, &terms);
-      value = terms.value;
-      CHECK(terms.diagonal + terms.off_diagonal == doctest::Approx(value));
-      break;
-    }
-    case Family::vicreg: {
-      decorr_vicreg_terms terms{sizeof terms, -1, -1, -1, -1};
-      status = decorr_vicreg_loss(&a, &b, grad_a, grad_b, &c.vicreg, &c.regularizer, &c.execution,
-                                  &terms);
-      value = terms.value;
-      CHECK(terms.invariance + terms.variance + terms.covariance == doctest::Approx(value));
-      break;
-    }
-    case Family::variance_covariance: {
-      decorr_variance_covariance_terms terms{sizeof terms, -1, -1, -1};
-      status = decorr_variance_covariance_loss(&a, grad_a, &c.vicreg, &c.regularizer, &c.execution,
-                                               &terms);
-      value = terms.value;
-      CHECK(terms.variance + terms.covariance == doctest::Approx(value));
-      break;
-    }
-    case Family::regularizer:
-      status = loss_case.relaxed() == nullptr
-                   ? decorr_r_off(&a, &b, grad_a, grad_b, &c.execution, &value)
-                   : decorr_r_sum(&a, &b, grad_a, grad_b, &c.regularizer, &c.execution, &value);
-      break;
-  }
-  CHECK_MESSAGE(status == DECORR_OK, decorr_error_message());
-  return value;
-}
 
 template <class Scalar>
 double largest(const RowMajor<Scalar>& x) {
@@ -305,7 +217,7 @@ TEST_CASE("sumvec") {
   const Eigen::VectorXd expected = decorr::sumvec(a, b, decorr_tests::quick());
   const auto in_a = decorr_input_rows(a.data(), DECORR_FLOAT64, kRows, kCols);
   const auto in_b = decorr_input_rows(b.data(), DECORR_FLOAT64, kRows, kCols);
-  decorr_execution execution{sizeof execution, 1, DECORR_ESTIMATE};
+  decorr_execution execution{sizeof execution, 1, DECORR_ESTIMATE, nullptr, nullptr};
   // Every second element, from the last on.
   std::vector<double> sums(2 * kCols, 77);
   decorr_output lags{sizeof lags, &sums[2 * kCols - 2], DECORR_FLOAT64, 0, kCols, 1, -2, 0};
@@ -382,7 +294,7 @@ TEST_CASE("Matrices in one buffer are accepted where they share nothing") {
     });
     check(std::vector{lags}, [&] {
       const auto out = described(lags, decorr_output{});
-      const decorr_execution execution{sizeof execution, 1, DECORR_ESTIMATE};
+      const decorr_execution execution{sizeof execution, 1, DECORR_ESTIMATE, nullptr, nullptr};
       return decorr_sumvec(&in_a, &in_b, &execution, &out);
     });
   }

@@ -161,6 +161,60 @@ TEST_CASE("each allocation of a loss fails") {
   }
 }
 
+TEST_CASE("each allocation of a batch in parts fails") {
+  std::vector<float> a(kRows * kFeatures), b(a), grad_a(a), grad_b(a);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i] = std::sin(1.7F * static_cast<float>(i));
+    b[i] = std::cos(0.9F * static_cast<float>(i));
+  }
+  decorr_execution execution;
+  require(decorr_execution_defaults(&execution, sizeof execution));
+  execution.planning = DECORR_ESTIMATE;
+  const std::vector<std::int8_t> signs(kFeatures, -1);
+  const std::vector<std::int64_t> no_permutation;
+  constexpr std::int64_t kPart = kRows / 2;
+  for (Form form : forms(no_permutation, signs)) {
+    form.regularizer.permutation_size = 0;
+    form.regularizer.permutation = nullptr;
+    decorr_barlow_twins_terms terms{};
+    terms.size = sizeof terms;
+    check(form.name + ", barlow_twins_batch",
+          [&] {
+            decorr_batch* batch = nullptr;
+            decorr_status status =
+                decorr_barlow_twins_batch_create(DECORR_FLOAT32, kFeatures, DECORR_GRADIENT_BOTH,
+                                                 nullptr, &form.regularizer, &execution, &batch);
+            const auto for_each_part = [&](const auto& body) {
+              for (std::size_t first = 0; first < a.size() && status == DECORR_OK;
+                   first += kPart * kFeatures) {
+                const auto z_a = decorr_input_rows(a.data() + first, DECORR_FLOAT32, kPart,
+                                                   kFeatures),
+                           z_b = decorr_input_rows(b.data() + first, DECORR_FLOAT32, kPart,
+                                                   kFeatures);
+                status = body(z_a, z_b, first);
+              }
+            };
+            while (status == DECORR_OK && decorr_batch_has_pass(batch) == 1) {
+              for_each_part([&](const auto& z_a, const auto& z_b, std::size_t) {
+                return decorr_batch_add(batch, &z_a, &z_b);
+              });
+              if (status == DECORR_OK) status = decorr_batch_end_pass(batch);
+            }
+            if (status == DECORR_OK) status = decorr_barlow_twins_batch_loss(batch, &terms);
+            for_each_part([&](const auto& z_a, const auto& z_b, std::size_t first) {
+              const auto g_a = decorr_output_rows(grad_a.data() + first, DECORR_FLOAT32, kPart,
+                                                  kFeatures),
+                         g_b = decorr_output_rows(grad_b.data() + first, DECORR_FLOAT32, kPart,
+                                                  kFeatures);
+              return decorr_batch_gradient(batch, &z_a, &z_b, &g_a, &g_b);
+            });
+            decorr_batch_destroy(batch);
+            return status;
+          },
+          {output(grad_a), output(grad_b)});
+  }
+}
+
 TEST_CASE("each allocation of a draw fails") {
   const auto with_generator = [](const auto& draw) {
     decorr_generator* generator = nullptr;

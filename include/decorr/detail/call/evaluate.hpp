@@ -2,23 +2,19 @@
 #define DECORR_DETAIL_CALL_EVALUATE_HPP_
 
 #include <Eigen/Core>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "decorr/detail/call/argument_checks.hpp"
-#include "decorr/detail/call/memory_layout.hpp"
+#include "decorr/detail/call/call_matrices.hpp"
+#include "decorr/detail/call/checked_call.hpp"
 #include "decorr/detail/call/operands.hpp"
-#include "decorr/detail/losses/batch.hpp"
-#include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
-#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
-#include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
 
-// Every public function is one call of evaluate(): types and arguments are checked, matrices become
-// rows, and the loss is computed. A value alone is asked for with no_gradient in both places.
+// Every public function is one call of evaluate(): types are checked, and checked_call() does the
+// rest. A value alone is asked for with no_gradient in both places.
 
 namespace decorr {
 namespace detail {
@@ -30,9 +26,6 @@ std::false_type is_dense(const void*);
 template <class T>
 inline constexpr bool kIsDense =
     decltype(is_dense(std::declval<std::remove_reference_t<T>*>()))::value;
-template <class T>
-inline constexpr bool kIsNoGradient = std::is_same<std::decay_t<T>, NoGradient>::value;
-
 // A gradient argument: any matrix, array, block or Map, by lvalue or as a temporary view, or
 // no_gradient. Anything else, options above all, takes a function out of overload resolution, so
 // that a value-only call is never mistaken for a gradient call.
@@ -77,107 +70,50 @@ constexpr bool accepts_gradient() {
   }
 }
 
-// In the place of the second view, for functions of one view.
-struct NoView {};
-
-// The memory of inputs counts only beside that of gradients.
-template <class Matrix>
-MatrixArgument matrix_argument(const Matrix& matrix, bool with_memory) {
-  if constexpr (std::is_same<Matrix, NoView>::value || kIsNoGradient<Matrix>) {
-    return {};
-  } else {
-    MatrixArgument argument{true, matrix.rows(), matrix.cols(), {}};
-    if (with_memory && matrix.rows() > 0 && matrix.cols() > 0) {
-      argument.memory = memory_layout(matrix);
-    }
-    return argument;
-  }
-}
-
-// Nothing in the place of what is not there.
-template <>
-class Operand<NoView> {
- public:
-  explicit Operand(const NoView&) {}
-  struct None {
-    template <class Scalar>
-    operator InputRows<Scalar>() const {  // NOLINT(google-explicit-constructor)
-      return {};
-    }
-  };
-  None rows() const { return {}; }
-};
-template <>
-class GradientTarget<const NoGradient> {
- public:
-  GradientTarget(Arena&, const NoGradient&) {}
-  struct None {
-    template <class Scalar>
-    operator OutputRows<Scalar>() const {  // NOLINT(google-explicit-constructor)
-      return {};
-    }
-  };
-  None rows() const noexcept { return {}; }
-  void commit() const noexcept {}
-};
-template <>
-class GradientTarget<NoGradient> : public GradientTarget<const NoGradient> {
-  using GradientTarget<const NoGradient>::GradientTarget;
-};
-
-// compute(batch) on checked arguments. Gradients are forwarded, as accepts_gradient() tells a
+// FirstPass is what loss_of() takes. Gradients are forwarded, as accepts_gradient() tells a
 // temporary matrix from one that lasts.
-template <class A, class B, class GradientA, class GradientB, class Options, class Compute>
+template <template <class> class FirstPass, class A, class B, class GradientA, class GradientB,
+          class Options>
 auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gradient_a,
               GradientB&& gradient_b, const Options& options, const Regularizer& regularizer,
-              const Execution& execution, const Compute& compute) {
+              const Execution& execution) {
   using Other = std::conditional_t<std::is_same<B, NoView>::value, A, B>;
   using Scalar = ScalarOf<A>;
   constexpr bool has_one_scalar = std::is_same<Scalar, ScalarOf<Other>>::value;
   static_assert(has_one_scalar,
                 "decorr: both views must have one computing scalar (float for half and bfloat16)");
-  using Result = decltype(compute(std::declval<const Batch<Scalar>&>()));
   if constexpr (has_one_scalar && accepts_gradient<GradientA, Scalar>() &&
                 accepts_gradient<GradientB, Scalar>()) {
-    constexpr bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
-    const MatrixArguments matrices{
-        matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),
-        matrix_argument(gradient_a, true), matrix_argument(gradient_b, true)};
-    Arena arena;
-    std::optional<Processes<Scalar>> processes;
-    if (execution.communicator != nullptr) {
-      processes.emplace(*execution.communicator, signature.function);
-    }
-    std::optional<Operand<A>> operand_a;
-    std::optional<Operand<B>> operand_b;
-    std::optional<GradientTarget<std::remove_reference_t<GradientA>>> target_a;
-    std::optional<GradientTarget<std::remove_reference_t<GradientB>>> target_b;
-    const auto prepare = [&] {
-      check_arguments(signature, matrices, options, regularizer, execution);
-      operand_a.emplace(a);
-      operand_b.emplace(b);
-      target_a.emplace(arena, gradient_a);
-      target_b.emplace(arena, gradient_b);
-    };
-    if (processes) {
-      processes->attempt([&] {
-        prepare();
-        processes->reserve(arena, most_sums<Scalar>(a.cols(), regularizer));
-      });
-      agree(*processes, signature, matrices, options, regularizer);
-    } else {
-      prepare();
-    }
-    Batch<Scalar> batch{arena,
-                        {operand_a->rows(), operand_b->rows(), target_a->rows(), target_b->rows()},
-                        execution};
-    batch.processes = processes ? &*processes : nullptr;
-    const Result result = compute(static_cast<const Batch<Scalar>&>(batch));
-    target_a->commit();
-    target_b->commit();
-    return result;
+    CallMatrices<A, B, std::remove_reference_t<GradientA>, std::remove_reference_t<GradientB>>
+        matrices(a, b, gradient_a, gradient_b);
+    return checked_call<FirstPass<Scalar>>(signature, matrices, options, regularizer, execution);
   } else {
-    return Result{};
+    return typename FirstPass<Scalar>::Result{};
+  }
+}
+
+// The same of a part of the rows, for the classes of batches.hpp.
+template <class Scalar, class A, class B>
+constexpr void check_scalars_of_part() {
+  using Other = std::conditional_t<std::is_same<B, NoView>::value, A, B>;
+  static_assert(
+      std::is_same<ScalarOf<A>, Scalar>::value && std::is_same<ScalarOf<Other>, Scalar>::value,
+      "decorr: the views must have the batch's scalar (float for half and bfloat16)");
+}
+template <class Scalar, class Call, class A, class B>
+void add_part(Call& call, const A& a, const B& b) {
+  check_scalars_of_part<Scalar, A, B>();
+  CallMatrices<A, B, const NoGradient, const NoGradient> matrices(a, b, no_gradient, no_gradient);
+  call.add(matrices);
+}
+template <class Scalar, class Call, class A, class B, class GradientA, class GradientB>
+void gradient_of_part(Call& call, const A& a, const B& b, GradientA&& gradient_a,
+                      GradientB&& gradient_b) {
+  check_scalars_of_part<Scalar, A, B>();
+  if constexpr (accepts_gradient<GradientA, Scalar>() && accepts_gradient<GradientB, Scalar>()) {
+    CallMatrices<A, B, std::remove_reference_t<GradientA>, std::remove_reference_t<GradientB>>
+        matrices(a, b, gradient_a, gradient_b);
+    call.gradient(matrices);
   }
 }
 

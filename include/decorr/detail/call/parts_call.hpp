@@ -1,17 +1,12 @@
 #ifndef DECORR_DETAIL_CALL_PARTS_CALL_HPP_
 #define DECORR_DETAIL_CALL_PARTS_CALL_HPP_
 
-#include <Eigen/Core>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
-#include <utility>
 
 #include "decorr/detail/call/argument_checks.hpp"
-#include "decorr/detail/call/evaluate.hpp"
-#include "decorr/detail/call/operands.hpp"
 #include "decorr/detail/losses/parts.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -21,18 +16,17 @@
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
 
-// What the classes of batches.hpp have in common: from Eigen's types to the rows of a part, past
-// the checks.
+// A call whose rows come in parts, whatever its matrices are; see checked_call.hpp.
 
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-template <class Scalar, class Parts>
+template <class Scalar, class FirstPass>
 class PartsCall {
  public:
-  using Options = typename Parts::Options;
-  using Result = typename Parts::Result;
+  using Options = typename FirstPass::Options;
+  using Result = typename FirstPass::Result;
 
   PartsCall(const Signature& signature, Index features, const Options& options,
             const Regularizer& regularizer, const Execution& execution, bool wants_a, bool wants_b)
@@ -45,7 +39,7 @@ class PartsCall {
       if (features < 1) {
         checks.fail("features", " is ", features, ", expected at least 1");
       }
-      check_settings(checks, options, regularizer, features, Parts::kHasTwoViews, execution);
+      check_settings(checks, options, regularizer, features, FirstPass::kHasTwoViews, execution);
       if (state_->processes) {
         state_->processes->reserve(state_->loss.arena(), most_sums<Scalar>(features, regularizer));
       }
@@ -55,17 +49,23 @@ class PartsCall {
 
   bool has_pass() const noexcept { return state_->loss.has_pass(); }
 
-  template <class A, class B>
-  void add(const A& a, const B& b) {
+  template <class Matrices>
+  void add(Matrices& matrices) {
     if (!has_pass()) {
       misused("add", "all passes have ended");
     }
     attempt([&] {
-      check_part(a, b, no_gradient, no_gradient);
-      const Operand<A> operand_a(a);
-      const Operand<B> operand_b(b);
-      state_->loss.add({operand_a.rows(), operand_b.rows(), {}, {}});
+      check_part(matrices.arguments());
+      Arena arena;
+      matrices.prepare(arena);
+      state_->loss.add(matrices.rows());
     });
+  }
+
+  // Of several processes none fails alone, and not before the next sum.
+  template <class Body>
+  void attempt(const Body& body) const {
+    state_->loss.batch().attempt(body);
   }
 
   void end_pass() {
@@ -97,26 +97,21 @@ class PartsCall {
     return *state_->loss.result();
   }
 
-  template <class A, class B, class GradientA, class GradientB>
-  void gradient(const A& a, const B& b, GradientA&& gradient_a, GradientB&& gradient_b) {
-    if constexpr (accepts_gradient<GradientA, Scalar>() && accepts_gradient<GradientB, Scalar>()) {
-      if (has_pass()) {
-        misused("gradient", "passes have not ended; call add() and end_pass() while has_pass()");
-      }
-      if (state_->loss.wants_gradient_a() == kIsNoGradient<GradientA> ||
-          state_->loss.wants_gradient_b() == kIsNoGradient<GradientB>) {
-        misused("gradient", "the gradients are not those that the constructor was asked for");
-      }
-      check_part(a, b, gradient_a, gradient_b);
-      Arena arena;
-      const Operand<A> operand_a(a);
-      const Operand<B> operand_b(b);
-      GradientTarget<std::remove_reference_t<GradientA>> target_a(arena, gradient_a);
-      GradientTarget<std::remove_reference_t<GradientB>> target_b(arena, gradient_b);
-      state_->loss.gradient({operand_a.rows(), operand_b.rows(), target_a.rows(), target_b.rows()});
-      target_a.commit();
-      target_b.commit();
+  template <class Matrices>
+  void gradient(Matrices& matrices) {
+    if (has_pass()) {
+      misused("gradient", "passes have not ended; call add() and end_pass() while has_pass()");
     }
+    const MatrixArguments arguments = matrices.arguments();
+    if (state_->loss.wants_gradient_a() != arguments.gradient_a.is_given ||
+        state_->loss.wants_gradient_b() != arguments.gradient_b.is_given) {
+      misused("gradient", "the gradients are not those that the constructor was asked for");
+    }
+    check_part(arguments);
+    Arena arena;
+    matrices.prepare(arena);
+    state_->loss.gradient(matrices.rows());
+    matrices.commit();
   }
 
  private:
@@ -136,14 +131,8 @@ class PartsCall {
     }
 
     std::optional<Processes<Scalar>> processes;
-    BatchInParts<Scalar, Parts> loss;
+    BatchInParts<Scalar, FirstPass> loss;
   };
-
-  // Of several processes none fails alone, and not before the next sum.
-  template <class Body>
-  void attempt(const Body& body) const {
-    state_->loss.batch().attempt(body);
-  }
 
   // Throws on all processes where one has failed, or is given other settings.
   Index agree_on_count() {
@@ -161,17 +150,7 @@ class PartsCall {
     return state_->processes->count();
   }
 
-  template <class A, class B, class GradientA, class GradientB>
-  void check_part(const A& a, const B& b, const GradientA& gradient_a,
-                  const GradientB& gradient_b) const {
-    using Other = std::conditional_t<std::is_same<B, NoView>::value, A, B>;
-    static_assert(
-        std::is_same<ScalarOf<A>, Scalar>::value && std::is_same<ScalarOf<Other>, Scalar>::value,
-        "decorr: the views must have the batch's scalar (float for half and bfloat16)");
-    const bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
-    const MatrixArguments matrices{
-        matrix_argument(a, has_gradient), matrix_argument(b, has_gradient),
-        matrix_argument(gradient_a, true), matrix_argument(gradient_b, true)};
+  void check_part(const MatrixArguments& matrices) const {
     const ArgumentChecks checks(signature_.function);
     if (matrices.a.cols != features_) {
       checks.fail(signature_.a, " has ", matrices.a.cols, " columns, expected ", features_,

@@ -1,6 +1,7 @@
 #ifndef DECORR_DETAIL_LOSSES_BARLOW_TWINS_HPP_
 #define DECORR_DETAIL_LOSSES_BARLOW_TWINS_HPP_
 
+#include <optional>
 #include <utility>
 
 #include "decorr/detail/losses/batch.hpp"
@@ -45,23 +46,6 @@ struct BarlowTwinsStatistics {
   Standardization<Scalar> a, b;
   PairStatistics<Scalar> pair;
 };
-
-template <class Scalar>
-DECORR_DETAIL_COLD BarlowTwinsStatistics<Scalar> barlow_twins_statistics(
-    const Batch<Scalar>& batch, const BarlowTwinsOptions& options) {
-  using Sum = Accumulator<Scalar>;
-  Arena& arena = batch.arena;
-  BarlowTwinsStatistics<Scalar> statistics;
-  if (!options.standardize) {
-    const ProductsPass<Scalar> products = take_products(batch);
-    batch.attempt([&] { statistics.take(arena, products); });
-    return statistics;
-  }
-  const Sum epsilon = static_cast<Sum>(options.epsilon);
-  const Moments<Scalar> moments = take_moments(batch, epsilon);
-  batch.attempt([&] { statistics.take(arena, moments, epsilon); });
-  return statistics;
-}
 
 // Barlow Twins: the diagonal of C, and a regularizer of the cross-correlation.
 template <class Scalar>
@@ -203,12 +187,57 @@ class BarlowTwins {
 };
 
 template <class Scalar>
-BarlowTwinsLoss<Scalar> barlow_twins(const Batch<Scalar>& batch, const BarlowTwinsOptions& options,
-                                     const decorr::Regularizer& choice) {
-  const BarlowTwinsStatistics<Scalar> statistics = barlow_twins_statistics(batch, options);
-  return run_passes<BarlowTwins<Scalar>>(
-      batch, choice, [&](auto& loss) { loss.emplace(batch, statistics, options, choice); });
-}
+class BarlowTwinsFirstPass {
+ public:
+  using Options = BarlowTwinsOptions;
+  using Loss = BarlowTwins<Scalar>;
+  using Result = BarlowTwinsLoss<Scalar>;
+  static constexpr bool kHasTwoViews = true, kHasStatistics = true;
+
+  explicit BarlowTwinsFirstPass(const Options& options) noexcept : options_(options) {}
+  const Options& options() const noexcept { return options_; }
+
+  void start(const Batch<Scalar>& batch) {
+    if (options_.standardize) {
+      moments_.start(batch, epsilon());
+    } else {
+      products_.start(batch);
+    }
+  }
+  void add(const BatchRows<Scalar>& rows) noexcept {
+    if (options_.standardize) {
+      moments_.add(rows);
+    } else {
+      products_.add(rows);
+    }
+  }
+  bool end(const Batch<Scalar>& batch) {
+    if (options_.standardize) {
+      return moments_.end(batch);
+    }
+    products_.end(batch);
+    return false;
+  }
+  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch,
+            const decorr::Regularizer& choice) {
+    BarlowTwinsStatistics<Scalar> statistics;
+    if (options_.standardize) {
+      statistics.take(batch.arena, moments_.moments(), epsilon());
+    } else {
+      statistics.take(batch.arena, products_.products());
+    }
+    loss.emplace(batch, statistics, options_, choice);
+  }
+
+ private:
+  Accumulator<Scalar> epsilon() const noexcept {
+    return static_cast<Accumulator<Scalar>>(options_.epsilon);
+  }
+
+  Options options_;
+  MomentsOfBatch<Scalar> moments_;
+  ProductsOfBatch<Scalar> products_;
+};
 
 }  // namespace DECORR_ABI
 }  // namespace detail

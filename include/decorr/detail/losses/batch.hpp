@@ -17,7 +17,7 @@
 #include "decorr/detail/statistics/prepared_rows.hpp"
 #include "decorr/options.hpp"
 
-// What every loss does with a batch that is at hand as a whole.
+// What every loss does with a batch: its passes, and where they sum over processes.
 
 namespace decorr {
 namespace detail {
@@ -43,6 +43,8 @@ struct Batch {
   Index count() const noexcept {
     return is_in_parts() ? count_of_parts : processes == nullptr ? rows.size() : processes->count();
   }
+  // The same, or more where rows come in parts and have not been counted yet.
+  Index most_count() const noexcept { return is_in_parts() ? Index{1} << 30 : count(); }
   // The Gram matrices want all rows at once.
   Route possible_route() const noexcept {
     return processes == nullptr && !is_in_parts() ? route : Route::features;
@@ -114,12 +116,11 @@ class MomentsOfBatch {
  public:
   using Sum = Accumulator<Scalar>;
 
-  // `most_count` is the number of rows in all, or more.
-  void start(const Batch<Scalar>& batch, Index most_count, Sum epsilon) {
+  void start(const Batch<Scalar>& batch, Sum epsilon) {
     features_ = batch.rows.features();
     has_two_views_ = batch.rows.has_two_views();
     batch.attempt([&] {
-      pass_.emplace(batch.arena, features_, has_two_views_, most_count, batch.rows.size(),
+      pass_.emplace(batch.arena, features_, has_two_views_, batch.most_count(), batch.rows.size(),
                     row_access(batch.rows), epsilon, batch.execution.threads);
       if (batch.processes != nullptr) {
         pass_->prepare_sums(batch.arena);
@@ -152,15 +153,6 @@ class MomentsOfBatch {
   bool has_two_views_ = false;
   std::optional<MomentsPass<Scalar>> pass_;
 };
-template <class Scalar>
-Moments<Scalar> take_moments(const Batch<Scalar>& batch, Accumulator<Scalar> epsilon) {
-  MomentsOfBatch<Scalar> moments;
-  moments.start(batch, batch.count(), epsilon);
-  do {
-    moments.add(batch.rows);
-  } while (moments.end(batch));
-  return moments.moments();
-}
 
 // The same of views that are taken as they are.
 template <class Scalar>
@@ -189,14 +181,6 @@ class ProductsOfBatch {
   Index features_ = 0;
   std::optional<ProductsPass<Scalar>> pass_;
 };
-template <class Scalar>
-ProductsPass<Scalar> take_products(const Batch<Scalar>& batch) {
-  ProductsOfBatch<Scalar> products;
-  products.start(batch);
-  products.add(batch.rows);
-  products.end(batch);
-  return products.products();
-}
 
 // Of a loss whose gradients need no more than the correlation.
 template <class Scalar>
@@ -232,18 +216,36 @@ void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
   }
 }
 
-// Passes 2 to 4. make(loss) prepares the loss. All that can fail has happened when the gradient's
-// passes begin.
-template <class Loss, class Scalar, class Make>
-auto run_passes(const Batch<Scalar>& batch, const decorr::Regularizer& choice, const Make& make) {
+// All passes. FirstPass has pass 1, and makes the loss of what that finds out:
+//
+//   Options, Loss, Result
+//   kHasTwoViews
+//   kHasStatistics              whether there is a pass 1 at all
+//   FirstPass(options)
+//   start(batch)                and any number of add(rows) noexcept
+//   end(batch)                  whether all rows are to be added once more
+//   make(loss, batch, choice)   memory and plans
+//
+// parts.hpp does the same with rows that come in parts. All that can fail has happened when the
+// gradient's passes begin.
+template <class FirstPass, class Scalar>
+typename FirstPass::Result loss_of(const Batch<Scalar>& batch,
+                                   const typename FirstPass::Options& options,
+                                   const decorr::Regularizer& choice) {
   const BatchRows<Scalar>& rows = batch.rows;
-  std::optional<Loss> made;
+  FirstPass first_pass(options);
+  first_pass.start(batch);
+  do {
+    first_pass.add(rows);
+  } while (first_pass.end(batch));
+
+  std::optional<typename FirstPass::Loss> made;
   batch.attempt([&] {
-    make(made);
+    first_pass.make(made, batch, choice);
     made->correlate(rows);
   });
   sum_correlation(batch, choice, made);
-  Loss& loss = *made;
+  auto& loss = *made;
   static_assert(noexcept(loss.correlate(rows)) && noexcept(loss.take_slopes(rows)) &&
                     noexcept(loss.finish(rows)) && noexcept(loss.gradient(rows)),
                 "the passes over rows may not fail");

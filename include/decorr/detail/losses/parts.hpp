@@ -6,10 +6,7 @@
 #include <cstring>
 #include <optional>
 
-#include "decorr/detail/losses/barlow_twins.hpp"
 #include "decorr/detail/losses/batch.hpp"
-#include "decorr/detail/losses/regularizer_alone.hpp"
-#include "decorr/detail/losses/vicreg.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -18,7 +15,6 @@
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
-#include "decorr/results.hpp"
 
 // The passes of a loss over rows that come in parts. Spectra do not wait from pass to pass, so
 // memory depends on the features alone.
@@ -26,95 +22,6 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
-
-// More rows than any batch has, where their number is not known yet.
-inline constexpr Index kMostCount = Index{1} << 30;
-
-// Pass 1 of each loss, and how it is made of what that gives.
-template <class Scalar>
-struct BarlowTwinsInParts {
-  using Options = BarlowTwinsOptions;
-  using Loss = BarlowTwins<Scalar>;
-  using Result = BarlowTwinsLoss<Scalar>;
-  static constexpr bool kHasTwoViews = true, kHasStatistics = true;
-
-  void start(const Batch<Scalar>& batch, const Options& options) {
-    if (options.standardize) {
-      moments.start(batch, kMostCount, static_cast<Accumulator<Scalar>>(options.epsilon));
-    } else {
-      products.start(batch);
-    }
-  }
-  void add(const BatchRows<Scalar>& rows, const Options& options) noexcept {
-    if (options.standardize) {
-      moments.add(rows);
-    } else {
-      products.add(rows);
-    }
-  }
-  bool end(const Batch<Scalar>& batch, const Options& options) {
-    if (options.standardize) {
-      return moments.end(batch);
-    }
-    products.end(batch);
-    return false;
-  }
-  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch, const Options& options,
-            const decorr::Regularizer& choice) {
-    if (options.standardize) {
-      statistics.take(batch.arena, moments.moments(),
-                      static_cast<Accumulator<Scalar>>(options.epsilon));
-    } else {
-      statistics.take(batch.arena, products.products());
-    }
-    loss.emplace(batch, statistics, options, choice);
-  }
-
-  MomentsOfBatch<Scalar> moments;
-  ProductsOfBatch<Scalar> products;
-  BarlowTwinsStatistics<Scalar> statistics;
-};
-
-template <class Scalar, class LossOfViews, class ResultOfLoss, bool kTwoViews>
-struct VarianceLossInParts {
-  using Options = VicregOptions;
-  using Loss = LossOfViews;
-  using Result = ResultOfLoss;
-  static constexpr bool kHasTwoViews = kTwoViews, kHasStatistics = true;
-
-  void start(const Batch<Scalar>& batch, const Options& options) {
-    moments.start(batch, kMostCount, static_cast<Accumulator<Scalar>>(options.epsilon));
-  }
-  void add(const BatchRows<Scalar>& rows, const Options&) noexcept { moments.add(rows); }
-  bool end(const Batch<Scalar>& batch, const Options&) { return moments.end(batch); }
-  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch, const Options& options,
-            const decorr::Regularizer& choice) {
-    loss.emplace(batch, moments.moments(), options, choice);
-  }
-
-  MomentsOfBatch<Scalar> moments;
-};
-template <class Scalar>
-using VicregInParts = VarianceLossInParts<Scalar, Vicreg<Scalar>, VicregLoss<Scalar>, true>;
-template <class Scalar>
-using VcregInParts =
-    VarianceLossInParts<Scalar, Vcreg<Scalar>, VarianceCovarianceLoss<Scalar>, false>;
-
-template <class Scalar>
-struct RegularizerInParts {
-  using Options = NoOptions;
-  using Loss = RegularizerAlone<Scalar>;
-  using Result = Scalar;
-  static constexpr bool kHasTwoViews = true, kHasStatistics = false;
-
-  void start(const Batch<Scalar>&, const Options&) noexcept {}
-  void add(const BatchRows<Scalar>&, const Options&) noexcept {}
-  bool end(const Batch<Scalar>&, const Options&) noexcept { return false; }
-  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch, const Options&,
-            const decorr::Regularizer& choice) {
-    loss.emplace(batch, choice);
-  }
-};
 
 // Which rows a pass has seen, whatever their order: how many, and a sum of hashes of some of their
 // numbers.
@@ -156,55 +63,57 @@ struct RowsSeen {
   }
 };
 
-template <class Scalar, class Parts>
+// loss_of(), the rows being given to it.
+template <class Scalar, class FirstPass>
 class BatchInParts {
  public:
-  using Options = typename Parts::Options;
-  using Loss = typename Parts::Loss;
-  using Result = typename Parts::Result;
+  using Options = typename FirstPass::Options;
+  using Loss = typename FirstPass::Loss;
+  using Result = typename FirstPass::Result;
 
   // Nothing here fails; start() may.
   BatchInParts(Index features, const Options& options, const decorr::Regularizer& choice,
                const Execution& execution, bool wants_a, bool wants_b, Processes<Scalar>* processes)
-      : options_(options),
-        choice_(choice.relaxed() == nullptr ? decorr::Regularizer()
+      : choice_(choice.relaxed() == nullptr ? decorr::Regularizer()
                                             : decorr::Regularizer(Relaxed(*choice.relaxed()))),
         part_rows_(std::max(kLeastPartRows, kTileRows * Index{execution.threads})),
         batch_{arena_, any_rows(features, wants_a, wants_b), execution, Route::features, processes,
                0},
-        phase_(Parts::kHasStatistics ? Phase::statistics : Phase::correlation) {}
+        phase_(FirstPass::kHasStatistics ? Phase::statistics : Phase::correlation),
+        first_pass_(options) {}
   BatchInParts(const BatchInParts&) = delete;
   BatchInParts& operator=(const BatchInParts&) = delete;
 
   Arena& arena() noexcept { return arena_; }
   const Batch<Scalar>& batch() const noexcept { return batch_; }
-  const Options& options() const noexcept { return options_; }
+  Options options() const noexcept { return first_pass_.options(); }
   const decorr::Regularizer& choice() const noexcept { return choice_; }
 
   void start() {
     fingerprint_buffer_ = Buffer<Scalar>(arena_, kTileRows * tile_stride<Scalar>(1));
-    if (Parts::kHasStatistics) {
-      parts_.start(batch_, options_);
-    } else {
+    first_pass_.start(batch_);
+    if (!FirstPass::kHasStatistics) {
       make_loss();
     }
   }
 
   bool has_pass() const noexcept { return phase_ != Phase::done; }
   bool is_first_pass() const noexcept { return is_first_pass_; }
-  Index rows_of_pass() const noexcept { return pass_.count; }
+  Index rows_of_pass() const noexcept { return rows_of_pass_.count; }
   // The same rows as in the first pass, if this is not that.
-  bool has_same_rows() const noexcept { return is_first_pass_ || pass_ == first_pass_; }
-  Index rows_of_first_pass() const noexcept { return first_pass_.count; }
+  bool has_same_rows() const noexcept {
+    return is_first_pass_ || rows_of_pass_ == rows_of_first_pass_;
+  }
+  Index rows_of_first_pass() const noexcept { return rows_of_first_pass_.count; }
 
   // Rows of a pass, without gradients.
   void add(const BatchRows<Scalar>& rows) noexcept {
-    pass_.add(rows, fingerprint_buffer_.data());
+    rows_of_pass_.add(rows, fingerprint_buffer_.data());
     for_each_chunk(rows.size(), part_rows_, [&](Index first, Index last) noexcept {
       BatchRows<Scalar> part = rows.part(first, last - first);
       switch (phase_) {
         case Phase::statistics:
-          parts_.add(part, options_);
+          first_pass_.add(part);
           break;
         case Phase::correlation:
           if (loss_) {
@@ -225,21 +134,21 @@ class BatchInParts {
   // `count` is the number of rows in all, of all processes.
   void end_pass(Index count) {
     if (is_first_pass_) {
-      first_pass_ = pass_;
+      rows_of_first_pass_ = rows_of_pass_;
       is_first_pass_ = false;
       batch_.count_of_parts = count;
     }
-    pass_ = {};
+    rows_of_pass_ = {};
     switch (phase_) {
       case Phase::statistics:
-        if (!parts_.end(batch_, options_)) {
+        if (!first_pass_.end(batch_)) {
           batch_.attempt([&] { make_loss(); });
           phase_ = Phase::correlation;
         }
         break;
       case Phase::correlation:
         sum_correlation(batch_, choice_, loss_);
-        if constexpr (!Parts::kHasStatistics) {
+        if constexpr (!FirstPass::kHasStatistics) {
           loss_->set_count(count);
         }
         result_ = loss_->value(batch_.rows);
@@ -274,7 +183,7 @@ class BatchInParts {
   BatchRows<Scalar> any_rows(Index features, bool wants_a, bool wants_b) const {
     BatchRows<Scalar> rows;
     rows.a = InputRows<Scalar>::any(part_rows_, features);
-    if (Parts::kHasTwoViews) {
+    if (FirstPass::kHasTwoViews) {
       rows.b = rows.a;
     }
     const OutputRows<Scalar> gradient(nullptr, features, Index{1}, Index{2});
@@ -288,7 +197,7 @@ class BatchInParts {
   }
 
   void make_loss() {
-    parts_.make(loss_, batch_, options_, choice_);
+    first_pass_.make(loss_, batch_, choice_);
     if (loss_->needs_slopes()) {
       const Index size = part_rows_ * batch_.rows.features();
       scratch_a_ = Buffer<Scalar>(arena_, wants_gradient_a() ? size : 0);
@@ -302,17 +211,16 @@ class BatchInParts {
   }
 
   Arena arena_;
-  Options options_;
   decorr::Regularizer choice_;
   Index part_rows_;
   Batch<Scalar> batch_;  // its rows stand for any part
   Phase phase_;
-  Parts parts_;
+  FirstPass first_pass_;
   std::optional<Loss> loss_;
   std::optional<Result> result_;
   Buffer<Scalar> fingerprint_buffer_, scratch_a_, scratch_b_;
   bool is_first_pass_ = true;
-  RowsSeen pass_, first_pass_;
+  RowsSeen rows_of_pass_, rows_of_first_pass_;
 };
 
 }  // namespace DECORR_ABI

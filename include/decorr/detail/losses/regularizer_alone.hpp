@@ -1,7 +1,7 @@
 #ifndef DECORR_DETAIL_LOSSES_REGULARIZER_ALONE_HPP_
 #define DECORR_DETAIL_LOSSES_REGULARIZER_ALONE_HPP_
 
-#include <algorithm>
+#include <Eigen/Core>
 #include <optional>
 
 #include "decorr/detail/losses/batch.hpp"
@@ -72,38 +72,80 @@ class RegularizerAlone : public WithoutSlopes<Scalar> {
   ViewEpilogue<Scalar> epilogue_a_, epilogue_b_;
 };
 
+// sumvec(C), of a choice whose exponent is 1: the form that goes through the lag domain.
 template <class Scalar>
-Scalar regularizer_alone(const Batch<Scalar>& batch, const decorr::Regularizer& choice) {
-  return run_passes<RegularizerAlone<Scalar>>(batch, choice,
-                                              [&](auto& loss) { loss.emplace(batch, choice); });
+class Sumvec : public WithoutSlopes<Scalar> {
+ public:
+  using Sum = Accumulator<Scalar>;
+  using Lags = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+
+  Sumvec(const Batch<Scalar>& batch, const decorr::Regularizer& choice)
+      : count_(batch.count()),
+        form_(batch.arena, regularizer_setup(batch, kPairing, raw_, raw_, count_),
+              *choice.relaxed(), block_weights(choice, batch.rows.features())) {}
+  // The form points to the preparation.
+  Sumvec(const Sumvec&) = delete;
+  Sumvec& operator=(const Sumvec&) = delete;
+
+  void set_count(Index count) noexcept { count_ = count; }
+
+  void correlate(const BatchRows<Scalar>& rows) noexcept { form_.add(rows); }
+  Lags value(const BatchRows<Scalar>& rows) {
+    Lags result(rows.features());
+    const auto* lags = form_.lags(static_cast<Sum>(count_));
+    for (Index i = 0; i < result.size(); ++i) {
+      result[i] = lags[i].real();
+    }
+    return result;
+  }
+  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+    return detail::sums_size(choice, features, SignalPairing(kPairing));
+  }
+  void write_sums(Sum* to) noexcept {
+    copy_numbers<Sum>(form_.sums().data(), form_.sums().size(), to);
+  }
+  void read_sums(const Sum* from) noexcept {
+    copy_numbers(from, form_.sums().size(), form_.sums().data());
+  }
+  void gradient(const BatchRows<Scalar>&) noexcept {}
+
+ private:
+  static constexpr SignalPairing::Kind kPairing = SignalPairing::Kind::views;
+
+  Index count_;
+  Preparation<Scalar> raw_;
+  UngroupedRelaxed<Scalar> form_;
+};
+inline Relaxed relaxed_of_sumvec() {
+  Relaxed relaxed;
+  relaxed.exponent = 1;
+  return relaxed;
 }
 
-// sumvec(C), to features() numbers.
+// Of C = A^T B / n there is nothing to find out before.
+template <class Scalar, class LossOfViews, class ResultOfLoss>
+class NoFirstPass {
+ public:
+  using Options = NoOptions;
+  using Loss = LossOfViews;
+  using Result = ResultOfLoss;
+  static constexpr bool kHasTwoViews = true, kHasStatistics = false;
+
+  explicit NoFirstPass(const Options&) noexcept {}
+  Options options() const noexcept { return {}; }
+
+  void start(const Batch<Scalar>&) noexcept {}
+  void add(const BatchRows<Scalar>&) noexcept {}
+  bool end(const Batch<Scalar>&) noexcept { return false; }
+  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch,
+            const decorr::Regularizer& choice) {
+    loss.emplace(batch, choice);
+  }
+};
 template <class Scalar>
-void lag_sums(const Batch<Scalar>& batch, Scalar* to) {
-  Relaxed relaxed;
-  relaxed.exponent = 1;  // the one that goes through the lag domain
-  const Preparation<Scalar> raw;
-  const Index count = batch.count(), features = batch.rows.features();
-  constexpr auto kPairing = SignalPairing::Kind::views;
-  std::optional<UngroupedRelaxed<Scalar>> form;
-  batch.attempt([&] {
-    form.emplace(batch.arena, regularizer_setup(batch, kPairing, raw, raw, count), relaxed,
-                 block_weights(relaxed, features));
-    form->add(batch.rows);
-  });
-  if (batch.processes != nullptr) {
-    const Index size = sums_size(relaxed, features, SignalPairing(kPairing));
-    batch.processes->sum(
-        size,
-        [&](auto* sums) { copy_numbers<Accumulator<Scalar>>(form->sums().data(), size, sums); },
-        [&](const auto* from) { copy_numbers(from, size, form->sums().data()); });
-  }
-  const auto* lags = form->lags(static_cast<Accumulator<Scalar>>(count));
-  for (Index i = 0; i < features; ++i) {
-    to[i] = lags[i].real();
-  }
-}
+using RegularizerFirstPass = NoFirstPass<Scalar, RegularizerAlone<Scalar>, Scalar>;
+template <class Scalar>
+using SumvecFirstPass = NoFirstPass<Scalar, Sumvec<Scalar>, typename Sumvec<Scalar>::Lags>;
 
 }  // namespace DECORR_ABI
 }  // namespace detail

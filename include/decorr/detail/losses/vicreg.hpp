@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_LOSSES_VICREG_HPP_
 
 #include <cstdint>
+#include <optional>
 
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
@@ -256,24 +257,36 @@ class Vcreg : public WithoutSlopes<Scalar> {
   VarianceCovariance<Scalar> view_;
 };
 
-template <class Scalar>
-VicregLoss<Scalar> vicreg(const Batch<Scalar>& batch, const VicregOptions& options,
-                          const decorr::Regularizer& choice) {
-  const Moments<Scalar> moments =
-      take_moments(batch, static_cast<Accumulator<Scalar>>(options.epsilon));
-  return run_passes<Vicreg<Scalar>>(
-      batch, choice, [&](auto& loss) { loss.emplace(batch, moments, options, choice); });
-}
+template <class Scalar, class LossOfViews, class ResultOfLoss, bool kTwoViews>
+class VarianceFirstPass {
+ public:
+  using Options = VicregOptions;
+  using Loss = LossOfViews;
+  using Result = ResultOfLoss;
+  static constexpr bool kHasTwoViews = kTwoViews, kHasStatistics = true;
 
+  explicit VarianceFirstPass(const Options& options) noexcept : options_(options) {}
+  const Options& options() const noexcept { return options_; }
+
+  void start(const Batch<Scalar>& batch) {
+    moments_.start(batch, static_cast<Accumulator<Scalar>>(options_.epsilon));
+  }
+  void add(const BatchRows<Scalar>& rows) noexcept { moments_.add(rows); }
+  bool end(const Batch<Scalar>& batch) { return moments_.end(batch); }
+  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch,
+            const decorr::Regularizer& choice) {
+    loss.emplace(batch, moments_.moments(), options_, choice);
+  }
+
+ private:
+  Options options_;
+  MomentsOfBatch<Scalar> moments_;
+};
 template <class Scalar>
-VarianceCovarianceLoss<Scalar> variance_covariance(const Batch<Scalar>& batch,
-                                                   const VicregOptions& options,
-                                                   const decorr::Regularizer& choice) {
-  const Moments<Scalar> moments =
-      take_moments(batch, static_cast<Accumulator<Scalar>>(options.epsilon));
-  return run_passes<Vcreg<Scalar>>(
-      batch, choice, [&](auto& loss) { loss.emplace(batch, moments, options, choice); });
-}
+using VicregFirstPass = VarianceFirstPass<Scalar, Vicreg<Scalar>, VicregLoss<Scalar>, true>;
+template <class Scalar>
+using VcregFirstPass =
+    VarianceFirstPass<Scalar, Vcreg<Scalar>, VarianceCovarianceLoss<Scalar>, false>;
 
 }  // namespace DECORR_ABI
 }  // namespace detail
