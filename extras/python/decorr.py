@@ -17,10 +17,14 @@ float32 or a 16-bit type, are overwritten, and may overlap neither the inputs no
 the default, in a gradient's place leaves that view without one, and what is computed for it alone
 is not paid for.
 
+A batch whose rows come in parts has classes of its own, BarlowTwinsBatch for one, and one that several
+processes hold together Execution(sum=...).
+
 Errors. ValueError for arguments that do not fit, with the function, the argument and what is
 expected; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
-FFTW makes no plan or a file cannot be read or written. Outputs are then untouched. The name of the
-argument alone is the ValueError's or TypeError's `argument`.
+FFTW makes no plan or a file cannot be read or written, and CollectiveError, which is one, where
+another process has failed. Outputs are then untouched. The name of the argument alone is the
+ValueError's or TypeError's `argument`.
 
 Threads. All functions may be called from several threads at once, and leave Python's other threads
 running while they compute.
@@ -44,14 +48,15 @@ import sys
 import threading
 import weakref
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 import numpy
 
 __all__ = [
-    "BarlowTwinsOptions", "BarlowTwinsPreset", "BarlowTwinsTerms", "Exact", "Execution",
-    "Generator", "Relaxed", "VarianceCovarianceTerms", "VicregOptions", "VicregPreset",
-    "VicregTerms", "barlow_twins_loss", "barlow_twins_preset", "cached_plans", "clear_plans",
+    "BarlowTwinsBatch", "BarlowTwinsOptions", "BarlowTwinsPreset", "BarlowTwinsTerms",
+    "CollectiveError", "Exact", "Execution", "Generator", "RegularizerBatch", "Relaxed",
+    "SumvecBatch", "VarianceCovarianceBatch", "VarianceCovarianceTerms", "VicregBatch",
+    "VicregOptions", "VicregPreset", "VicregTerms", "barlow_twins_loss", "barlow_twins_preset", "cached_plans", "clear_plans",
     "clear_workspaces", "cpu", "has_threads", "load_wisdom", "planner_lock", "r_off", "r_sum",
     "random_permutation", "random_signs", "save_wisdom", "sumvec", "variance_covariance_loss",
     "version", "vicreg_loss", "vicreg_preset",
@@ -59,11 +64,12 @@ __all__ = [
 
 # ---- The C interface: include/decorr/c_api.h, in its order.
 
-_OK, _INVALID_ARGUMENT, _OUT_OF_MEMORY, _FAILED, _INTERNAL = range(5)
+_OK, _INVALID_ARGUMENT, _OUT_OF_MEMORY, _FAILED, _INTERNAL, _COLLECTIVE = range(6)
 _FLOAT32, _FLOAT64, _FLOAT16, _BFLOAT16 = range(1, 5)
 _EXACT, _RELAXED = range(2)
 _COVARIANCE_SCALINGS = {"per_dimension": 0, "block_mean": 1}
 _PLANNINGS = {"estimate": 0, "measure": 1, "patient": 2}
+_GRADIENTS = {"none": 0, "a": 1, "b": 2, "both": 3}
 _PRESETS = {"exact": 0, "exact_solo_learn": 1, "exact_solo_learn_2048": 2,
             "exact_solo_learn_8192": 3, "relaxed_2048": 4, "relaxed_8192": 5, "random_signs": 6}
 _BARLOW_TWINS_PRESETS = {name: number for name, number in _PRESETS.items()
@@ -72,6 +78,8 @@ _VICREG_PRESETS = {name: number for name, number in _PRESETS.items()
                    if name not in ("exact_solo_learn_2048", "exact_solo_learn_8192")}
 
 _Status = ctypes.c_int32
+_Sum = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_double),
+                        ctypes.c_size_t)
 
 
 class _Struct(ctypes.Structure):
@@ -115,7 +123,24 @@ class _Regularizer(_Struct):
 
 class _Execution(_Struct):
     _fields_ = [("size", ctypes.c_size_t), ("threads", ctypes.c_int32),
-                ("planning", ctypes.c_int32)]
+                ("planning", ctypes.c_int32), ("sum", _Sum), ("context", ctypes.c_void_p)]
+
+    failure: Optional[BaseException] = None
+
+    def sum_by(self, function: Callable[[numpy.ndarray], None]) -> None:
+        """No exception may go through C: it is kept until the call has ended."""
+        def summed(_, numbers, count):
+            try:
+                function(numpy.ctypeslib.as_array(numbers, (count,)))
+            except BaseException as error:  # pylint: disable=broad-except
+                self.failure = error
+                return 1
+            return 0
+        self.sum = _Sum(summed)
+
+    def take_failure(self) -> Optional[BaseException]:
+        failure, self.failure = self.failure, None
+        return failure
 
 
 class _BarlowTwinsTerms(_Struct):
@@ -137,6 +162,12 @@ class _VarianceCovarianceTerms(_Struct):
 def _two_view_arguments(*rest):
     matrices = [ctypes.POINTER(_Input)] * 2 + [ctypes.POINTER(_Output)] * 2
     return [*matrices, *rest]
+
+
+def _batch_arguments(*settings):
+    """Of the functions that make a batch in parts."""
+    return [ctypes.c_int32, ctypes.c_int64, *settings, ctypes.POINTER(_Execution),
+            ctypes.POINTER(ctypes.c_void_p)]
 
 
 # Every function: what it returns and takes.
@@ -169,6 +200,28 @@ _PROTOTYPES = {
         ctypes.POINTER(ctypes.c_double))),
     "sumvec": (_Status, [ctypes.POINTER(_Input), ctypes.POINTER(_Input),
                          ctypes.POINTER(_Execution), ctypes.POINTER(_Output)]),
+    "barlow_twins_batch_create": (_Status, _batch_arguments(
+        ctypes.c_int32, ctypes.POINTER(_BarlowTwinsOptions), ctypes.POINTER(_Regularizer))),
+    "vicreg_batch_create": (_Status, _batch_arguments(
+        ctypes.c_int32, ctypes.POINTER(_VicregOptions), ctypes.POINTER(_Regularizer))),
+    "variance_covariance_batch_create": (_Status, _batch_arguments(
+        ctypes.c_int32, ctypes.POINTER(_VicregOptions), ctypes.POINTER(_Regularizer))),
+    "r_off_batch_create": (_Status, _batch_arguments(ctypes.c_int32)),
+    "r_sum_batch_create": (_Status, _batch_arguments(
+        ctypes.c_int32, ctypes.POINTER(_Regularizer))),
+    "sumvec_batch_create": (_Status, _batch_arguments()),
+    "batch_destroy": (None, [ctypes.c_void_p]),
+    "batch_has_pass": (ctypes.c_int32, [ctypes.c_void_p]),
+    "batch_add": (_Status, [ctypes.c_void_p, ctypes.POINTER(_Input), ctypes.POINTER(_Input)]),
+    "batch_end_pass": (_Status, [ctypes.c_void_p]),
+    "batch_count": (_Status, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_int64)]),
+    "barlow_twins_batch_loss": (_Status, [ctypes.c_void_p, ctypes.POINTER(_BarlowTwinsTerms)]),
+    "vicreg_batch_loss": (_Status, [ctypes.c_void_p, ctypes.POINTER(_VicregTerms)]),
+    "variance_covariance_batch_loss": (
+        _Status, [ctypes.c_void_p, ctypes.POINTER(_VarianceCovarianceTerms)]),
+    "regularizer_batch_value": (_Status, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_double)]),
+    "sumvec_batch_lags": (_Status, [ctypes.c_void_p, ctypes.POINTER(_Output)]),
+    "batch_gradient": (_Status, [ctypes.c_void_p, *_two_view_arguments()]),
     "generator_create": (_Status, [ctypes.c_uint64, ctypes.POINTER(ctypes.c_void_p)]),
     "generator_destroy": (None, [ctypes.c_void_p]),
     "random_permutation": (_Status, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]),
@@ -256,7 +309,13 @@ def _load() -> ctypes.CDLL:
 
 _library = _load()
 
-_EXCEPTIONS = {_OUT_OF_MEMORY: MemoryError, _FAILED: RuntimeError}
+
+class CollectiveError(RuntimeError):
+    """Of a call that several processes make together: another one has failed, or their settings
+    differ."""
+
+
+_EXCEPTIONS = {_OUT_OF_MEMORY: MemoryError, _FAILED: RuntimeError, _COLLECTIVE: CollectiveError}
 
 
 # Arguments that have another name here than in the library.
@@ -271,16 +330,24 @@ def _refusal(kind: type, argument: str, text: str, function: str = "") -> Except
     return error
 
 
-def _call(function: str, *arguments) -> None:
-    """Calls decorr_<function>; anything but DECORR_OK becomes an exception."""
+def _call(function: str, *arguments, execution: Optional[_Execution] = None) -> None:
+    """Calls decorr_<function>; anything but DECORR_OK becomes an exception. What the execution's sum
+    has raised, which stands among the arguments where it is not given apart, is raised again."""
     status = getattr(_library, f"decorr_{function}")(*arguments)
     if status == _OK:
         return
     message = _library.decorr_error_message().decode(errors="replace")
+    for each in (execution, *arguments):
+        failure = each.take_failure() if isinstance(each, _Execution) else None
+        if failure is not None:
+            raise failure
     if status == _INVALID_ARGUMENT:
         argument = _library.decorr_error_argument().decode()
-        text = message.removeprefix(f"{function}: {argument}")
-        raise _refusal(ValueError, _NAMES.get(argument, argument), text, function)
+        # The function that it names made the batch, if there is one.
+        named, separator, text = message.partition(f": {argument}")
+        if not argument or not separator:
+            raise ValueError(message)
+        raise _refusal(ValueError, _NAMES.get(argument, argument), text, named)
     if status not in _EXCEPTIONS:
         message = f"{_library.decorr_status_name(status).decode()}, a bug of decorr: {message}"
     raise _EXCEPTIONS.get(status, RuntimeError)(message)
@@ -498,19 +565,37 @@ Regularizer = Union[Exact, Relaxed]
 
 @dataclass(frozen=True)
 class Execution:
-    """How a call is carried out; nothing here changes what is computed.
+    """How a call is carried out, and with whom.
 
     `threads` is at least 1, and results are the same for any number. `planning` is how long FFTW
     searches for its plans at the first call for a length: "estimate", whose results alone repeat
     bit for bit from run to run, "measure" or "patient".
+
+    With `sum` several processes hold the batch together: it replaces the numbers of a float64 array,
+    in place, by their sums over all of them, the same on each bit for bit. All processes make the
+    call, with the same settings and each with its own rows, perhaps none. Values are then those of
+    the whole batch, gradients those of its loss by this process's rows: a trainer that averages
+    gradients over P processes multiplies them by P. With mpi4py:
+
+        def sum_over_processes(numbers):
+            MPI.COMM_WORLD.Allreduce(MPI.IN_PLACE, numbers)
+
+    What a process raises before the first sum ends the call on all of them, and so does another
+    process's failure, with a CollectiveError; what `sum` raises, the call raises.
     """
 
     threads: int = 1
     planning: str = "measure"
+    sum: Optional[Callable[[numpy.ndarray], None]] = None
 
     def _struct(self) -> _Execution:
-        return _Execution(_integer("threads", self.threads, 32),
-                          _choice("planning", self.planning, _PLANNINGS))
+        struct = _Execution(_integer("threads", self.threads, 32),
+                            _choice("planning", self.planning, _PLANNINGS))
+        if self.sum is not None:
+            if not callable(self.sum):
+                raise _refusal(TypeError, "sum", f" is {self.sum!r}, expected a function")
+            struct.sum_by(self.sum)
+        return struct
 
 
 def _optional(name: str, value: Any, *types: type):
@@ -558,14 +643,38 @@ _LOSSES = {
 }
 
 
-def _loss(name: str, matrices, options, regularizer, execution):
+def _loss(name: str, matrices: Callable[[], list], options, regularizer, execution):
     """A loss of these inputs and outputs."""
     options_type, terms_type, terms_struct = _LOSSES[name]
     terms = terms_struct()
-    _call(name, *matrices, _optional("options", options, options_type),
-          _optional("regularizer", regularizer, Exact, Relaxed),
-          _optional("execution", execution, Execution), terms)
+    _call(name, *_arguments(execution, lambda: [
+        *matrices(), _optional("options", options, options_type),
+        _optional("regularizer", regularizer, Exact, Relaxed),
+        _optional("execution", execution, Execution)]), terms)
+    return _terms(terms_type, terms)
+
+
+def _terms(terms_type: type, terms: _Struct):
     return terms_type(*(getattr(terms, field) for field in terms_type._fields))
+
+
+def _arguments(execution: Any, make: Callable[[], list]) -> list:
+    """The arguments of a call. Of several processes none fails alone: the others are told, in the
+    first sum, by a call that is bound to fail before it."""
+    try:
+        return make()
+    except Exception:
+        struct = _only_sum(execution)
+        if struct is not None:
+            _library.decorr_r_off(None, None, None, None, struct, None)
+        raise
+
+
+def _only_sum(execution: Any) -> Optional[_Execution]:
+    """Whatever else is wrong with it; None where there is a single process."""
+    if not isinstance(execution, Execution) or not callable(execution.sum):
+        return None
+    return Execution(sum=execution.sum)._struct()
 
 
 def _matrices(names: str, *arrays) -> list:
@@ -590,8 +699,9 @@ def barlow_twins_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
     written to grad_a and grad_b, each where it is given. The regularizer R is Exact() by default.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
-    matrices = _matrices("z_a z_b grad_a grad_b", z_a, z_b, grad_a, grad_b)
-    return _loss("barlow_twins_loss", matrices, options, regularizer, execution)
+    return _loss("barlow_twins_loss",
+                 lambda: _matrices("z_a z_b grad_a grad_b", z_a, z_b, grad_a, grad_b), options,
+                 regularizer, execution)
 
 
 def vicreg_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
@@ -608,8 +718,9 @@ def vicreg_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
     grad_a and grad_b, each where it is given. The regularizer R is Exact() by default.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
-    matrices = _matrices("z_a z_b grad_a grad_b", z_a, z_b, grad_a, grad_b)
-    return _loss("vicreg_loss", matrices, options, regularizer, execution)
+    return _loss("vicreg_loss",
+                 lambda: _matrices("z_a z_b grad_a grad_b", z_a, z_b, grad_a, grad_b), options,
+                 regularizer, execution)
 
 
 def variance_covariance_loss(z: numpy.ndarray, options: Optional[VicregOptions] = None,
@@ -624,8 +735,8 @@ def variance_covariance_loss(z: numpy.ndarray, options: Optional[VicregOptions] 
     name alone: a second view would be overwritten.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
-    return _loss("variance_covariance_loss", _matrices("z grad", z, grad), options, regularizer,
-                 execution)
+    return _loss("variance_covariance_loss", lambda: _matrices("z grad", z, grad), options,
+                 regularizer, execution)
 
 
 # ---- The regularizers alone
@@ -637,8 +748,9 @@ def r_off(a: numpy.ndarray, b: numpy.ndarray, grad_a: Optional[numpy.ndarray] = 
     The gradients are written to grad_a and grad_b, each where it is given.
     """
     value = ctypes.c_double()
-    _call("r_off", *_matrices("a b grad_a grad_b", a, b, grad_a, grad_b),
-          _optional("execution", execution, Execution), value)
+    _call("r_off", *_arguments(execution, lambda: [
+        *_matrices("a b grad_a grad_b", a, b, grad_a, grad_b),
+        _optional("execution", execution, Execution)]), value)
     return value.value
 
 
@@ -652,8 +764,9 @@ def r_sum(a: numpy.ndarray, b: numpy.ndarray, grad_a: Optional[numpy.ndarray] = 
     is Relaxed().
     """
     value = ctypes.c_double()
-    _call("r_sum", *_matrices("a b grad_a grad_b", a, b, grad_a, grad_b),
-          _optional("relaxed", relaxed, Relaxed), _optional("execution", execution, Execution),
+    _call("r_sum", *_arguments(execution, lambda: [
+        *_matrices("a b grad_a grad_b", a, b, grad_a, grad_b),
+        _optional("relaxed", relaxed, Relaxed), _optional("execution", execution, Execution)]),
           value)
     return value.value
 
@@ -664,17 +777,223 @@ def sumvec(a: numpy.ndarray, b: numpy.ndarray, out: Optional[numpy.ndarray] = No
 
     It is written to `out` where that is given; else it is float64 where a and b are, else float32.
     """
-    matrices = [_input("a", a), _input("b", b)]
-    if out is None:
-        out = numpy.empty(a.shape[1], "float64" if a.dtype == numpy.float64 else "float32")
-    element_type = _check_array("out", out)
-    if out.ndim != 1:
-        raise _refusal(ValueError, "out", f" has {out.ndim} dimensions, expected 1")
-    _check_writable("out", out)
-    lags = _Output(out.ctypes.data, element_type, 0, out.size, 1, *_strides("out", out), 1)
-    _check_one_scalar(["a", "b", "out"], [*matrices, lags])
-    _call("sumvec", *matrices, _optional("execution", execution, Execution), lags)
+    def arguments():
+        nonlocal out
+        matrices = [_input("a", a), _input("b", b)]
+        if out is None:
+            out = numpy.empty(a.shape[1], "float64" if a.dtype == numpy.float64 else "float32")
+        element_type = _check_array("out", out)
+        if out.ndim != 1:
+            raise _refusal(ValueError, "out", f" has {out.ndim} dimensions, expected 1")
+        _check_writable("out", out)
+        lags = _Output(out.ctypes.data, element_type, 0, out.size, 1, *_strides("out", out), 1)
+        _check_one_scalar(["a", "b", "out"], [*matrices, lags])
+        return [*matrices, _optional("execution", execution, Execution), lags]
+
+    _call("sumvec", *_arguments(execution, arguments))
     return out
+
+
+# ---- Batches in parts
+
+class _Batch:
+    """A batch whose rows arrive in parts, any number of rows at a time and in any order:
+
+        batch = decorr.BarlowTwinsBatch(d)
+        while batch.has_pass():
+            for z_a, z_b in parts:
+                batch.add(z_a, z_b)
+            batch.end_pass()
+        print(batch.loss())
+        for z_a, z_b in parts:
+            batch.gradient(z_a, z_b, grad_a, grad_b)
+
+    The rows of all passes together are the same ones. Values and gradients are those of the whole
+    batch, up to rounding; docs/distributed.md says how many passes there are. `dtype` is float64 or
+    float32, which 16-bit parts are computed in. `gradients` is which ones will be asked for: "both",
+    "a", "b" or "none"; without any of them there are fewer passes.
+
+    With Execution(sum=...), and so several processes, add() raises nothing for what is wrong with
+    its rows, and nor does what makes the batch: end_pass() does, on all processes. One thread at a
+    time.
+    """
+
+    _function: str  # without _batch
+    _names = "z_a z_b grad_a grad_b"
+
+    def __init__(self, d: int, dtype, gradients: Optional[str], execution: Optional[Execution],
+                 settings: Callable[[], list]):
+        pointer = ctypes.c_void_p()
+        self._failure = None  # with several processes, for end_pass()
+        self._execution = _only_sum(execution)
+        try:
+            self._dtype = numpy.dtype(dtype)
+            if self._dtype.name not in _ELEMENT_TYPES:
+                raise _refusal(ValueError, "dtype", f" is {self._dtype}, expected float32 or "
+                                                    "float64")
+            arguments = [_ELEMENT_TYPES[self._dtype.name], _integer("d", d)]
+            if gradients is not None:
+                arguments.append(_choice("gradients", gradients, _GRADIENTS))
+            arguments += settings()
+            # One with the same sum, that lives as long as the batch does.
+            self._execution = _optional("execution", execution, Execution)
+            _call(f"{self._function}_batch_create", *arguments, self._execution, pointer)
+        except Exception as error:
+            if self._execution is None or _only_sum(execution) is None:
+                raise
+            self._failure = error
+            _library.decorr_sumvec_batch_create(0, 0, self._execution, pointer)
+        self._pointer, self._d = pointer.value, d
+        weakref.finalize(self, _library.decorr_batch_destroy, pointer.value)
+
+    def __reduce__(self):
+        raise TypeError("a batch in parts cannot be copied or pickled")
+
+    def _views(self, *arrays) -> list:
+        """With None in the place of what a batch of one view has not."""
+        matrices = _matrices(self._names, *arrays)
+        return matrices if len(arrays) == 4 else [matrices[0], None, matrices[1], None]
+
+    def _add(self, *arrays) -> None:
+        try:
+            views = self._views(*arrays)[:2]
+        except Exception as error:
+            if self._execution is None or not self._execution.sum:
+                raise
+            self._failure, views = self._failure or error, [None, None]
+        _call("batch_add", self._pointer, *views)
+
+    def has_pass(self) -> bool:
+        """Whether all rows are to be added (once more)."""
+        return bool(_library.decorr_batch_has_pass(self._pointer))
+
+    def end_pass(self) -> None:
+        """After the last rows of a pass; with several processes all of them call it."""
+        try:
+            _call("batch_end_pass", self._pointer, execution=self._execution)
+        except (CollectiveError, ValueError):
+            raise self._failure or sys.exc_info()[1]  # pylint: disable=raise-missing-from
+
+    def count(self) -> int:
+        """The rows of the batch, of all processes; after the first pass."""
+        count = ctypes.c_int64()
+        _call("batch_count", self._pointer, count)
+        return count.value
+
+    def _loss(self):
+        _, terms_type, terms_struct = _LOSSES[f"{self._function}_loss"]
+        terms = terms_struct()
+        _call(f"{self._function}_batch_loss", self._pointer, terms)
+        return _terms(terms_type, terms)
+
+
+class _BatchOfTwoViews(_Batch):
+    def add(self, z_a: numpy.ndarray, z_b: numpy.ndarray) -> None:
+        """Adds rows of the pass."""
+        self._add(z_a, z_b, None, None)
+
+    def gradient(self, z_a: numpy.ndarray, z_b: numpy.ndarray,
+                 grad_a: Optional[numpy.ndarray] = None,
+                 grad_b: Optional[numpy.ndarray] = None) -> None:
+        """After all passes: of some rows, the whole batch's loss by them."""
+        _call("batch_gradient", self._pointer, *self._views(z_a, z_b, grad_a, grad_b))
+
+
+class BarlowTwinsBatch(_BatchOfTwoViews):
+    __doc__ = "barlow_twins_loss in parts. " + _Batch.__doc__
+    _function = "barlow_twins"
+
+    def __init__(self, d: int, dtype=numpy.float32, options: Optional[BarlowTwinsOptions] = None,
+                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
+                 gradients: str = "both"):
+        super().__init__(d, dtype, gradients, execution, lambda: [
+            _optional("options", options, BarlowTwinsOptions),
+            _optional("regularizer", regularizer, Exact, Relaxed)])
+
+    def loss(self) -> BarlowTwinsTerms:
+        """The whole batch's, after the passes that it needs, any number of times."""
+        return self._loss()
+
+
+class VicregBatch(_BatchOfTwoViews):
+    __doc__ = "vicreg_loss in parts. " + _Batch.__doc__
+    _function = "vicreg"
+
+    def __init__(self, d: int, dtype=numpy.float32, options: Optional[VicregOptions] = None,
+                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
+                 gradients: str = "both"):
+        super().__init__(d, dtype, gradients, execution, lambda: [
+            _optional("options", options, VicregOptions),
+            _optional("regularizer", regularizer, Exact, Relaxed)])
+
+    def loss(self) -> VicregTerms:
+        """The whole batch's, after the passes that it needs, any number of times."""
+        return self._loss()
+
+
+class VarianceCovarianceBatch(_Batch):
+    __doc__ = ("variance_covariance_loss in parts; add(z), gradient(z, grad), and gradients is \"a\" "
+               "or \"none\". " + _Batch.__doc__)
+    _function = "variance_covariance"
+    _names = "z grad"
+
+    def __init__(self, d: int, dtype=numpy.float32, options: Optional[VicregOptions] = None,
+                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
+                 gradients: str = "a"):
+        super().__init__(d, dtype, gradients, execution, lambda: [
+            _optional("options", options, VicregOptions),
+            _optional("regularizer", regularizer, Exact, Relaxed)])
+
+    def add(self, z: numpy.ndarray) -> None:
+        """Adds rows of the pass."""
+        self._add(z, None)
+
+    def gradient(self, z: numpy.ndarray, grad: numpy.ndarray) -> None:
+        """After all passes: of some rows, the whole batch's loss by them."""
+        _call("batch_gradient", self._pointer, *self._views(z, grad))
+
+    def loss(self) -> VarianceCovarianceTerms:
+        """The whole batch's, after the passes that it needs, any number of times."""
+        return self._loss()
+
+
+class RegularizerBatch(_BatchOfTwoViews):
+    __doc__ = ("r_sum, or for Exact(), the default, r_off, in parts; value() in the place of "
+               "loss(). " + _Batch.__doc__)
+    _function = "r_off"
+    _names = "a b grad_a grad_b"
+
+    def __init__(self, d: int, dtype=numpy.float32, regularizer: Optional[Regularizer] = None,
+                 execution: Optional[Execution] = None, gradients: str = "both"):
+        if isinstance(regularizer, Relaxed):
+            self._function = "r_sum"
+
+        def settings():
+            struct = _optional("regularizer", regularizer, Exact, Relaxed)
+            return [struct] if self._function == "r_sum" else []
+        super().__init__(d, dtype, gradients, execution, settings)
+
+    def value(self) -> float:
+        """The whole batch's, after the pass, any number of times."""
+        value = ctypes.c_double()
+        _call("regularizer_batch_value", self._pointer, value)
+        return value.value
+
+
+class SumvecBatch(_BatchOfTwoViews):
+    __doc__ = "sumvec in parts; lags() in the place of loss(), and no gradient. " + _Batch.__doc__
+    _function = "sumvec"
+    _names = "a b grad_a grad_b"
+
+    def __init__(self, d: int, dtype=numpy.float32, execution: Optional[Execution] = None):
+        super().__init__(d, dtype, None, execution, list)
+
+    def lags(self) -> numpy.ndarray:
+        """The whole batch's, d numbers, after the pass, any number of times."""
+        lags = numpy.empty(self._d, "float64" if self._dtype == numpy.float64 else "float32")
+        _call("sumvec_batch_lags", self._pointer,
+              _Output(lags.ctypes.data, _ELEMENT_TYPES[lags.dtype.name], 0, self._d, 1, 1, 1))
+        return lags
 
 
 # ---- Randomization

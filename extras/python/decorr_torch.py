@@ -36,6 +36,8 @@ All losses take these keyword arguments, which do not change what is asked for u
   threads      None, the default, is torch.get_num_threads(); results are the same for any number
   planning     "measure", the default, "patient", or "estimate", with which alone results repeat bit
                for bit from run to run
+  process_group  None, the default; or the processes that hold the batch together: True for all of
+               torch.distributed's, where that is initialized, or a group of them
 
 Integers are sequences, NumPy arrays or tensors of an integer type on the CPU; None is False.
 
@@ -46,6 +48,16 @@ sqrt(block_size / d): for example block_size=512 at d = 8192, with a quarter of 
 Weights do not carry over from the exact regularizer to a relaxed one without signs, nor to exponent
 1: decorr.barlow_twins_preset and decorr.vicreg_preset have published ones. A warning tells of
 signs=False with the exact regularizer's weight.
+
+Several processes. With `process_group` each process gives its own rows, as many as it has, perhaps
+none, and the loss is that of all rows together, the same on all of them. Gradients are those of this
+loss by the process's own rows, times the number of processes: DistributedDataParallel averages the
+parameters' gradients over the processes, and the average is then the gradient of the loss. What
+draws a permutation or signs draws the same on all, by the first process's generator. Sums go over
+the CPU, so with the backend gloo, or several ("cpu:gloo,cuda:nccl"); they are O(d) numbers but for
+the exact loss, d^2 (docs/distributed.md). What is wrong on one process raises on all of them, there
+a decorr.CollectiveError, which says how many have failed. gather_distributed=True, an argument of
+lightly's losses, is process_group=True.
 
 Errors are those of decorr.py: TypeError for what is no dense tensor of floating-point numbers,
 ValueError for what does not fit, RuntimeError for second derivatives. Settings are checked when a
@@ -123,27 +135,74 @@ def _integers(name: str, values: Any):
     return values.numpy()
 
 
+# ---- Processes
+
+def _check_process_group(group: Any) -> None:
+    types = bool, *filter(None, [getattr(torch.distributed, "ProcessGroup", None)])
+    if not isinstance(group, types):
+        raise TypeError(f"process_group is {group!r}, expected None, True or a group of "
+                        "torch.distributed")
+
+
+def _members(group: Any) -> int:
+    """How many processes hold the batch together; 0 where this one has it alone."""
+    distributed = torch.distributed
+    if group is None or not distributed.is_available() or not distributed.is_initialized():
+        return 0
+    if distributed.get_backend(_group(group)) == "nccl":
+        raise ValueError("process_group has the backend nccl, and decorr computes on the CPU: pass "
+                         "torch.distributed.new_group(backend='gloo')")
+    return distributed.get_world_size(_group(group))
+
+
+def _group(group: Any):
+    return None if group is True else group  # None is torch.distributed's own name for all
+
+
+def _sum_over(group: Any):
+    def sum_over_processes(numbers: numpy.ndarray) -> None:
+        torch.distributed.all_reduce(torch.from_numpy(numbers), group=_group(group))
+    return sum_over_processes
+
+
+def _shared_seed(generator: Optional[torch.Generator], group: Any) -> int:
+    """Drawn by the first process. Nothing of a call may fail before this."""
+    seed = torch.randint(0, 2**48, (1,), generator=generator, device="cpu")
+    if torch.distributed.get_rank(_group(group)) != 0:
+        seed.zero_()
+    torch.distributed.all_reduce(seed, group=_group(group))
+    return int(seed)
+
+
 def _matrix(struct: type, z: torch.Tensor) -> Any:
     return struct(z.data_ptr(), _ELEMENT_TYPES[z.dtype], 0, *z.shape, *z.stride())
 
 
 def _evaluate(compute, needed, views):
     """The loss, and the gradients of the views that need one, None for the others."""
-    # A lazy minus sign is not in memory.
-    inputs = [z.resolve_neg() for z in views]
-    # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
-    # gradients into the 16-bit range, comes before the rounding.
-    gradients = [torch.empty_like(z, dtype=z.dtype if z.dtype == torch.float64 else torch.float32)
-                 if need else None for z, need in zip(inputs, needed)]
-    matrices = [_matrix(decorr._Input, z) for z in inputs]
-    matrices += [None if z is None else _matrix(decorr._Output, z) for z in gradients]
+    gradients = []
+
+    def matrices():
+        # A lazy minus sign is not in memory.
+        inputs = [z.resolve_neg() for z in views]
+        # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
+        # gradients into the 16-bit range, comes before the rounding.
+        gradients[:] = [
+            torch.empty_like(z, dtype=z.dtype if z.dtype == torch.float64 else torch.float32)
+            if need else None for z, need in zip(inputs, needed)]
+        # The inputs live as long as their description.
+        described = [_matrix(decorr._Input, z) for z in inputs]
+        for each, z in zip(described, inputs):
+            each.kept = z
+        return described + [None if z is None else _matrix(decorr._Output, z) for z in gradients]
+
     value = compute(matrices).value
-    dtype = inputs[0].dtype
-    for z in inputs[1:]:
+    dtype = views[0].dtype
+    for z in views[1:]:
         dtype = torch.promote_types(dtype, z.dtype)
     # By way of float64: a value beyond the 16-bit range is an infinity and no error. On the inputs'
     # device, which need not be the default one.
-    return torch.tensor(value, dtype=torch.float64, device=inputs[0].device).to(dtype), gradients
+    return torch.tensor(value, dtype=torch.float64, device=views[0].device).to(dtype), gradients
 
 
 class _Function(torch.autograd.Function):
@@ -155,9 +214,10 @@ class _Function(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, compute, *views: torch.Tensor):
-        loss, gradients = _evaluate(compute, ctx.needs_input_grad[1:], views)
+    def forward(ctx, compute, factor, *views: torch.Tensor):
+        loss, gradients = _evaluate(compute, ctx.needs_input_grad[2:], views)
         copy = loss.clone()
+        ctx.factor = factor  # of the gradients
         ctx.dtypes = [z.dtype for z in views]
         ctx.save_for_backward(copy, *gradients)
         return loss, copy
@@ -166,8 +226,8 @@ class _Function(torch.autograd.Function):
     def backward(ctx, grad_loss: torch.Tensor, _):
         copy, *gradients = ctx.saved_tensors
         dtypes = [dtype if needed else None
-                  for dtype, needed in zip(ctx.dtypes, ctx.needs_input_grad[1:])]
-        return (None, *_Gradient.apply(dtypes, copy, grad_loss, *gradients))
+                  for dtype, needed in zip(ctx.dtypes, ctx.needs_input_grad[2:])]
+        return (None, None, *_Gradient.apply(dtypes, copy, ctx.factor * grad_loss, *gradients))
 
 
 class _Gradient(torch.autograd.Function):
@@ -202,6 +262,7 @@ class _Settings:
     generator: Optional[torch.Generator] = None
     threads: Optional[int] = None
     planning: str = "measure"
+    process_group: Any = None
 
     @classmethod
     def of(cls, owner: str, settings: dict[str, Any]) -> _Settings:
@@ -239,6 +300,11 @@ class _Settings:
         if self.generator is not None and not isinstance(self.generator, torch.Generator):
             raise TypeError(f"generator is a {type(self.generator).__name__}, expected a "
                             "torch.Generator")
+        if self.process_group is False:
+            normalize("process_group", None)
+        if self.process_group is not None:
+            _check_process_group(self.process_group)
+            _members(self.process_group)
         self.execution()._struct()
 
     def _is_default(self, name: str) -> bool:
@@ -250,13 +316,24 @@ class _Settings:
         """The arguments that are not the defaults."""
         # A generator's own text has its address, which differs in a copy.
         return ", ".join(
-            f"{name}=" + ("torch.Generator()" if isinstance(value, torch.Generator)
+            f"{name}=" + (f"torch.{type(value).__name__}()"
+                          if name in ("generator", "process_group") and value is not True
                           else repr(value))
             for name, value in vars(self).items() if not self._is_default(name))
 
     def execution(self) -> decorr.Execution:
         threads = torch.get_num_threads() if self.threads is None else self.threads
-        return decorr.Execution(threads, self.planning)
+        together = _members(self.process_group) > 0
+        return decorr.Execution(threads, self.planning,
+                                _sum_over(self.process_group) if together else None)
+
+    def drawn_together(self) -> _Settings:
+        """The settings for one forward: of several processes with one generator, for one draw."""
+        draws = self.regularizer == "relaxed" and (self.permutation is True or self.signs is True)
+        if not draws or _members(self.process_group) == 0:
+            return self
+        seed = _shared_seed(self.generator, self.process_group)
+        return dataclasses.replace(self, generator=torch.Generator().manual_seed(seed))
 
     def regularizer_for(self, views: int, d: int) -> decorr.Regularizer:
         """The regularizer for a batch of d features; draws what is to be drawn."""
@@ -298,8 +375,8 @@ class _Settings:
         # Nothing is drawn, no threads are started and no time is spent on plans.
         drawn = [name for name in ("permutation", "signs") if getattr(self, name) is True]
         tiny = dataclasses.replace(self, threads=min(self.execution().threads, 1),
-                                   planning="estimate", **dict.fromkeys(drawn if relaxed else (),
-                                                                        False))
+                                   planning="estimate", process_group=None,
+                                   **dict.fromkeys(drawn if relaxed else (), False))
         regularizer, d = tiny.regularizer_for(views, 1), 0
         if relaxed:
             struct = regularizer._struct()
@@ -308,7 +385,7 @@ class _Settings:
                 regularizer = dataclasses.replace(regularizer, block_size=min(self.block_size, 1))
         z = numpy.zeros((2, max(d, 1)))
         try:
-            decorr._loss(function, [decorr._input("z", z)] * views + [None] * views, options,
+            decorr._loss(function, lambda: [decorr._input("z", z)] * views + [None] * views, options,
                          regularizer, tiny.execution())
         except ValueError as error:
             if error.argument != "block_size" or d > 0:
@@ -319,6 +396,9 @@ class _Settings:
 
     # A torch.Generator can neither be pickled nor copied, its state can.
     def __getstate__(self):
+        if self.process_group not in (None, True):
+            raise TypeError("a loss with a process group can neither be pickled nor copied, one with "
+                            "process_group=True can")
         state = dict(self.__dict__)
         if self.generator is not None:
             state["generator"] = self.generator.get_state()
@@ -356,9 +436,9 @@ def _options_of(options_type: type, names: dict[str, str], values: dict[str, Any
 
 def _apply(name: str, options, settings: _Settings, views: dict[str, Any], names: dict[str, str]):
     """A loss of decorr.py's as a tensor, and its terms. The names are those of the options."""
-    _check_views(views)
-    tensors = list(views.values())
-    regularizer = settings.regularizer_for(len(tensors), tensors[0].shape[1])
+    settings = settings.drawn_together()
+    execution = settings.execution()
+    tensors, regularizer = decorr._arguments(execution, lambda: _prepare(settings, views))
     if len(views) == 2:
         names = {**names, **dict(zip(("z_a", "z_b"), views))}
     terms = None
@@ -366,15 +446,22 @@ def _apply(name: str, options, settings: _Settings, views: dict[str, Any], names
     def compute(matrices):
         nonlocal terms
         with _renamed(names, name):
-            terms = decorr._loss(name, matrices, options, regularizer, settings.execution())
+            terms = decorr._loss(name, matrices, options, regularizer, execution)
         return terms
 
     if torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and \
             any(z.requires_grad for z in tensors):
-        loss, _ = _Function.apply(compute, *tensors)
+        factor = max(_members(settings.process_group), 1)
+        loss, _ = _Function.apply(compute, factor, *tensors)
     else:
         loss, _ = _evaluate(compute, [False] * len(tensors), tensors)
     return loss, terms
+
+
+def _prepare(settings: _Settings, views: dict[str, Any]):
+    _check_views(views)
+    tensors = list(views.values())
+    return tensors, settings.regularizer_for(len(tensors), tensors[0].shape[1])
 
 
 # ---- Modules
@@ -391,9 +478,7 @@ class _Loss(torch.nn.Module):
     def __init__(self, gather_distributed: bool, settings: dict[str, Any], **options):
         super().__init__()
         if gather_distributed:
-            raise NotImplementedError(
-                "gather_distributed is not supported: a call sees the rows that it is given. "
-                "Gather the embeddings before the call, see docs/porting.md, Several processes")
+            settings = {"process_group": True, **settings}
         for name, value in options.items():
             setattr(self, name, value)
         self.settings = _Settings.of(type(self).__name__, settings)

@@ -56,6 +56,8 @@ int main(void) {
   FIELD(execution, size);
   FIELD(execution, threads);
   FIELD(execution, planning);
+  FIELD(execution, sum);
+  FIELD(execution, context);
   STRUCT(barlow_twins_terms);
   FIELD(barlow_twins_terms, size);
   FIELD(barlow_twins_terms, value);
@@ -77,6 +79,7 @@ int main(void) {
   CONSTANT(OUT_OF_MEMORY);
   CONSTANT(FAILED);
   CONSTANT(INTERNAL);
+  CONSTANT(COLLECTIVE);
   CONSTANT(FLOAT32);
   CONSTANT(FLOAT64);
   CONSTANT(FLOAT16);
@@ -88,6 +91,10 @@ int main(void) {
   CONSTANT(ESTIMATE);
   CONSTANT(MEASURE);
   CONSTANT(PATIENT);
+  CONSTANT(GRADIENT_NONE);
+  CONSTANT(GRADIENT_A);
+  CONSTANT(GRADIENT_B);
+  CONSTANT(GRADIENT_BOTH);
   CONSTANT(PRESET_EXACT);
   CONSTANT(PRESET_EXACT_SOLO_LEARN);
   CONSTANT(PRESET_EXACT_SOLO_LEARN_2048);

@@ -55,6 +55,8 @@ class Declarations(unittest.TestCase):
                 found = decorr._PRESETS[name[len("PRESET_"):].lower()]
             elif name in ("PER_DIMENSION", "BLOCK_MEAN"):
                 found = decorr._COVARIANCE_SCALINGS[name.lower()]
+            elif name.startswith("GRADIENT_"):
+                found = decorr._GRADIENTS[name[len("GRADIENT_"):].lower()]
             elif name in ("ESTIMATE", "MEASURE", "PATIENT"):
                 found = decorr._PLANNINGS[name.lower()]
             else:
@@ -82,10 +84,10 @@ class Declarations(unittest.TestCase):
                 kind = argument.removeprefix("const ").rpartition(" ")[0]
                 if kind == "char*":
                     expected = c.c_char_p
-                elif argument != "int64_t* count" and kind in ("decorr_generator*", "int64_t*",
-                                                               "int8_t*"):
+                elif argument != "int64_t* count" and kind in ("decorr_generator*", "decorr_batch*",
+                                                               "int64_t*", "int8_t*"):
                     expected = c.c_void_p
-                elif kind == "decorr_generator**":
+                elif kind in ("decorr_generator**", "decorr_batch**"):
                     expected = c.POINTER(c.c_void_p)
                 elif kind.endswith("*"):
                     pointed = kind[:-1]

@@ -1,6 +1,7 @@
 """decorr.py against the definitions in naive_losses.py and the results of published codes, on
 arrays of every kind, and what it refuses."""
 
+import copy
 import faulthandler
 import os
 import pathlib
@@ -286,6 +287,181 @@ class Arrays(TestCase):
             self.assertEqual(*results)
 
 
+def run_together(count, body):
+    """body(rank, sum) in threads that stand for processes; what they returned or raised."""
+    barrier, parts, results = threading.Barrier(count), [None] * count, [None] * count
+
+    def run(rank):
+        def summed(numbers):
+            parts[rank] = numbers.copy()
+            barrier.wait(60)
+            total = sum(parts)
+            barrier.wait(60)
+            numbers[:] = total
+        try:
+            results[rank] = body(rank, summed)
+        except Exception as error:  # pylint: disable=broad-except
+            results[rank] = error
+    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    return results
+
+
+class Parts(TestCase):
+    """Rows that come in parts, and from several processes."""
+
+    cuts = slice(0, 2), slice(2, 2), slice(2, 3), slice(3, None)
+
+    def batches(self, dtype, **settings):
+        """Each class, its function, and what the whole batch's is called."""
+        relaxed = decorr.Relaxed(block_size=4)
+        d = views()[0].shape[1]
+        yield decorr.BarlowTwinsBatch(d, dtype, **settings), decorr.barlow_twins_loss
+        yield decorr.VicregBatch(d, dtype, regularizer=relaxed, **settings), (
+            lambda *arrays: decorr.vicreg_loss(*arrays, None, relaxed))
+        yield decorr.RegularizerBatch(d, dtype, **settings), decorr.r_off
+        yield decorr.RegularizerBatch(d, dtype, relaxed, **settings), (
+            lambda *arrays: decorr.r_sum(*arrays, relaxed))
+
+    def test_parts_give_what_the_whole_gives(self):
+        for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-4), ("float16", 1e-4)):
+            z = [each.astype(dtype) for each in views()]
+            for batch, function in self.batches(dtype):
+                expected = [each.astype("float64" if dtype == "float64" else "float32")
+                            for each in z]
+                found = [each.copy() for each in expected]
+                whole = numpy.atleast_1d(function(*z, *expected))
+                while batch.has_pass():
+                    for cut in self.cuts:
+                        batch.add(*(each[cut] for each in z))
+                    batch.end_pass()
+                is_loss = hasattr(batch, "loss")
+                for _ in range(2):
+                    part = numpy.atleast_1d(batch.loss() if is_loss else batch.value())
+                    numpy.testing.assert_allclose(part, whole, tolerance)
+                self.assertEqual(batch.count(), len(z[0]))
+                for cut in self.cuts:
+                    batch.gradient(*(each[cut] for each in [*z, *found]))
+                for mine, other in zip(found, expected):
+                    self.assertLessEqual(abs(mine - other).max(), tolerance * abs(other).max())
+
+    def test_one_view_and_sumvec(self):
+        z_a, z_b = views()
+        batch = decorr.VarianceCovarianceBatch(z_a.shape[1], "float64")
+        expected, found = numpy.empty_like(z_a), numpy.empty_like(z_a)
+        terms = decorr.variance_covariance_loss(z_a, grad=expected)
+        while batch.has_pass():
+            for cut in self.cuts:
+                batch.add(z_a[cut])
+            batch.end_pass()
+        numpy.testing.assert_allclose(batch.loss(), terms, 1e-12)
+        for cut in self.cuts:
+            batch.gradient(z_a[cut], found[cut])
+        numpy.testing.assert_allclose(found, expected, atol=1e-12 * abs(expected).max())
+        sums = decorr.SumvecBatch(z_a.shape[1], "float64")
+        for cut in self.cuts:
+            sums.add(z_a[cut], z_b[cut])
+        sums.end_pass()
+        numpy.testing.assert_allclose(sums.lags(), decorr.sumvec(z_a, z_b), atol=1e-12)
+
+    def test_misuse(self):
+        z_a, z_b = views()
+        batch = decorr.VicregBatch(z_a.shape[1], "float64", gradients="none")
+        with self.assertRaisesRegex(ValueError, "passes that it needs have not ended"):
+            batch.loss()
+        with self.assertRaisesRegex(ValueError, "z_a has 5 columns, expected 6") as caught:
+            batch.add(z_a[:, :5], z_b[:, :5])
+        self.assertEqual(caught.exception.argument, "z_a")
+        with self.assertRaisesRegex(ValueError, "differ in type"):
+            batch.add(z_a.astype("float32"), z_b.astype("float32"))
+        with self.assertRaisesRegex(TypeError, "z_b is a list"):
+            batch.add(z_a, z_b.tolist())
+        batch.add(z_a, z_b)
+        batch.end_pass()
+        batch.add(z_a[1:], z_b[1:])
+        with self.assertRaisesRegex(ValueError, "the rows are not those of the first pass"):
+            batch.end_pass()
+        for arguments, message in ((("6",), "d is '6'"), ((0,), "d is 0"),
+                                   ((6, "int32"), "dtype is int32"),
+                                   ((6, "float32", decorr.BarlowTwinsOptions()), "options is a")):
+            with self.assertRaisesRegex((TypeError, ValueError), message):
+                decorr.VicregBatch(*arguments)
+        with self.assertRaisesRegex(ValueError, "gradients is 'all'"):
+            decorr.VicregBatch(6, gradients="all")
+        with self.assertRaisesRegex(TypeError, "cannot be copied"):
+            copy.copy(batch)
+
+    def test_processes(self):
+        z = views()
+        expected = [numpy.empty_like(each) for each in z]
+        terms = decorr.vicreg_loss(*z, *expected)
+
+        def body(rank, summed):
+            own = [each[self.cuts[rank]] for each in z]
+            gradients = [numpy.empty_like(each) for each in own]
+            return decorr.vicreg_loss(*own, *gradients,
+                                      execution=Execution(sum=summed)), gradients
+        for rank, (own_terms, gradients) in enumerate(run_together(len(self.cuts), body)):
+            numpy.testing.assert_allclose(own_terms, terms, 1e-12)
+            for mine, whole in zip(gradients, expected):
+                numpy.testing.assert_allclose(mine, whole[self.cuts[rank]],
+                                              atol=1e-12 * abs(whole).max())
+
+    def test_a_mistake_of_one_process(self):
+        z = views()
+        d = z[0].shape[1]
+
+        def loss(wrong, summed):
+            execution = Execution(threads="two" if wrong == "threads" else 1, sum=summed)
+            second = {"matrix": "no matrix", "shape": z[1][:, :3]}.get(wrong, z[1])
+            options = 3 if wrong == "options" else None
+            return decorr.barlow_twins_loss(z[0], second, options=options, execution=execution)
+
+        def parts(wrong, summed):
+            execution = Execution(threads="two" if wrong == "threads" else 1, sum=summed)
+            batch = decorr.BarlowTwinsBatch(d, "float64", 3 if wrong == "options" else None,
+                                            execution=execution)
+            while batch.has_pass():
+                batch.add(z[0], {"matrix": "no matrix", "shape": z[1][:, :3]}.get(wrong, z[1]))
+                batch.end_pass()
+            return batch.loss()
+
+        def lags(wrong, summed):
+            second = {"matrix": "no matrix", "shape": z[1][:, :3]}.get(wrong, z[1])
+            return decorr.sumvec(z[0], second, execution=Execution(sum=summed))
+
+        for call in (loss, parts, lags):
+            for wrong in ("matrix", "shape", "options", "threads"):
+                if call is lags and wrong in ("options", "threads"):
+                    continue
+                with self.subTest(call=call.__name__, wrong=wrong):
+                    first, own, last = run_together(
+                        3, lambda rank, summed: call(wrong if rank == 1 else None, summed))
+                    self.assertIsInstance(own, (TypeError, ValueError))
+                    self.assertRegex(str(own), "(z_b|b|options|threads) (is|has)")
+                    for other in (first, last):
+                        self.assertIsInstance(other, decorr.CollectiveError)
+                        self.assertIn("failed on 1 of 3 processes", str(other))
+
+    def test_a_sum_that_raises(self):
+        z = views()
+
+        def refusing(numbers):
+            raise KeyError("the network is down")
+        with self.assertRaisesRegex(KeyError, "the network is down"):
+            decorr.barlow_twins_loss(*z, execution=Execution(sum=refusing))
+        batch = decorr.BarlowTwinsBatch(z[0].shape[1], "float64",
+                                        execution=Execution(sum=refusing))
+        batch.add(*z)
+        with self.assertRaisesRegex(KeyError, "the network is down"):
+            batch.end_pass()
+        with self.assertRaisesRegex(TypeError, "sum is 3, expected a function"):
+            decorr.barlow_twins_loss(*z, execution=Execution(sum=3))
+
+
 class Refusals(TestCase):
     def setUp(self):
         self.z_a, self.z_b = views()
@@ -332,7 +508,8 @@ class Refusals(TestCase):
         for shape in ((), (6,), (1, 7, 6)):
             self.refuse_view(ValueError, f"has {len(shape)} dimensions", numpy.zeros(shape))
         for shape in ((0, 6), (7, 0), (0, 0)):
-            self.refuse_view(ValueError, f"is {shape[0]} x {shape[1]}", numpy.zeros(shape))
+            self.refuse_view(ValueError, f"(is {shape[0]} x {shape[1]}|has {shape[0]} rows)",
+                             numpy.zeros(shape))
         for shape in ((6, 6), (7, 5), (6, 7)):
             array = numpy.zeros(shape)
             for position in range(1, 4):

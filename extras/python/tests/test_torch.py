@@ -563,8 +563,10 @@ class Refusals(TestCase):
             self.refuse(TypeError, fr"^{name}\(\) got an unexpected keyword argument 'lambd'$",
                         getattr(decorr_torch, name), a, b, lambd=1)
         for loss in (BarlowTwinsLoss, VICRegLoss):
-            self.refuse(NotImplementedError, "gather_distributed is not supported", loss,
-                        gather_distributed=True)
+            self.refuse(TypeError, "process_group is 3, expected None, True or a group", loss,
+                        process_group=3)
+            # Where torch.distributed is not initialized this process has the batch alone.
+            self.assertEqual(float(loss(gather_distributed=True)(a, b)), float(loss()(a, b)))
 
         def relaxed(**settings):
             return BarlowTwinsLoss(regularizer="relaxed", **settings)(a, b)
