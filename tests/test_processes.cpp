@@ -366,4 +366,17 @@ TEST_CASE("sumvec is that of all processes, and one view's gradient needs no oth
   check_same(grad, expected, 1e-12);
 }
 
+TEST_CASE("sumvec of many features takes memory for them, not for their pairs") {
+  const Index d = 1 << 20;  // d^2 doubles are 8 TiB
+  const Rows<float> a = random_matrix<Rows<float>>(2, d, 1);
+  const Eigen::VectorXf lags = decorr::sumvec(a, a, quick());
+  ThreadGroup group(1);
+  const auto failures = group.run([&](int, Communicator& communicator) {
+    decorr::Execution execution = quick();
+    execution.communicator = &communicator;
+    CHECK((decorr::sumvec(a, a, execution) - lags).norm() <= 1e-5f * lags.norm());
+  });
+  CHECK(message_of(failures[0]).empty());
+}
+
 }  // namespace test_processes
