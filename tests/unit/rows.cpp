@@ -225,15 +225,15 @@ TEST_CASE("either view may be the one whose gradient is computed") {
   const auto start_of_gradient = [](const auto& x) { return x.tile(0, 0, 4, nullptr).data; };
   CHECK(rows.size() == 3);
   CHECK(rows.features() == 4);
-  const auto only_a = rows.only_a(), only_b = rows.only_b();
-  CHECK(start(only_a.a) == a.data());
-  CHECK(start(only_a.b) == b.data());
-  CHECK(start_of_gradient(only_a.gradient_a) == gradient_a.data());
-  CHECK(start(only_b.a) == b.data());
-  CHECK(start(only_b.b) == a.data());
-  CHECK(start_of_gradient(only_b.gradient_a) == gradient_b.data());
-  CHECK_FALSE(only_a.gradient_b);
-  CHECK_FALSE(only_b.gradient_b);
+  const auto from_a = rows.seen_from_a(), from_b = rows.seen_from_b();
+  CHECK(start(from_a.a) == a.data());
+  CHECK(start(from_a.b) == b.data());
+  CHECK(start_of_gradient(from_a.gradient_a) == gradient_a.data());
+  CHECK(start(from_b.a) == b.data());
+  CHECK(start(from_b.b) == a.data());
+  CHECK(start_of_gradient(from_b.gradient_a) == gradient_b.data());
+  CHECK_FALSE(from_a.gradient_b);
+  CHECK_FALSE(from_b.gradient_b);
 }
 
 TEST_CASE_TEMPLATE("a part of the rows is those rows, however they are stored", Storage, float,

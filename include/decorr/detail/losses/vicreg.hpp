@@ -150,9 +150,9 @@ class Vicreg : public WithoutSlopes<Scalar> {
             (static_cast<Sum>(moments.count) * static_cast<Sum>(batch.rows.features()))),
         variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance) /
                          (options.sum_variance ? 1 : 2)),
-        a_(batch.with(batch.rows.only_a()), moments.a, moments.count, options, choice,
+        a_(batch.with(batch.rows.seen_from_a()), moments.a, moments.count, options, choice,
            signs_a(choice)),
-        b_(batch.with(batch.rows.only_b()), moments.b, moments.count, options, choice,
+        b_(batch.with(batch.rows.seen_from_b()), moments.b, moments.count, options, choice,
            signs_b(choice)),
         sums_of_view_(VarianceCovariance<Scalar>::sums_size(choice, batch.rows.features())) {
     // A sweep reads the other view's rows beside its own, which costs more than a pass over all of
@@ -179,8 +179,8 @@ class Vicreg : public WithoutSlopes<Scalar> {
   }
 
   void correlate(const BatchRows<Scalar>& rows) noexcept {
-    a_.correlate(rows.only_a());
-    b_.correlate(rows.only_b());
+    a_.correlate(rows.seen_from_a());
+    b_.correlate(rows.seen_from_b());
   }
 
   VicregLoss<Scalar> value(const BatchRows<Scalar>& rows) {
@@ -188,8 +188,8 @@ class Vicreg : public WithoutSlopes<Scalar> {
     for (Index j = 0; j < rows.features(); ++j) {
       invariance += moments_.weighted_difference(j, invariance_weight_);
     }
-    const Sum covariance_a = a_.covariance(rows.only_a());
-    const Sum covariance_b = b_.covariance(rows.only_b());
+    const Sum covariance_a = a_.covariance(rows.seen_from_a());
+    const Sum covariance_b = b_.covariance(rows.seen_from_b());
     VicregLoss<Scalar> loss{};
     loss.invariance = static_cast<Scalar>(invariance);
     loss.variance =
@@ -202,10 +202,10 @@ class Vicreg : public WithoutSlopes<Scalar> {
   void gradient(const BatchRows<Scalar>& rows) noexcept {
     // View b first, as it is still in the cache.
     if (rows.gradient_b) {
-      b_.differentiate(rows.only_b(), variance_weight_, in_sweep_);
+      b_.differentiate(rows.seen_from_b(), variance_weight_, in_sweep_);
     }
     if (rows.gradient_a) {
-      a_.differentiate(rows.only_a(), variance_weight_, in_sweep_);
+      a_.differentiate(rows.seen_from_a(), variance_weight_, in_sweep_);
     }
     if (!in_sweep_) {
       last_step_.run(rows);

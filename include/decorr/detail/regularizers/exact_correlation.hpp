@@ -105,7 +105,7 @@ class ExactCorrelation {
   using Rows = ExactRows<Scalar>;
 
   // Long enough that adding to C costs less than the product.
-  Index chunk_rows() const noexcept { return std::min(rows_.samples(), Rows::kChunkRows); }
+  Index chunk_rows() const noexcept { return std::min(rows_.most_rows(), Rows::kChunkRows); }
 
   void load(const BatchRows<Scalar>& rows, Index first, Index count) noexcept {
     rows_.load_a(rows, first, count, a_.data());

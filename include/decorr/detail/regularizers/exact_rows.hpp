@@ -46,7 +46,7 @@ class ExactRows {
 
   bool is_covariance() const noexcept { return setup_.is_covariance(); }
   const RowAccess& access() const noexcept { return setup_.access; }
-  Index samples() const noexcept { return setup_.most_rows; }
+  Index most_rows() const noexcept { return setup_.most_rows; }
   Index features() const noexcept { return setup_.features; }
   Index tile() const noexcept { return std::min(features(), kTile); }
   int workers() const noexcept { return workers_; }

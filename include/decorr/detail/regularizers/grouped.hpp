@@ -213,11 +213,11 @@ class GroupedRelaxed {
     const Index offset = (row * num_blocks_ + g) * element_;
     Scalar* u = spectra_b_.data() + offset;
     Scalar* v = second_of(group, signal, u, spectra_a_.data() + offset);
-    const RowScale<Scalar> met = fft_.row_scale_of(group, signal);
+    const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
     if (lanes_ == 1) {
-      split_one_lane(real, imaginary, met, u, v);
+      split_one_lane(real, imaginary, scale, u, v);
     } else {
-      split_lanes(real, imaginary, met, u, v);
+      split_lanes(real, imaginary, scale, u, v);
     }
   }
   // Two samples of one view share a signal, or b and a.
@@ -233,24 +233,24 @@ class GroupedRelaxed {
 
   // U is b's spectrum and V a's, or they are two samples'.
   DECORR_DETAIL_NOINLINE void split_lanes(const Scalar* real, const Scalar* imaginary,
-                                          const RowScale<Scalar>& met, Scalar* u,
+                                          const RowScale<Scalar>& scale, Scalar* u,
                                           Scalar* v) const noexcept {
-    split<kLanes<Scalar>>(real, imaginary, met, u, v);
+    split<kLanes<Scalar>>(real, imaginary, scale, u, v);
   }
   // Blocks of so few features are rare: compiled for size.
   DECORR_DETAIL_COLD void split_one_lane(const Scalar* real, const Scalar* imaginary,
-                                         const RowScale<Scalar>& met, Scalar* u,
+                                         const RowScale<Scalar>& scale, Scalar* u,
                                          Scalar* v) const noexcept {
-    split<1>(real, imaginary, met, u, v);
+    split<1>(real, imaginary, scale, u, v);
   }
   template <Index kCount>
   DECORR_DETAIL_INLINE void split(const Scalar* real, const Scalar* imaginary,
-                                  const RowScale<Scalar>& met, Scalar* u,
+                                  const RowScale<Scalar>& scale, Scalar* u,
                                   Scalar* v) const noexcept {
     using Lanes = Simd<Scalar, kCount>;
     using Packet = typename Lanes::Packet;
-    const Packet half_u = Lanes::broadcast(met.second / 2),
-                 half_v = Lanes::broadcast(met.first / 2);
+    const Packet half_u = Lanes::broadcast(scale.second / 2),
+                 half_v = Lanes::broadcast(scale.first / 2);
     for (Index c = 0; c < lane_chunks_; ++c) {
       // Lanes beyond the last frequency hold something that nobody reads.
       const Index f = c * kCount, offset = c * chunk_size_;
@@ -345,11 +345,11 @@ class GroupedRelaxed {
         const Scalar* u = spectra_a_.data() + offset;
         const Scalar* v =
             second_of(group, signal, spectra_a_.data() + offset, spectra_b_.data() + offset);
-        const RowScale<Scalar> met = fft_.row_scale_of(group, signal);
+        const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
         if (lanes_ == 1) {
-          join_one_lane(met, u, v, group.worker, fft_.signal(group, signal));
+          join_one_lane(scale, u, v, group.worker, fft_.signal(group, signal));
         } else {
-          join_lanes(met, u, v, group.worker, fft_.signal(group, signal));
+          join_lanes(scale, u, v, group.worker, fft_.signal(group, signal));
         }
       }
     });
@@ -358,23 +358,24 @@ class GroupedRelaxed {
   // Packs two derivatives for one inverse transform: a's and b's, or two samples'. Each has the
   // size of the other view, so they are scaled the other way round. One that nobody wants, or that
   // is not there, is zero.
-  DECORR_DETAIL_NOINLINE void join_lanes(const RowScale<Scalar>& met, const Scalar* u,
+  DECORR_DETAIL_NOINLINE void join_lanes(const RowScale<Scalar>& scale, const Scalar* u,
                                          const Scalar* v, int worker, Complex* signal) noexcept {
-    join<kLanes<Scalar>>(met, u, v, worker, signal);
+    join<kLanes<Scalar>>(scale, u, v, worker, signal);
   }
-  DECORR_DETAIL_COLD void join_one_lane(const RowScale<Scalar>& met, const Scalar* u,
+  DECORR_DETAIL_COLD void join_one_lane(const RowScale<Scalar>& scale, const Scalar* u,
                                         const Scalar* v, int worker, Complex* signal) noexcept {
-    join<1>(met, u, v, worker, signal);
+    join<1>(scale, u, v, worker, signal);
   }
   template <Index kCount>
-  DECORR_DETAIL_INLINE void join(const RowScale<Scalar>& met, const Scalar* u, const Scalar* v,
+  DECORR_DETAIL_INLINE void join(const RowScale<Scalar>& scale, const Scalar* u, const Scalar* v,
                                  int worker, Complex* signal) noexcept {
     using Lanes = Simd<Scalar, kCount>;
     using Packet = typename Lanes::Packet;
     alignas(kWorkspaceAlignment) const Scalar zeros[2 * static_cast<std::size_t>(kCount)] = {};
     const bool has_u = is_covariance_ || wants_a_;
     const bool has_v = v != nullptr && wants_b_;
-    const Packet u_factor = Lanes::broadcast(met.first), v_factor = Lanes::broadcast(met.second);
+    const Packet u_factor = Lanes::broadcast(scale.first),
+                 v_factor = Lanes::broadcast(scale.second);
     Scalar* real = real_part(worker);
     Scalar* imaginary = real + part_size();
     for (Index g = 0; g < num_blocks_; ++g) {

@@ -188,9 +188,9 @@ struct BatchRows {
     return {a.part(first, count), has_two_views() ? b.part(first, count) : b, of(gradient_a),
             of(gradient_b)};
   }
-  // The same with view a, or view b in its place, as the one whose gradient is computed.
-  BatchRows only_a() const noexcept { return {a, b, gradient_a, {}}; }
-  BatchRows only_b() const noexcept { return {b, a, gradient_b, {}}; }
+  // The same as one view sees them: it is a, the other is b, and its gradient is the only one.
+  BatchRows seen_from_a() const noexcept { return {a, b, gradient_a, {}}; }
+  BatchRows seen_from_b() const noexcept { return {b, a, gradient_b, {}}; }
 };
 
 // What passes have to know of rows before they see them: which gradients there are, and which

@@ -325,9 +325,9 @@ class PackedFft {
         finish(group, sinks.a, group.a, group.b, row + 1, column, count, to.second);
         continue;
       }
-      // The derivative with respect to a met b's factor, and the other one a's.
-      const RowScale<Scalar> met = row_scale_of(group, signal);
-      packing_.split(derivative, column, count, {met.second, met.first}, to.first, to.second);
+      // The derivative by a has been multiplied by the factor of b, and the other one by that of a.
+      const RowScale<Scalar> scale = row_scale_of(group, signal);
+      packing_.split(derivative, column, count, {scale.second, scale.first}, to.first, to.second);
       const Index column_b = packing_.second_column(column, count);
       finish(group, sinks.a, group.a, group.b, signal, column, count, to.first);
       finish(group, sinks.b, group.b, group.a, signal, column_b, count, to.second);
