@@ -30,7 +30,7 @@ for argument in "$@"; do
 done
 
 if [[ $install == yes ]] && command -v apt-get >/dev/null; then
-  install_available "$format" "$tidy" clang "${build_packages[@]}"
+  install_available "$format" "$tidy" clang libopenmpi-dev openmpi-bin "${build_packages[@]}"
 fi
 for tool in "$format" "$tidy" clang++ cmake ninja; do
   if command -v "$tool" >/dev/null; then continue; fi

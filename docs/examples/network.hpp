@@ -13,7 +13,8 @@ namespace example {
 /// One row a sample.
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-/// Weights that learn by Adam (Kingma and Ba 2015, arXiv 1412.6980).
+/// Weights that learn by Adam (Kingma and Ba 2015, arXiv 1412.6980). Their gradient is the sum of
+/// what has been added since the last step.
 struct Parameter {
   Matrix value, gradient, mean, variance;
 
@@ -23,8 +24,8 @@ struct Parameter {
         mean(gradient),
         variance(gradient) {}
 
-  void step(float learning_rate, int steps_done) {
-    const float mean_decay = 0.9F, variance_decay = 0.999F, epsilon = 1e-8F;
+  void step(float learning_rate, int steps_done, float epsilon) {
+    const float mean_decay = 0.9F, variance_decay = 0.999F;
     const auto count = static_cast<float>(steps_done + 1);
     const float mean_bias = 1 - std::pow(mean_decay, count);
     const float variance_bias = 1 - std::pow(variance_decay, count);
@@ -32,6 +33,7 @@ struct Parameter {
     variance += (1 - variance_decay) * (gradient.cwiseAbs2() - variance);
     value.array() -= learning_rate / mean_bias * mean.array() /
                      ((variance.array() / variance_bias).sqrt() + epsilon);
+    gradient.setZero();
   }
 };
 
@@ -51,18 +53,24 @@ class DenseLayer {
     return output_;
   }
 
-  /// From the gradient with respect to the last output: those of the weights, which are kept, and
-  /// that of the input, which is returned.
+  /// From the gradient with respect to the last output: those of the weights, which are added to
+  /// theirs, and that of the input, which is returned.
   Matrix backward(Matrix grad_output) {
     if (rectified_) grad_output.array() *= (output_.array() > 0).cast<float>();
-    weights_.gradient.noalias() = input_.transpose() * grad_output;
-    bias_.gradient = grad_output.colwise().sum();
+    weights_.gradient.noalias() += input_.transpose() * grad_output;
+    bias_.gradient += grad_output.colwise().sum();
     return grad_output * weights_.value.transpose();
   }
 
-  void step(float learning_rate, int steps_done) {
-    weights_.step(learning_rate, steps_done);
-    bias_.step(learning_rate, steps_done);
+  template <class Visit>
+  void for_each_gradient(const Visit& visit) {
+    visit(weights_.gradient);
+    visit(bias_.gradient);
+  }
+
+  void step(float learning_rate, int steps_done, float epsilon) {
+    weights_.step(learning_rate, steps_done, epsilon);
+    bias_.step(learning_rate, steps_done, epsilon);
   }
 
  private:
@@ -93,14 +101,21 @@ class Network {
     return activations;
   }
 
-  /// The gradient with respect to the last forward's input.
+  /// The gradient with respect to the last forward's input. Those of the weights add up until
+  /// step().
   Matrix backward(Matrix gradient) {
     for (std::size_t i = layers_.size(); i-- > 0;) gradient = layers_[i].backward(gradient);
     return gradient;
   }
 
-  void step(float learning_rate, int steps_done) {
-    for (DenseLayer& layer : layers_) layer.step(learning_rate, steps_done);
+  /// visit(Matrix&) of the weights' gradients, in the same order every time.
+  template <class Visit>
+  void for_each_gradient(const Visit& visit) {
+    for (DenseLayer& layer : layers_) layer.for_each_gradient(visit);
+  }
+
+  void step(float learning_rate, int steps_done, float epsilon = 1e-8F) {
+    for (DenseLayer& layer : layers_) layer.step(learning_rate, steps_done, epsilon);
   }
 
  private:

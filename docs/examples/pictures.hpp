@@ -11,6 +11,7 @@
 #include "evaluation.hpp"
 #include "gnuplot.hpp"
 #include "network.hpp"
+#include "training.hpp"
 
 namespace example {
 
@@ -38,11 +39,6 @@ inline void draw_correlations(const std::filesystem::path& folder, const Matrix&
       << panel("after", after, 0.52);
   support::draw(folder, "correlation", "1200,620", commands.str());
 }
-
-/// The mean terms of the loss over one epoch.
-struct EpochLoss {
-  double diagonal = 0, off_diagonal = 0;
-};
 
 inline void draw_loss(const std::filesystem::path& folder, const std::vector<EpochLoss>& epochs) {
   std::ostringstream commands;

@@ -11,6 +11,8 @@ namespace example {
 class RandomNumbers {
  public:
   explicit RandomNumbers(unsigned long long seed) : engine_(seed) {}
+  /// A sequence of its own for each combination of numbers.
+  explicit RandomNumbers(std::seed_seq numbers) : engine_(numbers) {}
 
   /// Uniform between low and high.
   float uniform(float low, float high) {
