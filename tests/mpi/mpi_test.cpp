@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstddef>
@@ -138,6 +139,43 @@ TEST_CASE("every loss and form in float") { check_losses<float>(0, 4e-5); }
 TEST_CASE("a mean of ten thousand deviations") {
   check_losses<double>(1e4, 1e-10);
   check_losses<float>(1e4, 4e-3);
+}
+
+TEST_CASE("each process's rows in parts, and sumvec") {
+  const Index n = first_row_of(size_of_world()), d = 13;
+  const Index first = first_row_of(rank_of_world()), count = rows_of(rank_of_world());
+  const Rows<double> a = random_matrix<Rows<double>>(n, d, 1),
+                     b = random_matrix<Rows<double>>(n, d, 2);
+  const Rows<double> own_a = a.middleRows(first, count), own_b = b.middleRows(first, count);
+  decorr::Execution execution = quick();
+  const Eigen::VectorXd lags = decorr::sumvec(a, b, execution);
+  Rows<double> grad_a(n, d), grad_b(n, d), own_grad_a(count, d), own_grad_b(count, d);
+  for (const Index block_size : {0, 5}) {
+    decorr::Relaxed relaxed;
+    relaxed.block_size = block_size;
+    execution.communicator = nullptr;
+    const double expected = decorr::vicreg_loss(a, b, grad_a, grad_b, {}, relaxed, execution).value;
+    execution.communicator = &communicator();
+    decorr::VicregBatch<double> batch(d, {}, relaxed, execution);
+    const auto for_each_part = [&](const auto& body) {
+      for (Index row = 0; row < count; row += 7) body(row, std::min<Index>(7, count - row));
+    };
+    while (batch.has_pass()) {
+      for_each_part([&](Index row, Index rows) {
+        batch.add(own_a.middleRows(row, rows), own_b.middleRows(row, rows));
+      });
+      batch.end_pass();
+    }
+    CHECK(batch.count() == n);
+    CHECK(std::abs(batch.loss().value - expected) <= 1e-12 * std::abs(expected));
+    for_each_part([&](Index row, Index rows) {
+      batch.gradient(own_a.middleRows(row, rows), own_b.middleRows(row, rows),
+                     own_grad_a.middleRows(row, rows), own_grad_b.middleRows(row, rows));
+    });
+    check_same<double>(own_grad_a, grad_a, 1e-12);
+    check_same<double>(own_grad_b, grad_b, 1e-12);
+  }
+  CHECK((decorr::sumvec(own_a, own_b, execution) - lags).norm() <= 1e-12 * lags.norm());
 }
 
 TEST_CASE("a NaN of one process reaches all") {
