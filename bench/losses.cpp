@@ -46,6 +46,7 @@ void call(Loss loss, Output output, Batch<Scalar, kOrder>& data, const Form& for
           const Execution& execution) {
   using decorr::detail::Arena;
   using decorr::detail::GradientTarget;
+  using decorr::detail::loss_of;
   using decorr::detail::Operand;
   using Matrix = typename Batch<Scalar, kOrder>::Matrix;
   Arena arena;
@@ -61,11 +62,14 @@ void call(Loss loss, Output output, Batch<Scalar, kOrder>& data, const Form& for
   const auto regularizer =
       form.relaxed ? decorr::Regularizer(*form.relaxed) : decorr::Regularizer();
   if (loss == Loss::barlow_twins) {
-    benchmark::DoNotOptimize(decorr::detail::barlow_twins(batch, {}, regularizer));
+    benchmark::DoNotOptimize(
+        loss_of<decorr::detail::BarlowTwinsFirstPass<Scalar>>(batch, {}, regularizer));
   } else if (loss == Loss::vicreg) {
-    benchmark::DoNotOptimize(decorr::detail::vicreg(batch, {}, regularizer));
+    benchmark::DoNotOptimize(
+        loss_of<decorr::detail::VicregFirstPass<Scalar>>(batch, {}, regularizer));
   } else {
-    benchmark::DoNotOptimize(decorr::detail::regularizer_alone(batch, regularizer));
+    benchmark::DoNotOptimize(
+        loss_of<decorr::detail::RegularizerFirstPass<Scalar>>(batch, {}, regularizer));
   }
   benchmark::ClobberMemory();
 }

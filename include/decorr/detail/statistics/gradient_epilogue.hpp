@@ -70,10 +70,13 @@ class ViewEpilogue {
   bool reads_other_rows() const noexcept { return static_cast<bool>(other); }
 
   // G to the gradient, in place, for a strip of a row or a part of a column, from the raw numbers
-  // of the view and of the other one. Bound by loads: nothing is stored on the way.
+  // of the view and of the other one. Bound by loads: nothing is stored on the way. GCC compares no
+  // more than ten arrays with the one that is written before it gives up vectors, so it is told
+  // that they are apart.
   template <class At>
   DECORR_DETAIL_NOINLINE void finish(const At& at, Index count, const Scalar* x,
-                                     const Scalar* other_x, Scalar* gradient) const noexcept {
+                                     const Scalar* other_x,
+                                     Scalar* __restrict gradient) const noexcept {
     const auto of_g = at.of(regularizer);
     if (!own) {
       for (Index j = 0; j < count; ++j) {
