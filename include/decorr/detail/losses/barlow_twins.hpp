@@ -218,8 +218,8 @@ class BarlowTwinsFirstPass {
     products_.end(batch);
     return false;
   }
-  void make(std::optional<Loss>& loss, const Batch<Scalar>& batch,
-            const decorr::Regularizer& choice) {
+  DECORR_DETAIL_COLD void make(std::optional<Loss>& loss, const Batch<Scalar>& batch,
+                               const decorr::Regularizer& choice) {
     BarlowTwinsStatistics<Scalar> statistics;
     if (options_.standardize) {
       statistics.take(batch.arena, moments_.moments(), epsilon());

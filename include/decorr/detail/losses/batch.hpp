@@ -9,6 +9,7 @@
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
@@ -199,8 +200,9 @@ class WithoutSlopes {
 // The sums after pass 2, of a loss that is not there where this process has failed, and after pass
 // 3.
 template <class Loss, class Scalar>
-void sum_correlation(const Batch<Scalar>& batch, const decorr::Regularizer& choice,
-                     std::optional<Loss>& loss) {
+DECORR_DETAIL_COLD void sum_correlation(const Batch<Scalar>& batch,
+                                        const decorr::Regularizer& choice,
+                                        std::optional<Loss>& loss) {
   if (batch.processes != nullptr) {
     batch.processes->sum(
         Loss::sums_size(choice, batch.rows.features()), [&](auto* to) { loss->write_sums(to); },
@@ -208,7 +210,7 @@ void sum_correlation(const Batch<Scalar>& batch, const decorr::Regularizer& choi
   }
 }
 template <class Loss, class Scalar>
-void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
+DECORR_DETAIL_COLD void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
   if (batch.processes != nullptr) {
     batch.processes->sum(
         loss.slopes_size(), [&](auto* to) { loss.write_slopes(to); },

@@ -60,14 +60,14 @@ class BatchRegularizer {
   }
 
   // What a batch is known by, and what replaces it when other processes' has been added.
-  void write_sums(Sum* to) noexcept {
+  DECORR_DETAIL_COLD void write_sums(Sum* to) noexcept {
     with_sums([&](const auto* sums, Index size) noexcept {
       for (Index i = 0; i < size; ++i) {
         to[i] = static_cast<Sum>(sums[i]);
       }
     });
   }
-  void read_sums(const Sum* from) noexcept {
+  DECORR_DETAIL_COLD void read_sums(const Sum* from) noexcept {
     with_sums([&](auto* sums, Index size) noexcept {
       for (Index i = 0; i < size; ++i) {
         sums[i] = static_cast<std::decay_t<decltype(*sums)>>(from[i]);
