@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <type_traits>
 
 #include "decorr/c_api.h"
 #include "decorr/options.hpp"
@@ -39,15 +40,16 @@ Value load_element(const Value* from, std::size_t i) {
 
 // ---- Sizes
 
-// That of an earlier version of a struct; 0 if there is none.
+// Whether it is that of an earlier version of a struct.
 template <class Struct>
-constexpr std::size_t kEarlierSize = 0;
-template <>
-constexpr std::size_t kEarlierSize<decorr_execution> = offsetof(decorr_execution, sum);  // 0.1
+bool is_earlier_size(std::size_t size) {
+  return std::is_same<Struct, decorr_execution>::value &&
+         size == offsetof(decorr_execution, sum);  // 0.1
+}
 
 template <class Struct>
 void check_size(const Call& call, const char* name, std::size_t size) {
-  if (size == sizeof(Struct) || (size != 0 && size == kEarlierSize<Struct>)) return;
+  if (size == sizeof(Struct) || is_earlier_size<Struct>(size)) return;
   call.fail(name, ".size is ", size, ", expected ", sizeof(Struct), ", the size of the struct");
 }
 

@@ -48,7 +48,7 @@ auto checked_call(const Signature& signature, Matrices& matrices, const Options&
   }
   Batch<Scalar> batch{arena, matrices.rows(), execution};
   batch.processes = processes ? &*processes : nullptr;
-  const typename FirstPass::Result result =
+  typename FirstPass::Result result =
       loss_of<FirstPass>(static_cast<const Batch<Scalar>&>(batch), options, regularizer);
   matrices.commit();
   return result;

@@ -251,7 +251,7 @@ typename FirstPass::Result loss_of(const Batch<Scalar>& batch,
   static_assert(noexcept(loss.correlate(rows)) && noexcept(loss.take_slopes(rows)) &&
                     noexcept(loss.finish(rows)) && noexcept(loss.gradient(rows)),
                 "the passes over rows may not fail");
-  const auto result = loss.value(rows);
+  auto result = loss.value(rows);
   if (!rows.gradient_a && !rows.gradient_b) {
     return result;
   }
