@@ -164,6 +164,41 @@ TEST_CASE("parts of any size in any order give what one matrix gives") {
   check_all<float>(13, {1, 0, 7, 130, 1}, 1e-4);
 }
 
+TEST_CASE("parts give the same for any number of threads, bit for bit") {
+  const Index d = 13;
+  const std::vector<Index> counts{300, 1, 299, 70};
+  const Rows<float> a = random_matrix<Rows<float>>(670, d, 1),
+                    b = a + random_matrix<Rows<float>>(670, d, 2);
+  for (LossCase loss : loss_cases(d, 5)) {
+    CAPTURE(loss.name);
+    const auto one = in_parts<float>(loss, a, b, counts);
+    for (const int threads : {2, 7, 40}) {
+      loss.execution.threads = threads;
+      const auto several = in_parts<float>(loss, a, b, counts);
+      CHECK(several.value == one.value);
+      CHECK(several.grad_a == one.grad_a);
+      CHECK(several.grad_b == one.grad_b);
+    }
+  }
+}
+
+TEST_CASE("a batch whose end_pass() has failed is of no use any more") {
+  const Rows<double> a = random_matrix<Rows<double>>(6, 4, 1);
+  decorr::VicregBatch<double> batch(4);
+  batch.add(a, a);
+  batch.end_pass();
+  batch.add(a.topRows(5), a.topRows(5));
+  CHECK(misuse_of([&] { batch.end_pass(); }).find("not those of the first pass") !=
+        std::string::npos);
+  CHECK_FALSE(batch.has_pass());
+  Rows<double> grad(6, 4);
+  for (const std::string& message :
+       {misuse_of([&] { batch.add(a, a); }), misuse_of([&] { batch.end_pass(); }),
+        misuse_of([&] { batch.loss(); }), misuse_of([&] { batch.gradient(a, a, grad, grad); })}) {
+    CHECK(message.find("an end_pass() has failed, and the batch with it") != std::string::npos);
+  }
+}
+
 TEST_CASE("sumvec in parts") {
   for (const Index d : {Index{1}, Index{6}, Index{31}}) {
     const Rows<double> a = random_matrix<Rows<double>>(70, d, 1),
@@ -287,6 +322,10 @@ TEST_CASE("calls out of turn and other rows are told") {
   CHECK(misuse_of([&] { Batch(d, bad); }) ==
         "BarlowTwinsBatch: epsilon is -1, expected at least 0");
   CHECK(misuse_of([&] { Batch(0); }) == "BarlowTwinsBatch: features is 0, expected at least 1");
+  for (const auto gradients : {decorr::Gradients::b, decorr::Gradients::both}) {
+    CHECK(misuse_of([&] { decorr::VarianceCovarianceBatch<double>(d, {}, {}, {}, gradients); }) ==
+          "VarianceCovarianceBatch: gradients are of b, and there is one view, a");
+  }
 }
 
 TEST_CASE("parts on several processes are one batch, and a process that fails ends all") {

@@ -4,10 +4,12 @@
 
 #include <Eigen/Core>
 #include <cmath>
+#include <cstddef>
 #include <decorr/decorr.hpp>
 #include <exception>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -246,7 +248,7 @@ TEST_CASE("other functions, widths, gradients and scalars are told apart") {
         [](const auto& a, const auto& b, const auto& relaxed, const auto& execution) {
           decorr::vicreg_loss(a, b, {}, relaxed, execution);
         });
-  check("z_a", [](const auto&, const auto&, const auto&, const auto& execution) {
+  check("the number of features", [](const auto&, const auto&, const auto&, const auto& execution) {
     const Rows<double> other = random_matrix<Rows<double>>(3, 9, 1);
     decorr::barlow_twins_loss(other, other, {}, decorr::Relaxed{}, execution);
   });
@@ -280,6 +282,93 @@ TEST_CASE("one process's bad input ends the call on all of them") {
           "barlow_twins_loss: failed on 1 of 4 processes, which say why");
     CHECK(is_collective(failures[rank]));
   }
+}
+
+// One that fails in a round, with two processes' sums.
+class FailingCommunicator final : public Communicator {
+ public:
+  explicit FailingCommunicator(int round) : round_(round) {}
+  void sum(double*, std::size_t) override { count(); }
+  void sum(long double*, std::size_t) override { count(); }
+  int rounds() const { return rounds_; }
+
+ private:
+  void count() {
+    if (++rounds_ == round_) throw std::runtime_error("the network is down");
+  }
+  int round_, rounds_ = 0;
+};
+
+TEST_CASE("gradients are untouched whichever sum fails, but the slopes'") {
+  const Index n = 40, d = 12;
+  const Rows<float> a = random_matrix<Rows<float>>(n, d, 1),
+                    b = random_matrix<Rows<float>>(n, d, 2);
+  for (LossCase loss : loss_cases(d, 5)) {
+    CAPTURE(loss.name);
+    FailingCommunicator never(0);
+    loss.execution.communicator = &never;
+    Rows<float> grad_a(n, d), grad_b(n, d);
+    loss(a, b, grad_a, grad_b);
+    const int with_slopes = loss.family == Family::barlow_twins ? 1 : 0;
+    for (int round = 1; round <= never.rounds() - with_slopes; ++round) {
+      FailingCommunicator failing(round);
+      loss.execution.communicator = &failing;
+      grad_a.setConstant(7);
+      grad_b.setConstant(7);
+      CHECK_THROWS_WITH(loss(a, b, grad_a, grad_b), "the network is down");
+      CHECK((grad_a.array() == 7).all());
+      CHECK((grad_b.array() == 7).all());
+    }
+  }
+}
+
+// Sums that are none.
+class WrongCommunicator final : public Communicator {
+ public:
+  explicit WrongCommunicator(double factor, int round) : factor_(factor), round_(round) {}
+  void sum(double* numbers, std::size_t count) override {
+    if (++rounds_ < round_) return;
+    for (std::size_t i = 0; i < count; ++i) numbers[i] *= factor_;
+  }
+  void sum(long double*, std::size_t) override {}
+
+ private:
+  double factor_;
+  int round_, rounds_ = 0;
+};
+
+TEST_CASE("sums that cannot be, as of processes in different calls, are told") {
+  const Rows<double> a = random_matrix<Rows<double>>(7, 5, 1);
+  for (const double factor : {0.5, std::numeric_limits<double>::quiet_NaN(), -1.0}) {
+    for (const int round : {1, 2, 3}) {
+      WrongCommunicator wrong(factor, round);
+      decorr::Execution execution = quick();
+      execution.communicator = &wrong;
+      std::string message;
+      try {
+        decorr::vicreg_loss(a, a, {}, decorr::Relaxed{}, execution);
+      } catch (const decorr::CollectiveError& e) {
+        message = e.what();
+      }
+      CHECK(message.find("vicreg_loss: the processes do not sum the same") == 0);
+    }
+  }
+}
+
+TEST_CASE("a block of all features is one block, and an epsilon that is not used may differ") {
+  ThreadGroup group(2);
+  const auto failures = group.run([&](int rank, Communicator& communicator) {
+    const Rows<double> z = random_matrix<Rows<double>>(7, 6, 1);
+    decorr::Execution execution = quick();
+    execution.communicator = &communicator;
+    decorr::Relaxed relaxed;
+    relaxed.block_size = rank == 0 ? 0 : 6;
+    decorr::BarlowTwinsOptions options;
+    options.standardize = false;
+    options.epsilon = rank;
+    decorr::barlow_twins_loss(z, z, options, relaxed, execution);
+  });
+  for (const auto& failure : failures) CHECK(message_of(failure).empty());
 }
 
 TEST_CASE("too few rows are those of all processes") {

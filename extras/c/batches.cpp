@@ -26,6 +26,7 @@ struct decorr_batch {
   std::unique_ptr<decorr::c::Parts> parts;
   // In the place of the parts where making them has failed, until the others are told.
   std::exception_ptr failure;
+  bool is_told = false;
 };
 
 namespace decorr {
@@ -40,7 +41,6 @@ decorr_status create(const char* function, const char* name_a, const char* name_
                      const decorr_execution* c_execution, decorr_batch** batch, const Make& make) {
   return with_status(function, [&](const Call& call) {
     call.check_not_null("batch", batch);
-    check_planner_free(call);
     const decorr_execution fields = read_execution(call, c_execution);
     auto made = std::make_unique<decorr_batch>();
     made->function = function;
@@ -51,6 +51,7 @@ decorr_status create(const char* function, const char* name_a, const char* name_
           std::make_unique<CallbackCommunicator>(function, fields.sum, fields.context);
     }
     try {
+      check_planner_free(call);
       Execution execution = to_cpp(call, fields);
       execution.communicator = made->communicator.get();
       const ElementType element = element_type(call, "type", "", type);
@@ -200,16 +201,16 @@ void decorr_batch_destroy(decorr_batch* batch) { delete batch; }
 int32_t decorr_batch_has_pass(const decorr_batch* batch) {
   if (batch == nullptr) return 0;
   // One that could not be made has a pass, at whose end all processes hear of it.
-  return batch->failure || batch->parts->has_pass() ? 1 : 0;
+  return batch->parts == nullptr ? !batch->is_told : batch->parts->has_pass() ? 1 : 0;
 }
 
 decorr_status decorr_batch_add(decorr_batch* batch, const decorr_input* a, const decorr_input* b) {
   using namespace decorr::c;
   return with_status("batch_add", [&](const Call& call) {
     call.check_not_null("batch", batch);
-    check_planner_free(call);
     if (batch->failure) return;
     try {
+      check_planner_free(call);
       batch->parts->add(to_views(Call(batch->function), *batch, a, b, nullptr, nullptr));
     } catch (...) {
       // Calls out of turn are told at once.
@@ -223,8 +224,16 @@ decorr_status decorr_batch_end_pass(decorr_batch* batch) {
   using namespace decorr::c;
   return with_status("batch_end_pass", [&](const Call& call) {
     call.check_not_null("batch", batch);
-    check_planner_free(call);
-    if (batch->failure) batch->communicator->tell(batch->failure);
+    if (batch->failure) {
+      if (std::exchange(batch->is_told, true)) std::rethrow_exception(batch->failure);
+      batch->communicator->tell(batch->failure);
+    }
+    try {
+      check_planner_free(call);
+    } catch (...) {
+      if (batch->communicator == nullptr) throw;
+      batch->parts->keep(std::current_exception());
+    }
     batch->parts->end_pass();
   });
 }

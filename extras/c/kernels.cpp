@@ -20,7 +20,7 @@
 #include "decorr/options.hpp"
 #include "decorr/results.hpp"
 
-// The one file of the C interface that knows decorr's internals: from matrices whose element type
+// The file of the C interface that computes by decorr's internals: from matrices whose element type
 // is known at run time to rows, past the same checks as those of the C++ functions. What is defined
 // here is this file's own, so that each of its compilations keeps its copy.
 
@@ -167,11 +167,11 @@ void write_lags(const Eigen::Matrix<Scalar, Eigen::Dynamic, 1>& from, const Matr
 // ---- Whole batches. What happens with the result is up to `take`.
 
 template <template <class> class FirstPass, class Options, class Take>
-auto evaluate(const detail::Signature& signature, const Views& views, const Options& options,
+auto evaluate(const char* function, const Views& views, const Options& options,
               const Regularizer& regularizer, const Execution& execution, const Take& take) {
   const auto in = [&](auto zero) {
     ViewMatrices<decltype(zero)> matrices(views);
-    return take(detail::checked_call<FirstPass<decltype(zero)>>(signature, matrices, options,
+    return take(detail::checked_call<FirstPass<decltype(zero)>>(function, matrices, options,
                                                                 regularizer, execution));
   };
   return views.a.computes_in_double() ? in(double{}) : in(float{});
@@ -180,29 +180,28 @@ constexpr auto kToC = [](const auto& result) { return to_c(result); };
 
 decorr_barlow_twins_terms barlow_twins_loss(const Views& views, const BarlowTwinsOptions& options,
                                             const Relaxed* relaxed, const Execution& execution) {
-  return evaluate<detail::BarlowTwinsFirstPass>(
-      detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1), views, options,
-      regularizer_of(relaxed), execution, kToC);
+  return evaluate<detail::BarlowTwinsFirstPass>("barlow_twins_loss", views, options,
+                                                regularizer_of(relaxed), execution, kToC);
 }
 
 decorr_vicreg_terms vicreg_loss(const Views& views, const VicregOptions& options,
                                 const Relaxed* relaxed, const Execution& execution) {
-  return evaluate<detail::VicregFirstPass>(detail::loss_signature("vicreg_loss", 2), views, options,
-                                           regularizer_of(relaxed), execution, kToC);
+  return evaluate<detail::VicregFirstPass>("vicreg_loss", views, options, regularizer_of(relaxed),
+                                           execution, kToC);
 }
 
 decorr_variance_covariance_terms variance_covariance_loss(const Views& views,
                                                           const VicregOptions& options,
                                                           const Relaxed* relaxed,
                                                           const Execution& execution) {
-  return evaluate<detail::VcregFirstPass>(detail::one_view_signature("variance_covariance_loss", 2),
-                                          views, options, regularizer_of(relaxed), execution, kToC);
+  return evaluate<detail::VcregFirstPass>("variance_covariance_loss", views, options,
+                                          regularizer_of(relaxed), execution, kToC);
 }
 
 double r_sum(const Views& views, const Relaxed* relaxed, const Execution& execution) {
-  return evaluate<detail::RegularizerFirstPass>(
-      detail::regularizer_signature(relaxed == nullptr ? "r_off" : "r_sum"), views,
-      detail::NoOptions(), regularizer_of(relaxed), execution, kToC);
+  return evaluate<detail::RegularizerFirstPass>(relaxed == nullptr ? "r_off" : "r_sum", views,
+                                                detail::NoOptions(), regularizer_of(relaxed),
+                                                execution, kToC);
 }
 
 void sumvec(const Views& views, const Matrix& lags, const Execution& execution) {
@@ -213,8 +212,8 @@ void sumvec(const Views& views, const Matrix& lags, const Execution& execution) 
       checks.check_separate("lags", memory_layout(lags), name, memory_layout(*view));
     }
   }
-  evaluate<detail::SumvecFirstPass>(detail::regularizer_signature("sumvec"), views,
-                                    detail::NoOptions(), detail::relaxed_of_sumvec(), execution,
+  evaluate<detail::SumvecFirstPass>("sumvec", views, detail::NoOptions(),
+                                    detail::relaxed_of_sumvec(), execution,
                                     [&](const auto& sums) { write_lags(sums, lags); });
 }
 
@@ -223,10 +222,9 @@ void sumvec(const Views& views, const Matrix& lags, const Execution& execution) 
 template <class Scalar, class FirstPass, class Base>
 class PartsIn : public Base {
  public:
-  PartsIn(const detail::Signature& signature, const PartsSetup& setup,
-          const typename FirstPass::Options& options, const Regularizer& regularizer,
-          const Execution& execution)
-      : call_(signature, setup.features, options, regularizer, execution, setup.wants_a,
+  PartsIn(const char* function, const PartsSetup& setup, const typename FirstPass::Options& options,
+          const Regularizer& regularizer, const Execution& execution)
+      : call_(function, setup.features, options, regularizer, execution, setup.wants_a,
               setup.wants_b) {}
 
   bool has_pass() const noexcept override { return call_.has_pass(); }
@@ -271,13 +269,13 @@ class PartsWithLags final : public PartsIn<Scalar, detail::SumvecFirstPass<Scala
 };
 
 template <template <class> class FirstPass, class Options>
-auto parts_of(const detail::Signature& signature, const PartsSetup& setup, const Options& options,
+auto parts_of(const char* function, const PartsSetup& setup, const Options& options,
               const Relaxed* relaxed, const Execution& execution) {
   using Terms = TermsOf<double, FirstPass<double>>;
   const auto in = [&](auto zero) -> PartsPointer<Terms> {
     using Scalar = decltype(zero);
     return std::make_unique<PartsWithTerms<Scalar, FirstPass<Scalar>>>(
-        signature, setup, options, regularizer_of(relaxed), execution);
+        function, setup, options, regularizer_of(relaxed), execution);
   };
   return setup.computes_in_double ? in(double{}) : in(float{});
 }
@@ -286,38 +284,33 @@ PartsPointer<decorr_barlow_twins_terms> barlow_twins_batch(const PartsSetup& set
                                                            const BarlowTwinsOptions& options,
                                                            const Relaxed* relaxed,
                                                            const Execution& execution) {
-  return parts_of<detail::BarlowTwinsFirstPass>(
-      detail::loss_signature("barlow_twins_batch", options.standardize ? 2 : 1), setup, options,
-      relaxed, execution);
+  return parts_of<detail::BarlowTwinsFirstPass>("barlow_twins_batch", setup, options, relaxed,
+                                                execution);
 }
 
 PartsPointer<decorr_vicreg_terms> vicreg_batch(const PartsSetup& setup,
                                                const VicregOptions& options, const Relaxed* relaxed,
                                                const Execution& execution) {
-  return parts_of<detail::VicregFirstPass>(detail::loss_signature("vicreg_batch", 2), setup,
-                                           options, relaxed, execution);
+  return parts_of<detail::VicregFirstPass>("vicreg_batch", setup, options, relaxed, execution);
 }
 
 PartsPointer<decorr_variance_covariance_terms> variance_covariance_batch(
     const PartsSetup& setup, const VicregOptions& options, const Relaxed* relaxed,
     const Execution& execution) {
-  return parts_of<detail::VcregFirstPass>(
-      detail::one_view_signature("variance_covariance_batch", 2), setup, options, relaxed,
-      execution);
+  return parts_of<detail::VcregFirstPass>("variance_covariance_batch", setup, options, relaxed,
+                                          execution);
 }
 
 PartsPointer<double> r_sum_batch(const PartsSetup& setup, const Relaxed* relaxed,
                                  const Execution& execution) {
-  return parts_of<detail::RegularizerFirstPass>(
-      detail::regularizer_signature(relaxed == nullptr ? "r_off_batch" : "r_sum_batch"), setup,
-      detail::NoOptions(), relaxed, execution);
+  return parts_of<detail::RegularizerFirstPass>(relaxed == nullptr ? "r_off_batch" : "r_sum_batch",
+                                                setup, detail::NoOptions(), relaxed, execution);
 }
 
 std::unique_ptr<PartsOfSumvec> sumvec_batch(const PartsSetup& setup, const Execution& execution) {
   const auto in = [&](auto zero) -> std::unique_ptr<PartsOfSumvec> {
     return std::make_unique<PartsWithLags<decltype(zero)>>(
-        detail::regularizer_signature("sumvec_batch"), setup, detail::NoOptions(),
-        detail::relaxed_of_sumvec(), execution);
+        "sumvec_batch", setup, detail::NoOptions(), detail::relaxed_of_sumvec(), execution);
   };
   return setup.computes_in_double ? in(double{}) : in(float{});
 }

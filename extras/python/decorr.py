@@ -131,7 +131,10 @@ class _Execution(_Struct):
         """No exception may go through C: it is kept until the call has ended."""
         def summed(_, numbers, count):
             try:
-                function(numpy.ctypeslib.as_array(numbers, (count,)))
+                result = function(numpy.ctypeslib.as_array(numbers, (count,)))
+                if result is not None:
+                    raise TypeError(f"sum returned a {type(result).__name__}, expected None: it "
+                                    "replaces the numbers in place")
             except BaseException as error:  # pylint: disable=broad-except
                 self.failure = error
                 return 1
@@ -809,8 +812,8 @@ class _Batch:
             batch.gradient(z_a, z_b, grad_a, grad_b)
 
     The rows of all passes together are the same ones. Values and gradients are those of the whole
-    batch, up to rounding; docs/distributed.md says how many passes there are. `dtype` is float64 or
-    float32, which 16-bit parts are computed in. `gradients` is which ones will be asked for: "both",
+    batch, up to rounding; docs/distributed.md says how many passes there are. `dtype` is that of the
+    parts; 16-bit ones are as float32. `gradients` is which ones will be asked for: "both",
     "a", "b" or "none"; without any of them there are fewer passes.
 
     With Execution(sum=...), and so several processes, add() raises nothing for what is wrong with
@@ -820,6 +823,7 @@ class _Batch:
 
     _function: str  # without _batch
     _names = "z_a z_b grad_a grad_b"
+    _gradients = _GRADIENTS
 
     def __init__(self, d: int, dtype, gradients: Optional[str], execution: Optional[Execution],
                  settings: Callable[[], list]):
@@ -827,13 +831,17 @@ class _Batch:
         self._failure = None  # with several processes, for end_pass()
         self._execution = _only_sum(execution)
         try:
-            self._dtype = numpy.dtype(dtype)
+            try:
+                self._dtype = numpy.dtype(dtype)
+            except TypeError:
+                raise _refusal(TypeError, "dtype", f" is a {type(dtype).__name__}, expected a "
+                                                   "NumPy type") from None
             if self._dtype.name not in _ELEMENT_TYPES:
-                raise _refusal(ValueError, "dtype", f" is {self._dtype}, expected float32 or "
-                                                    "float64")
+                raise _refusal(ValueError, "dtype", f" is {self._dtype}, expected float32, "
+                                                    "float64, float16 or bfloat16")
             arguments = [_ELEMENT_TYPES[self._dtype.name], _integer("d", d)]
-            if gradients is not None:
-                arguments.append(_choice("gradients", gradients, _GRADIENTS))
+            if self._gradients:
+                arguments.append(_choice("gradients", gradients, self._gradients))
             arguments += settings()
             # One with the same sum, that lives as long as the batch does.
             self._execution = _optional("execution", execution, Execution)
@@ -852,6 +860,10 @@ class _Batch:
     def _views(self, *arrays) -> list:
         """With None in the place of what a batch of one view has not."""
         matrices = _matrices(self._names, *arrays)
+        if (matrices[0].type == _FLOAT64) != (self._dtype == numpy.float64):
+            raise _refusal(ValueError, self._names.split()[0],
+                           f" is of type {arrays[0].dtype}, and the batch is of {self._dtype}: "
+                           "dtype= makes it another")
         return matrices if len(arrays) == 4 else [matrices[0], None, matrices[1], None]
 
     def _add(self, *arrays) -> None:
@@ -868,7 +880,8 @@ class _Batch:
         return bool(_library.decorr_batch_has_pass(self._pointer))
 
     def end_pass(self) -> None:
-        """After the last rows of a pass; with several processes all of them call it."""
+        """After the last rows of a pass; with several processes all of them call it. Where it raises,
+        the batch is of no use any more."""
         try:
             _call("batch_end_pass", self._pointer, execution=self._execution)
         except (CollectiveError, ValueError):
@@ -936,6 +949,7 @@ class VarianceCovarianceBatch(_Batch):
                "or \"none\". " + _Batch.__doc__)
     _function = "variance_covariance"
     _names = "z grad"
+    _gradients = {name: _GRADIENTS[name] for name in ("a", "none")}
 
     def __init__(self, d: int, dtype=numpy.float32, options: Optional[VicregOptions] = None,
                  regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
@@ -980,13 +994,18 @@ class RegularizerBatch(_BatchOfTwoViews):
         return value.value
 
 
-class SumvecBatch(_BatchOfTwoViews):
+class SumvecBatch(_Batch):
     __doc__ = "sumvec in parts; lags() in the place of loss(), and no gradient. " + _Batch.__doc__
     _function = "sumvec"
     _names = "a b grad_a grad_b"
+    _gradients = {}
 
     def __init__(self, d: int, dtype=numpy.float32, execution: Optional[Execution] = None):
         super().__init__(d, dtype, None, execution, list)
+
+    def add(self, a: numpy.ndarray, b: numpy.ndarray) -> None:
+        """Adds rows of the pass."""
+        self._add(a, b, None, None)
 
     def lags(self) -> numpy.ndarray:
         """The whole batch's, d numbers, after the pass, any number of times."""

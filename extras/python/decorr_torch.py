@@ -53,7 +53,8 @@ Several processes. With `process_group` each process gives its own rows, as many
 none, and the loss is that of all rows together, the same on all of them. Gradients are those of this
 loss by the process's own rows, times the number of processes: DistributedDataParallel averages the
 parameters' gradients over the processes, and the average is then the gradient of the loss. What
-draws a permutation or signs draws the same on all, by the first process's generator. Sums go over
+draws a permutation or signs draws the same on all, by a generator with a seed that the first
+process draws from its own. Sums go over
 the CPU, so with the backend gloo, or several ("cpu:gloo,cuda:nccl"); they are O(d) numbers but for
 the exact loss, d^2 (docs/distributed.md). What is wrong on one process raises on all of them, there
 a decorr.CollectiveError, which says how many have failed. gather_distributed=True, an argument of
@@ -328,9 +329,9 @@ class _Settings:
                                 _sum_over(self.process_group) if together else None)
 
     def drawn_together(self) -> _Settings:
-        """The settings for one forward: of several processes with one generator, for one draw."""
-        draws = self.regularizer == "relaxed" and (self.permutation is True or self.signs is True)
-        if not draws or _members(self.process_group) == 0:
+        """The settings for one forward: of several processes with one generator, for one draw.
+        The round goes whether this process draws or not, as another one may."""
+        if _members(self.process_group) == 0:
             return self
         seed = _shared_seed(self.generator, self.process_group)
         return dataclasses.replace(self, generator=torch.Generator().manual_seed(seed))

@@ -30,23 +30,26 @@
 ///     for (const auto& part : parts) batch.gradient(part.z_a, part.z_b, part.grad_a, part.grad_b);
 ///
 /// Parts may have any number of rows, none too, and come in any order, another one in each pass;
-/// the rows of all passes together are the same ones. Values and gradients are those of the
-/// one-matrix call up to rounding. Passes: one for the moments (once more where squares leave the
-/// scalar's range), one for the correlation, and for gradients of a standardized Barlow Twins a
-/// third one; gradient() transforms the rows again. A regularizer alone has one pass.
+/// the rows of a pass are the same ones in each, number for number, and of several processes on the
+/// same process. Values and gradients are those of the one-matrix call up to rounding. Passes: one
+/// for the moments (once more where squares leave the scalar's range), one for the correlation, and
+/// for gradients of a standardized Barlow Twins a third one; gradient() transforms the rows again.
+/// A regularizer alone has one pass.
 ///
-/// With Execution::communicator each process adds its own rows, and end_pass() sums over the
-/// processes (docs/distributed.md); constructors and add() throw nothing then, end_pass() does, on
-/// all processes.
+/// With Execution::communicator, which has to outlive the object, each process adds its own rows,
+/// and end_pass() sums over the processes (docs/distributed.md); what is wrong for a constructor or
+/// for add() is then thrown by end_pass(), on all processes. (Where there is not even memory for
+/// the object, its process throws std::bad_alloc alone.)
 ///
-/// Memory: O(d) numbers for an ungrouped Relaxed, O(d G) for G blocks, and rows of scratch, 64 or
-/// 16 for each thread; Exact goes through C, d^2 numbers, whatever the number of rows. Cost: that
-/// of the one-matrix call, and a forward transform more.
+/// Memory: O(d) numbers for an ungrouped Relaxed, O(d G) for G blocks, and at most 256 rows of
+/// scratch for each view; Exact goes through C, d^2 numbers, whatever the number of rows. Cost:
+/// that of the one-matrix call, and a forward transform more.
 ///
 /// Throws InvalidArgument as the functions do, and std::logic_error, with a text that says what was
 /// expected, for calls out of turn and for a pass over other rows than the first one's (their
-/// number, and a check sum of some of their numbers). An object is used by one thread at a time.
-/// The regularizer is copied.
+/// number, and a check sum of some of their numbers). After an end_pass() that has thrown the
+/// object is good for nothing but its destructor. One thread at a time uses an object, gradient()
+/// included. The regularizer is copied.
 
 namespace decorr {
 inline namespace DECORR_ABI {
@@ -55,42 +58,47 @@ inline namespace DECORR_ABI {
 /// there are fewer passes.
 enum class Gradients { none, a, b, both };
 
-/// What the classes below have in common, of two views.
+/// What the classes below have in common.
 template <class Scalar, class FirstPass>
-class BatchOfTwoViews {
+class BatchOfParts {
  public:
-  /// Whether all rows are to be added (once more).
+  /// Whether all rows are to be added (once more). Not after an end_pass() that has failed.
   bool has_pass() const noexcept { return call_.has_pass(); }
-  /// Rows of the pass.
-  template <class A, class B>
-  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
-    detail::add_part<Scalar>(call_, z_a.derived(), z_b.derived());
-  }
   /// After the last rows of a pass; with a communicator a collective call.
   void end_pass() { call_.end_pass(); }
   /// The rows of the batch, of all processes; after the first pass.
   Eigen::Index count() const noexcept { return call_.count(); }
+
+ protected:
+  BatchOfParts(const char* name, Eigen::Index features, const typename FirstPass::Options& options,
+               const Regularizer& regularizer, const Execution& execution, Gradients gradients)
+      : call_(name, features, options, regularizer, execution,
+              gradients == Gradients::a || gradients == Gradients::both,
+              gradients == Gradients::b || gradients == Gradients::both) {}
+
+  detail::PartsCall<Scalar, FirstPass> call_;
+};
+
+/// And those with gradients of two views.
+template <class Scalar, class FirstPass>
+class BatchOfTwoViews : public BatchOfParts<Scalar, FirstPass> {
+ public:
+  /// Rows of the pass.
+  template <class A, class B>
+  void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
+    detail::add_part<Scalar>(this->call_, z_a.derived(), z_b.derived());
+  }
   /// After all passes: of some rows, the whole batch's loss by them.
   template <class A, class B, class GradientA, class GradientB>
   void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
                 GradientB&& grad_b) {
-    detail::gradient_of_part<Scalar>(call_, z_a.derived(), z_b.derived(),
+    detail::gradient_of_part<Scalar>(this->call_, z_a.derived(), z_b.derived(),
                                      std::forward<GradientA>(grad_a),
                                      std::forward<GradientB>(grad_b));
   }
 
  protected:
-  BatchOfTwoViews(const detail::Signature& signature, Eigen::Index features,
-                  const typename FirstPass::Options& options, const Regularizer& regularizer,
-                  const Execution& execution, Gradients gradients)
-      : call_(signature, features, options, regularizer, execution,
-              gradients == Gradients::a || gradients == Gradients::both,
-              gradients == Gradients::b || gradients == Gradients::both) {}
-
-  const typename FirstPass::Result& result() const { return call_.loss(); }
-
- private:
-  detail::PartsCall<Scalar, FirstPass> call_;
+  using BatchOfParts<Scalar, FirstPass>::BatchOfParts;
 };
 
 /// barlow_twins_loss of a batch in parts.
@@ -101,11 +109,10 @@ class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirst
                             const Regularizer& regularizer = {}, const Execution& execution = {},
                             Gradients gradients = Gradients::both)
       : BatchOfTwoViews<Scalar, detail::BarlowTwinsFirstPass<Scalar>>(
-            detail::loss_signature("BarlowTwinsBatch", options.standardize ? 2 : 1), features,
-            options, regularizer, execution, gradients) {}
+            "BarlowTwinsBatch", features, options, regularizer, execution, gradients) {}
 
   /// The whole batch's, after the passes that it needs, any number of times.
-  BarlowTwinsLoss<Scalar> loss() const { return this->result(); }
+  BarlowTwinsLoss<Scalar> loss() const { return this->call_.loss(); }
 };
 
 /// vicreg_loss of a batch in parts.
@@ -116,11 +123,10 @@ class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scala
                        const Regularizer& regularizer = {}, const Execution& execution = {},
                        Gradients gradients = Gradients::both)
       : BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scalar>>(
-            detail::loss_signature("VicregBatch", 2), features, options, regularizer, execution,
-            gradients) {}
+            "VicregBatch", features, options, regularizer, execution, gradients) {}
 
   /// The whole batch's, after the passes that it needs, any number of times.
-  VicregLoss<Scalar> loss() const { return this->result(); }
+  VicregLoss<Scalar> loss() const { return this->call_.loss(); }
 };
 
 /// r_sum, or with Exact r_off, of a batch in parts.
@@ -130,72 +136,53 @@ class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerFirst
   explicit RegularizerBatch(Eigen::Index features, const Regularizer& regularizer = {},
                             const Execution& execution = {}, Gradients gradients = Gradients::both)
       : BatchOfTwoViews<Scalar, detail::RegularizerFirstPass<Scalar>>(
-            detail::regularizer_signature("RegularizerBatch"), features, {}, regularizer, execution,
-            gradients) {}
+            "RegularizerBatch", features, {}, regularizer, execution, gradients) {}
 
   /// The whole batch's, after the pass, any number of times.
-  Scalar value() const { return this->result(); }
+  Scalar value() const { return this->call_.loss(); }
 };
 
 /// sumvec of a batch in parts.
 template <class Scalar>
-class SumvecBatch {
+class SumvecBatch : public BatchOfParts<Scalar, detail::SumvecFirstPass<Scalar>> {
  public:
   explicit SumvecBatch(Eigen::Index features, const Execution& execution = {})
-      : call_(detail::regularizer_signature("SumvecBatch"), features, {},
-              detail::relaxed_of_sumvec(), execution, false, false) {}
+      : BatchOfParts<Scalar, detail::SumvecFirstPass<Scalar>>(
+            "SumvecBatch", features, {}, detail::relaxed_of_sumvec(), execution, Gradients::none) {}
 
-  /// Whether all rows are to be added.
-  bool has_pass() const noexcept { return call_.has_pass(); }
   /// Rows of the pass.
   template <class A, class B>
   void add(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b) {
-    detail::add_part<Scalar>(call_, a.derived(), b.derived());
+    detail::add_part<Scalar>(this->call_, a.derived(), b.derived());
   }
-  /// After the last rows; with a communicator a collective call.
-  void end_pass() { call_.end_pass(); }
-  /// The rows of the batch, of all processes; after the pass.
-  Eigen::Index count() const noexcept { return call_.count(); }
   /// The whole batch's, after the pass, any number of times.
-  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> lags() const { return call_.loss(); }
-
- private:
-  detail::PartsCall<Scalar, detail::SumvecFirstPass<Scalar>> call_;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> lags() const { return this->call_.loss(); }
 };
 
 /// variance_covariance_loss of a batch in parts; of Gradients none and a.
 template <class Scalar>
-class VarianceCovarianceBatch {
+class VarianceCovarianceBatch : public BatchOfParts<Scalar, detail::VcregFirstPass<Scalar>> {
  public:
   explicit VarianceCovarianceBatch(Eigen::Index features, const VicregOptions& options = {},
                                    const Regularizer& regularizer = {},
                                    const Execution& execution = {},
                                    Gradients gradients = Gradients::a)
-      : call_(detail::one_view_signature("VarianceCovarianceBatch", 2), features, options,
-              regularizer, execution, gradients != Gradients::none, false) {}
+      : BatchOfParts<Scalar, detail::VcregFirstPass<Scalar>>(
+            "VarianceCovarianceBatch", features, options, regularizer, execution, gradients) {}
 
-  /// Whether all rows are to be added (once more).
-  bool has_pass() const noexcept { return call_.has_pass(); }
   /// Rows of the pass.
   template <class Z>
   void add(const Eigen::DenseBase<Z>& z) {
-    detail::add_part<Scalar>(call_, z.derived(), detail::NoView());
+    detail::add_part<Scalar>(this->call_, z.derived(), detail::NoView());
   }
-  /// After the last rows of a pass; with a communicator a collective call.
-  void end_pass() { call_.end_pass(); }
-  /// The rows of the batch, of all processes; after the first pass.
-  Eigen::Index count() const noexcept { return call_.count(); }
   /// The whole batch's, after the passes that it needs, any number of times.
-  VarianceCovarianceLoss<Scalar> loss() const { return call_.loss(); }
+  VarianceCovarianceLoss<Scalar> loss() const { return this->call_.loss(); }
   /// After all passes: of some rows, the whole batch's loss by them.
   template <class Z, class Gradient>
   void gradient(const Eigen::DenseBase<Z>& z, Gradient&& grad) {
-    detail::gradient_of_part<Scalar>(call_, z.derived(), detail::NoView(),
+    detail::gradient_of_part<Scalar>(this->call_, z.derived(), detail::NoView(),
                                      std::forward<Gradient>(grad), no_gradient);
   }
-
- private:
-  detail::PartsCall<Scalar, detail::VcregFirstPass<Scalar>> call_;
 };
 
 }  // namespace DECORR_ABI

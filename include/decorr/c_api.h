@@ -202,7 +202,8 @@ typedef int (*decorr_sum)(void* context, double* numbers, size_t count);
 /// whole batch, gradients those of its loss by this process's rows: a trainer that averages
 /// gradients over P processes multiplies them by P (docs/distributed.md, the factor P). No process
 /// waits for one whose call has failed: all calls fail, those of the others with DECORR_COLLECTIVE,
-/// unless it is the execution's size that is wrong. 0.1 has no `sum`, and its struct is accepted.
+/// unless it is the execution's size, or a null batch, that is wrong. 0.1 has no `sum`, and its
+/// struct is accepted.
 typedef struct decorr_execution {
   size_t size;
   int32_t threads;  ///< 1; at least 1, of which 1024 are used. Results are the same for any number.

@@ -21,8 +21,12 @@ class Communicator {
   Communicator& operator=(const Communicator&) = delete;
   virtual ~Communicator() = default;
 
-  /// Replaces each of `count` numbers by its sum over all processes, which has to be the same on
-  /// each of them, bit for bit: what follows depends on it. May throw, and the call throws that.
+  /// Replaces each of `count` numbers, at least one, by its sum over all processes, which has to be
+  /// the same on each of them, bit for bit: what follows depends on it. It is called on the thread
+  /// that makes the call, several times one after another, as often on each process. May throw, and
+  /// the call throws that; it should then throw on all processes, as the others wait otherwise.
+  /// Gradients are untouched unless that is the last sum of a standardized Barlow Twins, which they
+  /// are computed around.
   virtual void sum(double* numbers, std::size_t count) = 0;
   /// The same for inputs of long double.
   virtual void sum(long double* numbers, std::size_t count) = 0;

@@ -38,7 +38,9 @@
 /// argument and both values, for shapes that differ, empty matrices, too few rows, gradients that
 /// overlap or whose elements share memory, and options out of range (weights, gamma and scale are
 /// finite, epsilon at least 0 too, and the regularizer's as options.hpp says); std::bad_alloc and
-/// std::runtime_error (no plan) as they come. Gradients are untouched when a function throws. All
+/// std::runtime_error (no plan) as they come. With Execution::communicator a call is one of several
+/// processes', rows are counted over all of them, and what another one fails by is thrown as a
+/// CollectiveError (docs/distributed.md). Gradients are untouched when a function throws. All
 /// functions may be called from several threads at once. Cost: O(n d) for the moments and the
 /// regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and
 /// O(d), and n d numbers for each gradient that is stored in 16 bits or in a view whose type knows
@@ -60,9 +62,8 @@ BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase
                                                           const Regularizer& regularizer = {},
                                                           const Execution& execution = {}) {
   return detail::evaluate<detail::BarlowTwinsFirstPass>(
-      detail::loss_signature("barlow_twins_loss", options.standardize ? 2 : 1), z_a.derived(),
-      z_b.derived(), std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), options,
-      regularizer, execution);
+      "barlow_twins_loss", z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
+      std::forward<GradientB>(grad_b), options, regularizer, execution);
 }
 
 /// Barlow Twins, value only.
@@ -89,9 +90,8 @@ VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
                                                const Regularizer& regularizer = {},
                                                const Execution& execution = {}) {
   return detail::evaluate<detail::VicregFirstPass>(
-      detail::loss_signature("vicreg_loss", 2), z_a.derived(), z_b.derived(),
-      std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), options, regularizer,
-      execution);
+      "vicreg_loss", z_a.derived(), z_b.derived(), std::forward<GradientA>(grad_a),
+      std::forward<GradientB>(grad_b), options, regularizer, execution);
 }
 
 /// VICReg, value only.
@@ -112,9 +112,9 @@ template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
     const Eigen::DenseBase<Z>& z, Gradient&& grad, const VicregOptions& options = {},
     const Regularizer& regularizer = {}, const Execution& execution = {}) {
-  return detail::evaluate<detail::VcregFirstPass>(
-      detail::one_view_signature("variance_covariance_loss", 2), z.derived(), detail::NoView(),
-      std::forward<Gradient>(grad), no_gradient, options, regularizer, execution);
+  return detail::evaluate<detail::VcregFirstPass>("variance_covariance_loss", z.derived(),
+                                                  detail::NoView(), std::forward<Gradient>(grad),
+                                                  no_gradient, options, regularizer, execution);
 }
 
 /// Variance and covariance of one view, value only.

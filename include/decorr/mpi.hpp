@@ -41,8 +41,13 @@ inline namespace DECORR_ABI {
 class MpiCommunicator final : public Communicator {
  public:
   explicit MpiCommunicator(MPI_Comm communicator) {
+    if (communicator == MPI_COMM_NULL) {
+      throw std::runtime_error("MpiCommunicator: the communicator is MPI_COMM_NULL");
+    }
     check("MPI_Comm_dup", MPI_Comm_dup(communicator, &communicator_));
-    check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN));
+    const int code = MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN);
+    if (code != MPI_SUCCESS) MPI_Comm_free(&communicator_);
+    check("MPI_Comm_set_errhandler", code);
   }
   ~MpiCommunicator() override {
     int is_finalized = 0;

@@ -119,7 +119,7 @@ struct Execution {
   Planning planning = Planning::measure;
   /// Null, or the processes that hold the batch together: values are those of the whole batch, and
   /// gradients those of the whole batch's loss with respect to this process's rows
-  /// (docs/distributed.md).
+  /// (docs/distributed.md). Not owned.
   Communicator* communicator = nullptr;
 };
 

@@ -27,8 +27,8 @@
 /// (docs/performance.md). Throws InvalidArgument, a std::invalid_argument that names function,
 /// argument and both values, for shapes that differ, empty matrices, gradients that overlap or
 /// whose elements share memory, and options out of range; std::bad_alloc and std::runtime_error (no
-/// plan) as they come. Gradients are untouched when a function throws. All functions may be called
-/// from several threads at once.
+/// plan) as they come, CollectiveError with Execution::communicator (losses.hpp). Gradients are
+/// untouched when a function throws. All functions may be called from several threads at once.
 
 namespace decorr {
 inline namespace DECORR_ABI {
@@ -48,9 +48,8 @@ detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBas
                              GradientA&& grad_a, GradientB&& grad_b,
                              const Execution& execution = {}) {
   return detail::evaluate<detail::RegularizerFirstPass>(
-      detail::regularizer_signature("r_off"), a.derived(), b.derived(),
-      std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), detail::NoOptions(),
-      Exact(), execution);
+      "r_off", a.derived(), b.derived(), std::forward<GradientA>(grad_a),
+      std::forward<GradientB>(grad_b), detail::NoOptions(), Exact(), execution);
 }
 
 /// R_off, value only.
@@ -74,9 +73,8 @@ detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>& a, const Eigen::DenseBas
                              GradientA&& grad_a, GradientB&& grad_b, const Relaxed& relaxed = {},
                              const Execution& execution = {}) {
   return detail::evaluate<detail::RegularizerFirstPass>(
-      detail::regularizer_signature("r_sum"), a.derived(), b.derived(),
-      std::forward<GradientA>(grad_a), std::forward<GradientB>(grad_b), detail::NoOptions(),
-      relaxed, execution);
+      "r_sum", a.derived(), b.derived(), std::forward<GradientA>(grad_a),
+      std::forward<GradientB>(grad_b), detail::NoOptions(), relaxed, execution);
 }
 
 /// R_sum, value only.
@@ -93,9 +91,9 @@ template <class A, class B>
 Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::DenseBase<A>& a,
                                                                 const Eigen::DenseBase<B>& b,
                                                                 const Execution& execution = {}) {
-  return detail::evaluate<detail::SumvecFirstPass>(
-      detail::regularizer_signature("sumvec"), a.derived(), b.derived(), no_gradient, no_gradient,
-      detail::NoOptions(), detail::relaxed_of_sumvec(), execution);
+  return detail::evaluate<detail::SumvecFirstPass>("sumvec", a.derived(), b.derived(), no_gradient,
+                                                   no_gradient, detail::NoOptions(),
+                                                   detail::relaxed_of_sumvec(), execution);
 }
 
 // One gradient of two, or the other function's regularizer: compiles to the sentence that says what

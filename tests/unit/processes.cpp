@@ -134,4 +134,24 @@ TEST_CASE("a failure is kept until the next sum, and told to all there") {
   }
 }
 
+TEST_CASE("a later sum of one process is not taken for the first one of another") {
+  ThreadGroup group(2);
+  const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
+    SettingsDigest settings;
+    settings.add("the function", 1);
+    Arena arena;
+    Processes<double> processes(communicator, "f");
+    processes.reserve(arena, 54);
+    processes.agree(settings, 3);
+    if (rank == 0) {
+      processes.sum(54, [](double* to) { to[0] = 0; }, [](const double*) {});
+    } else {
+      Processes<double>(communicator, "f").agree(settings, 3);
+    }
+  });
+  for (const auto& failure : failures) {
+    CHECK(message_of(failure).find("f: the processes do not sum the same") == 0);
+  }
+}
+
 }  // namespace unit_processes

@@ -164,6 +164,12 @@ def mistakes_end_all(rank):
     found, message = failure(BarlowTwinsLoss(process_group=True),
                              [each.double() for each in own] if is_last else own)
     assert found is decorr.CollectiveError and "the scalar differs" in message, message
+    # Whoever draws and whoever does not.
+    for one, other in ((({}), {"regularizer": "relaxed"}),
+                       ({"regularizer": "relaxed", "signs": False}, {"regularizer": "relaxed"})):
+        found, message = failure(
+            BarlowTwinsLoss(process_group=True, **(other if is_last else one)), own)
+        assert found is decorr.CollectiveError and "differs" in message, message
     found, message = failure(BarlowTwinsLoss(process_group=True), own)
     assert found is None, message
 

@@ -375,7 +375,7 @@ class Parts(TestCase):
         with self.assertRaisesRegex(ValueError, "z_a has 5 columns, expected 6") as caught:
             batch.add(z_a[:, :5], z_b[:, :5])
         self.assertEqual(caught.exception.argument, "z_a")
-        with self.assertRaisesRegex(ValueError, "differ in type"):
+        with self.assertRaisesRegex(ValueError, "z_a is of type float32, and the batch is of float64"):
             batch.add(z_a.astype("float32"), z_b.astype("float32"))
         with self.assertRaisesRegex(TypeError, "z_b is a list"):
             batch.add(z_a, z_b.tolist())
@@ -391,6 +391,15 @@ class Parts(TestCase):
                 decorr.VicregBatch(*arguments)
         with self.assertRaisesRegex(ValueError, "gradients is 'all'"):
             decorr.VicregBatch(6, gradients="all")
+        with self.assertRaisesRegex(TypeError, "gradients is None, expected a string"):
+            decorr.VicregBatch(6, gradients=None)
+        with self.assertRaisesRegex(ValueError, "gradients is 'both', expected 'a' or 'none'"):
+            decorr.VarianceCovarianceBatch(6, gradients="both")
+        with self.assertRaisesRegex(TypeError, "dtype is a VicregOptions, expected a NumPy type"):
+            decorr.VicregBatch(6, VicregOptions())
+        self.assertFalse(batch.has_pass())
+        with self.assertRaisesRegex(ValueError, "has failed, and the batch with it"):
+            batch.loss()
         with self.assertRaisesRegex(TypeError, "cannot be copied"):
             copy.copy(batch)
 
@@ -458,6 +467,8 @@ class Parts(TestCase):
         batch.add(*z)
         with self.assertRaisesRegex(KeyError, "the network is down"):
             batch.end_pass()
+        with self.assertRaisesRegex(TypeError, "sum returned a ndarray, expected None"):
+            decorr.barlow_twins_loss(*z, execution=Execution(sum=lambda numbers: 2 * numbers))
         with self.assertRaisesRegex(TypeError, "sum is 3, expected a function"):
             decorr.barlow_twins_loss(*z, execution=Execution(sum=3))
 

@@ -46,7 +46,7 @@ class Training(unittest.TestCase):
         """The Python of README.md runs as it stands."""
         page = (MODULES / "README.md").read_text()
         blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-        self.assertEqual(len(blocks), 3)
+        self.assertEqual(len(blocks), 4)
         for block in blocks:
             result = subprocess.run([sys.executable, "-c", block], text=True, cwd="/",
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -35,14 +35,16 @@ struct Signature {
   const char *a, *b, *gradient_a, *gradient_b;
   Index least_rows;
 };
-constexpr Signature regularizer_signature(const char* function) {
-  return {function, "a", "b", "grad_a", "grad_b", 1};
-}
-constexpr Signature loss_signature(const char* function, Index least_rows) {
-  return {function, "z_a", "z_b", "grad_a", "grad_b", least_rows};
-}
-constexpr Signature one_view_signature(const char* function, Index least_rows) {
-  return {function, "z", nullptr, "grad", nullptr, least_rows};
+// Of a function that computes by this first pass (losses/batch.hpp).
+template <class FirstPass>
+Signature signature_of(const char* function, const typename FirstPass::Options& options) {
+  const Index least_rows = FirstPass::least_rows(options);
+  if (!FirstPass::kHasTwoViews) {
+    return {function, "z", nullptr, "grad", nullptr, least_rows};
+  }
+  return FirstPass::kHasStatistics
+             ? Signature{function, "z_a", "z_b", "grad_a", "grad_b", least_rows}
+             : Signature{function, "a", "b", "grad_a", "grad_b", least_rows};
 }
 
 // A matrix as the checks see it.
@@ -57,14 +59,14 @@ struct MatrixArguments {
   MatrixArgument a, b, gradient_a, gradient_b;
 };
 
-// What the processes of a collective call have to agree in, beside the first view's width.
+// What the processes of a collective call have to agree in, beside the number of features.
 template <class Options>
 void add_options([[maybe_unused]] SettingsDigest& settings,
                  [[maybe_unused]] const Options& options) {
   if constexpr (std::is_same<Options, BarlowTwinsOptions>::value) {
     settings.add("lambda", options.lambda);
     settings.add("scale", options.scale);
-    settings.add("epsilon", options.epsilon);
+    settings.add("epsilon", options.standardize ? options.epsilon : 0);  // else it is not used
     settings.add("standardize", options.standardize);
   } else if constexpr (std::is_same<Options, VicregOptions>::value) {
     const double weights[] = {options.invariance, options.variance, options.covariance,
@@ -74,14 +76,16 @@ void add_options([[maybe_unused]] SettingsDigest& settings,
     settings.add("epsilon", options.epsilon);
     settings.add("sum_variance or covariance_scaling",
                  2 * static_cast<int>(options.covariance_scaling) + (options.sum_variance ? 1 : 0));
+  } else {
+    static_assert(std::is_same<Options, NoOptions>::value, "options that nobody would compare");
   }
 }
 DECORR_DETAIL_COLD inline void add_regularizer(SettingsDigest& settings,
-                                               const Regularizer& regularizer) {
+                                               const Regularizer& regularizer, Index features) {
   const Relaxed none, *relaxed = regularizer.relaxed();
   const Relaxed& of = relaxed == nullptr ? none : *relaxed;
   settings.add("the regularizer", relaxed == nullptr ? 0 : of.exponent);
-  settings.add("block_size", of.block_size);
+  settings.add("block_size", of.block_size == features ? Index{0} : of.block_size);
   settings.add("permutation", of.permutation.data(), of.permutation.size() * sizeof(Index));
   settings.add("signs_a", of.signs_a.data(), of.signs_a.size());
   settings.add("signs_b", of.signs_b.data(), of.signs_b.size());
@@ -392,11 +396,11 @@ DECORR_DETAIL_COLD void agree(Processes<Scalar>& processes, const Signature& nam
   SettingsDigest settings;
   settings.add("the function", names.function, std::strlen(names.function));
   settings.add("the scalar", sizeof(Scalar));
-  settings.add(names.a, matrices.a.cols);  // its width
+  settings.add("the number of features", matrices.a.cols);
   settings.add("which gradients are asked for",
                2 * (matrices.gradient_a.is_given ? 1 : 0) + (matrices.gradient_b.is_given ? 1 : 0));
   add_options(settings, options);
-  add_regularizer(settings, regularizer);
+  add_regularizer(settings, regularizer, matrices.a.cols);
   processes.agree(settings, matrices.a.rows);
   ArgumentChecks(names.function)
       .check_not_empty(names.a, processes.count(), matrices.a.cols, names.least_rows);

@@ -26,18 +26,20 @@ inline namespace DECORR_ABI {
 
 // The loss, by loss_of().
 template <class FirstPass, class Matrices, class Options>
-auto checked_call(const Signature& signature, Matrices& matrices, const Options& options,
+auto checked_call(const char* function, Matrices& matrices, const Options& options,
                   const Regularizer& regularizer, const Execution& execution) {
   using Scalar = typename Matrices::Scalar;
-  const MatrixArguments arguments = matrices.arguments();
+  const Signature signature = signature_of<FirstPass>(function, options);
+  MatrixArguments arguments;
   Arena arena;
   std::optional<Processes<Scalar>> processes;
   const auto prepare = [&] {
+    arguments = matrices.arguments();
     check_arguments(signature, arguments, options, regularizer, execution);
     matrices.prepare(arena);
   };
   if (execution.communicator != nullptr) {
-    processes.emplace(*execution.communicator, signature.function);
+    processes.emplace(*execution.communicator, function);
     processes->attempt([&] {
       prepare();
       processes->reserve(arena, most_sums<Scalar>(arguments.a.cols, regularizer));

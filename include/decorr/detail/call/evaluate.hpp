@@ -13,8 +13,8 @@
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/options.hpp"
 
-// Every public function is one call of evaluate(): types are checked, and checked_call() does the
-// rest. A value alone is asked for with no_gradient in both places.
+// Every function of losses.hpp and regularizers.hpp is one call of evaluate(): types are checked,
+// and checked_call() does the rest. A value alone is asked for with no_gradient in both places.
 
 namespace decorr {
 namespace detail {
@@ -74,7 +74,7 @@ constexpr bool accepts_gradient() {
 // temporary matrix from one that lasts.
 template <template <class> class FirstPass, class A, class B, class GradientA, class GradientB,
           class Options>
-auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gradient_a,
+auto evaluate(const char* function, const A& a, const B& b, GradientA&& gradient_a,
               GradientB&& gradient_b, const Options& options, const Regularizer& regularizer,
               const Execution& execution) {
   using Other = std::conditional_t<std::is_same<B, NoView>::value, A, B>;
@@ -86,7 +86,7 @@ auto evaluate(const Signature& signature, const A& a, const B& b, GradientA&& gr
                 accepts_gradient<GradientB, Scalar>()) {
     CallMatrices<A, B, std::remove_reference_t<GradientA>, std::remove_reference_t<GradientB>>
         matrices(a, b, gradient_a, gradient_b);
-    return checked_call<FirstPass<Scalar>>(signature, matrices, options, regularizer, execution);
+    return checked_call<FirstPass<Scalar>>(function, matrices, options, regularizer, execution);
   } else {
     return typename FirstPass<Scalar>::Result{};
   }

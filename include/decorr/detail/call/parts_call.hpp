@@ -28,32 +28,36 @@ class PartsCall {
   using Options = typename FirstPass::Options;
   using Result = typename FirstPass::Result;
 
-  PartsCall(const Signature& signature, Index features, const Options& options,
+  PartsCall(const char* function, Index features, const Options& options,
             const Regularizer& regularizer, const Execution& execution, bool wants_a, bool wants_b)
-      : signature_(signature),
+      : signature_(signature_of<FirstPass>(function, options)),
         features_(features),
-        state_(std::make_unique<State>(signature, features, options, regularizer, execution,
-                                       wants_a, wants_b)) {
+        state_(
+            std::make_unique<State>(signature_, features, options, execution, wants_a, wants_b)) {
     attempt([&] {
       const ArgumentChecks checks(signature_.function);
       if (features < 1) {
         checks.fail("features", " is ", features, ", expected at least 1");
       }
+      if (wants_b && !FirstPass::kHasTwoViews) {
+        checks.fail("gradients", " are of b, and there is one view, a");
+      }
       check_settings(checks, options, regularizer, features, FirstPass::kHasTwoViews, execution);
       if (state_->processes) {
         state_->processes->reserve(state_->loss.arena(), most_sums<Scalar>(features, regularizer));
       }
-      state_->loss.start();
+      state_->loss.start(regularizer);
     });
   }
 
-  bool has_pass() const noexcept { return state_->loss.has_pass(); }
+  // Not any more after an end_pass() that has failed, so that a loop over passes ends.
+  bool has_pass() const noexcept {
+    return state_ != nullptr && !state_->has_failed && state_->loss.has_pass();
+  }
 
   template <class Matrices>
   void add(Matrices& matrices) {
-    if (!has_pass()) {
-      misused("add", "all passes have ended");
-    }
+    check_pass("add");
     attempt([&] {
       check_part(matrices.arguments());
       Arena arena;
@@ -69,26 +73,30 @@ class PartsCall {
   }
 
   void end_pass() {
-    if (!has_pass()) {
-      misused("end_pass", "all passes have ended");
-    }
+    check_pass("end_pass");
     auto& loss = state_->loss;
+    state_->has_failed = true;  // unless it comes to the end
     attempt([&] {
       if (!loss.has_same_rows()) {
-        misused("end_pass", "the rows are not those of the first pass, which has " +
-                                decimal(loss.rows_of_first_pass()) + ", this one " +
-                                decimal(loss.rows_of_pass()));
+        misused("end_pass", loss.rows_of_pass() == loss.rows_of_first_pass()
+                                ? "the rows are not those of the first pass: as many, with other "
+                                  "values"
+                                : "the rows are not those of the first pass, which has " +
+                                      decimal(loss.rows_of_first_pass()) + ", this one " +
+                                      decimal(loss.rows_of_pass()));
       }
     });
     if (loss.is_first_pass()) {
       count_ = agree_on_count();
     }
     loss.end_pass(count_);
+    state_->has_failed = false;
   }
 
   Index count() const noexcept { return count_; }
 
   const Result& loss() const {
+    check_alive("loss");
     if (!state_->loss.result()) {
       misused("loss",
               "the passes that it needs have not ended; call add() and end_pass() while "
@@ -99,6 +107,7 @@ class PartsCall {
 
   template <class Matrices>
   void gradient(Matrices& matrices) {
+    check_alive("gradient");
     if (has_pass()) {
       misused("gradient", "passes have not ended; call add() and end_pass() while has_pass()");
     }
@@ -117,10 +126,9 @@ class PartsCall {
  private:
   struct State {
     State(const Signature& signature, Index features, const Options& options,
-          const Regularizer& regularizer, const Execution& execution, bool wants_a, bool wants_b)
+          const Execution& execution, bool wants_a, bool wants_b)
         : processes(processes_of(signature, execution)),
-          loss(features, options, regularizer, execution, wants_a, wants_b,
-               processes ? &*processes : nullptr) {}
+          loss(features, options, execution, wants_a, wants_b, processes ? &*processes : nullptr) {}
 
     static std::optional<Processes<Scalar>> processes_of(const Signature& signature,
                                                          const Execution& execution) {
@@ -132,6 +140,7 @@ class PartsCall {
 
     std::optional<Processes<Scalar>> processes;
     BatchInParts<Scalar, FirstPass> loss;
+    bool has_failed = false;
   };
 
   // Throws on all processes where one has failed, or is given other settings.
@@ -160,6 +169,21 @@ class PartsCall {
     names.least_rows = 0;
     checks.check_inputs(names, matrices);
     checks.check_gradients(names, matrices);
+  }
+
+  void check_alive(const char* function) const {
+    if (state_ == nullptr) {
+      misused(function, "the batch has been moved away");
+    }
+    if (state_->has_failed) {
+      misused(function, "an end_pass() has failed, and the batch with it");
+    }
+  }
+  void check_pass(const char* function) const {
+    check_alive(function);
+    if (!has_pass()) {
+      misused(function, "all passes have ended");
+    }
   }
 
   [[noreturn]] void misused(const char* function, const std::string& text) const {

@@ -193,6 +193,8 @@ class BarlowTwinsFirstPass {
   using Loss = BarlowTwins<Scalar>;
   using Result = BarlowTwinsLoss<Scalar>;
   static constexpr bool kHasTwoViews = true, kHasStatistics = true;
+  // A variance is taken.
+  static Index least_rows(const Options& options) noexcept { return options.standardize ? 2 : 1; }
 
   explicit BarlowTwinsFirstPass(const Options& options) noexcept : options_(options) {}
   const Options& options() const noexcept { return options_; }

@@ -46,10 +46,8 @@ struct Batch {
   }
   // The same, or more where rows come in parts and have not been counted yet.
   Index most_count() const noexcept { return is_in_parts() ? Index{1} << 30 : count(); }
-  // The Gram matrices want all rows at once.
-  Route possible_route() const noexcept {
-    return processes == nullptr && !is_in_parts() ? route : Route::features;
-  }
+  // Whether all rows are at hand, as the Gram matrices want them.
+  bool is_whole() const noexcept { return processes == nullptr && !is_in_parts(); }
   // The same with one view's gradient; see BatchRows.
   Batch with(const BatchRows<Scalar>& other) const {
     return {arena, other, execution, route, processes, count_of_parts};
@@ -88,9 +86,14 @@ RegularizerSetup<Scalar> regularizer_setup(const Batch<Scalar>& batch, SignalPai
                                  batch.rows.size(),
                                  row_access(batch.rows),
                                  batch.execution};
-  setup.route = batch.possible_route();
+  setup.has_whole_batch = batch.is_whole();
+  setup.route = batch.route;
   if (batch.is_in_parts()) {
     setup.place = SpectrumPlace::nowhere;
+  } else if (batch.processes != nullptr) {
+    // Another process's failure ends the call after the forward transforms, and no gradient row may
+    // have been written then.
+    setup.place = SpectrumPlace::buffer;
   }
   return setup;
 }
@@ -223,6 +226,7 @@ DECORR_DETAIL_COLD void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
 //   Options, Loss, Result
 //   kHasTwoViews
 //   kHasStatistics              whether there is a pass 1 at all
+//   least_rows(options)         of the whole batch
 //   FirstPass(options)
 //   start(batch)                and any number of add(rows) noexcept
 //   end(batch)                  whether all rows are to be added once more

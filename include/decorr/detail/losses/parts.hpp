@@ -72,12 +72,9 @@ class BatchInParts {
   using Result = typename FirstPass::Result;
 
   // Nothing here fails; start() may.
-  BatchInParts(Index features, const Options& options, const decorr::Regularizer& choice,
-               const Execution& execution, bool wants_a, bool wants_b, Processes<Scalar>* processes)
-      : choice_(choice.relaxed() == nullptr ? decorr::Regularizer()
-                                            : decorr::Regularizer(Relaxed(*choice.relaxed()))),
-        part_rows_(std::max(kLeastPartRows, kTileRows * Index{execution.threads})),
-        batch_{arena_, any_rows(features, wants_a, wants_b), execution, Route::features, processes,
+  BatchInParts(Index features, const Options& options, const Execution& execution, bool wants_a,
+               bool wants_b, Processes<Scalar>* processes)
+      : batch_{arena_, any_rows(features, wants_a, wants_b), execution, Route::features, processes,
                0},
         phase_(FirstPass::kHasStatistics ? Phase::statistics : Phase::correlation),
         first_pass_(options) {}
@@ -89,7 +86,10 @@ class BatchInParts {
   Options options() const noexcept { return first_pass_.options(); }
   const decorr::Regularizer& choice() const noexcept { return choice_; }
 
-  void start() {
+  void start(const decorr::Regularizer& choice) {
+    if (choice.relaxed() != nullptr) {
+      choice_ = Relaxed(*choice.relaxed());
+    }
     fingerprint_buffer_ = Buffer<Scalar>(arena_, kTileRows * tile_stride<Scalar>(1));
     first_pass_.start(batch_);
     if (!FirstPass::kHasStatistics) {
@@ -109,7 +109,7 @@ class BatchInParts {
   // Rows of a pass, without gradients.
   void add(const BatchRows<Scalar>& rows) noexcept {
     rows_of_pass_.add(rows, fingerprint_buffer_.data());
-    for_each_chunk(rows.size(), part_rows_, [&](Index first, Index last) noexcept {
+    for_each_chunk(rows.size(), kPartRows, [&](Index first, Index last) noexcept {
       BatchRows<Scalar> part = rows.part(first, last - first);
       switch (phase_) {
         case Phase::statistics:
@@ -170,19 +170,21 @@ class BatchInParts {
   bool wants_gradient_b() const noexcept { return static_cast<bool>(batch_.rows.gradient_b); }
   // After all passes, of rows with the gradients that are wanted.
   void gradient(const BatchRows<Scalar>& rows) noexcept {
-    for_each_chunk(rows.size(), part_rows_, [&](Index first, Index last) noexcept {
+    for_each_chunk(rows.size(), kPartRows, [&](Index first, Index last) noexcept {
       loss_->gradient(rows.part(first, last - first));
     });
   }
 
  private:
-  static constexpr Index kLeastPartRows = 64;
+  // Whatever the number of threads is, so that results do not depend on it, and enough for many of
+  // them.
+  static constexpr Index kPartRows = 256;
 
   enum class Phase { statistics, correlation, slopes, done };
 
   BatchRows<Scalar> any_rows(Index features, bool wants_a, bool wants_b) const {
     BatchRows<Scalar> rows;
-    rows.a = InputRows<Scalar>::any(part_rows_, features);
+    rows.a = InputRows<Scalar>::any(kPartRows, features);
     if (FirstPass::kHasTwoViews) {
       rows.b = rows.a;
     }
@@ -199,7 +201,7 @@ class BatchInParts {
   void make_loss() {
     first_pass_.make(loss_, batch_, choice_);
     if (loss_->needs_slopes()) {
-      const Index size = part_rows_ * batch_.rows.features();
+      const Index size = kPartRows * batch_.rows.features();
       scratch_a_ = Buffer<Scalar>(arena_, wants_gradient_a() ? size : 0);
       scratch_b_ = Buffer<Scalar>(arena_, wants_gradient_b() ? size : 0);
     }
@@ -212,7 +214,6 @@ class BatchInParts {
 
   Arena arena_;
   decorr::Regularizer choice_;
-  Index part_rows_;
   Batch<Scalar> batch_;  // its rows stand for any part
   Phase phase_;
   FirstPass first_pass_;

@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <optional>
+#include <utility>
 
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
@@ -82,7 +83,8 @@ class Sumvec : public WithoutSlopes<Scalar> {
   Sumvec(const Batch<Scalar>& batch, const decorr::Regularizer& choice)
       : count_(batch.count()),
         form_(batch.arena, regularizer_setup(batch, kPairing, raw_, raw_, count_),
-              *choice.relaxed(), block_weights(choice, batch.rows.features())) {}
+              *choice.relaxed(), block_weights(choice, batch.rows.features())),
+        lags_(batch.rows.features()) {}
   // The form points to the preparation.
   Sumvec(const Sumvec&) = delete;
   Sumvec& operator=(const Sumvec&) = delete;
@@ -90,13 +92,12 @@ class Sumvec : public WithoutSlopes<Scalar> {
   void set_count(Index count) noexcept { count_ = count; }
 
   void correlate(const BatchRows<Scalar>& rows) noexcept { form_.add(rows); }
-  Lags value(const BatchRows<Scalar>& rows) {
-    Lags result(rows.features());
+  Lags value(const BatchRows<Scalar>&) {
     const auto* lags = form_.lags(static_cast<Sum>(count_));
-    for (Index i = 0; i < result.size(); ++i) {
-      result[i] = lags[i].real();
+    for (Index i = 0; i < lags_.size(); ++i) {
+      lags_[i] = lags[i].real();
     }
-    return result;
+    return std::move(lags_);
   }
   static Index sums_size(const decorr::Regularizer& choice, Index features) {
     return detail::sums_size(choice, features, SignalPairing(kPairing));
@@ -115,6 +116,7 @@ class Sumvec : public WithoutSlopes<Scalar> {
   Index count_;
   Preparation<Scalar> raw_;
   UngroupedRelaxed<Scalar> form_;
+  Lags lags_;
 };
 inline Relaxed relaxed_of_sumvec() {
   Relaxed relaxed;
@@ -130,6 +132,7 @@ class NoFirstPass {
   using Loss = LossOfViews;
   using Result = ResultOfLoss;
   static constexpr bool kHasTwoViews = true, kHasStatistics = false;
+  static Index least_rows(const Options&) noexcept { return 1; }
 
   explicit NoFirstPass(const Options&) noexcept {}
   Options options() const noexcept { return {}; }

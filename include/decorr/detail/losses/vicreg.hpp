@@ -264,6 +264,7 @@ class VarianceFirstPass {
   using Loss = LossOfViews;
   using Result = ResultOfLoss;
   static constexpr bool kHasTwoViews = kTwoViews, kHasStatistics = true;
+  static Index least_rows(const Options&) noexcept { return 2; }
 
   explicit VarianceFirstPass(const Options& options) noexcept : options_(options) {}
   const Options& options() const noexcept { return options_; }

@@ -36,7 +36,7 @@ template <class Scalar>
 bool goes_through_gram(const RegularizerSetup<Scalar>& setup, const Relaxed& relaxed,
                        const BlockWeights& weights) {
   const Index num_blocks = (setup.features + relaxed.block_size - 1) / relaxed.block_size;
-  const bool possible = relaxed.exponent == 2 && weights.are_equal() && setup.has_whole_batch();
+  const bool possible = relaxed.exponent == 2 && weights.are_equal() && setup.has_whole_batch;
   return possible && (setup.route == Route::gram ||
                       (setup.route == Route::automatic && setup.count < num_blocks));
 }

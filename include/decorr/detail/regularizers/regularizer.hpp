@@ -143,7 +143,7 @@ class BatchRegularizer {
 
   // The exact form through the samples' Gram matrices, where they are smaller than C.
   bool goes_through_samples() const {
-    return setup_.has_whole_batch() &&
+    return setup_.has_whole_batch &&
            (setup_.route == Route::gram ||
             (setup_.route == Route::automatic && setup_.count < setup_.features));
   }

@@ -31,12 +31,11 @@ struct RegularizerSetup {
   Index most_rows;  // at hand at a time
   RowAccess access;
   Execution execution;
+  bool has_whole_batch = true;  // at hand, as the Gram matrices want it
   Route route = Route::automatic;
   SpectrumPlace place = SpectrumPlace::gradient_rows;  // where they fit
 
   bool is_covariance() const noexcept { return pairing.pairs_samples(); }
-  // The Gram matrices want all samples at once.
-  bool has_whole_batch() const noexcept { return most_rows == count; }
 };
 
 // How many numbers a batch is known by, by the route through the features.

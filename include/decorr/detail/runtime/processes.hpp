@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -103,7 +104,7 @@ class Processes {
   // or if settings differ.
   DECORR_DETAIL_COLD void agree(const SettingsDigest& settings, Index rows) {
     constexpr std::size_t most = 3 + 4 * SettingsDigest::kMost;
-    std::array<double, most> header = {1, failure_ ? 1.0 : 0.0, static_cast<double>(rows)};
+    std::array<double, most> header = {kFirstSum, failure_ ? 1.0 : 0.0, static_cast<double>(rows)};
     for (std::size_t i = 0; i < settings.size(); ++i) {
       for (int which = 0; which < 2; ++which) {
         const double piece = settings.piece(i, which);
@@ -113,7 +114,8 @@ class Processes {
       }
     }
     communicator_->sum(header.data(), most);
-    processes_ = header[0];
+    processes_ = header[0] / kFirstSum;
+    check_together(is_count(processes_) && processes_ > 0 && is_count(header[2]));
     throw_failures(header[1]);
     count_ = static_cast<Index>(header[2]);
     bool differ = false;
@@ -133,9 +135,13 @@ class Processes {
     } else {
       fill(numbers_.data() + 1);
     }
-    numbers_[0] = failure_ ? 1 : 0;
+    // Which sum it is, the same on all processes, and whether this one has failed.
+    const double which = kLaterSum * ++sums_;
+    numbers_[0] = static_cast<Sum>(which) + (failure_ ? 1 : 0);
     communicator_->sum(numbers_.data(), static_cast<std::size_t>(size) + 1);
-    throw_failures(static_cast<double>(numbers_[0]));
+    const double failures = static_cast<double>(numbers_[0]) - processes_ * which;
+    check_together(is_count(failures) && failures <= processes_);
+    throw_failures(failures);
     take(static_cast<const Sum*>(numbers_.data() + 1));
   }
 
@@ -146,6 +152,21 @@ class Processes {
   }
 
  private:
+  // What sums begin with, times the number of processes: by it sums of different kinds are told
+  // apart.
+  static constexpr double kFirstSum = (1 << 30) + 1, kLaterSum = 1 << 22;
+
+  static bool is_count(double number) noexcept {
+    return number >= 0 && number < 4503599627370496.0 && !differ(number, std::floor(number));
+  }
+  DECORR_DETAIL_COLD void check_together(bool are_together) const {
+    if (!are_together) {
+      throw CollectiveError(std::string(function_) +
+                            ": the processes do not sum the same: one of them is in another call, "
+                            "or has left one without the others; or the sum is none");
+    }
+  }
+
   void throw_failures(double failures) const {
     if (!(failures > 0)) {
       return;
@@ -197,6 +218,9 @@ class Processes {
         message += ", this one among them";
       }
       separator = "; ";
+      if (i == 0) {  // Of another function everything differs.
+        break;
+      }
     }
     throw CollectiveError(message);
   }
@@ -205,6 +229,7 @@ class Processes {
   const char* function_;
   double processes_ = 1;
   Index count_ = 0;
+  int sums_ = 0;  // after the first one
   std::exception_ptr failure_;
   Buffer<Sum> numbers_;
 };

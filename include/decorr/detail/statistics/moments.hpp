@@ -177,8 +177,8 @@ class MomentsPass {
       : features_(features),
         tiles_(arena, features, most_rows, access, threads),
         moments_(arena, features, has_two_views),
-        least_deviation_(std::max(Sum(0), least_variance() - epsilon)),
-        least_squares_(least_deviation_ * Sum(count)),
+        least_variance_(std::max(Sum(0), least_variance() - epsilon)),
+        least_squares_(least_variance_ * Sum(count)),
         sums_(arena, tiles_.workers(), (has_two_views ? 8 : 3) * features),
         varies_(arena, tiles_.workers(), 1),
         unit_a_(arena, Buffer<Scalar>(arena, features, Scalar(1))),
@@ -271,14 +271,19 @@ class MomentsPass {
                             leave_range(moments_.b.squares, least_squares_of_all()) ||
                             leave_range(moments_.differences, Sum(0)));
   }
+  // Takes all memory before anything changes.
   DECORR_DETAIL_COLD void start_again(Arena& arena) {
     const Sum least = least_squares_of_all();
-    moments_.a.unit = units(arena, moments_.a.squares, least);
-    moments_.b.unit = units(arena, moments_.b.squares, least);
-    unit_a_ = Units(arena, moments_.a.unit);
-    unit_b_ = Units(arena, moments_.b.unit);
-    moments_.difference_unit = units(arena, moments_.differences, Sum(0));
+    const Buffer<Scalar> of_a = units(arena, moments_.a.squares, least),
+                         of_b = units(arena, moments_.b.squares, least),
+                         of_differences = units(arena, moments_.differences, Sum(0));
+    const Units unit_a(arena, of_a), unit_b(arena, of_b);
     scaled_ = PerWorker<Scalar>(arena, tiles_.workers(), 2 * kScaledTile);
+    moments_.a.unit = of_a;
+    moments_.b.unit = of_b;
+    moments_.difference_unit = of_differences;
+    unit_a_ = unit_a;
+    unit_b_ = unit_b;
     for (Buffer<Sum>* sums : {&moments_.a.mean, &moments_.a.squares, &moments_.b.mean,
                               &moments_.b.squares, &moments_.products, &moments_.differences}) {
       sums->fill(Sum(0));
@@ -316,7 +321,7 @@ class MomentsPass {
     }
     return unit;
   }
-  Sum least_squares_of_all() { return varies() ? least_deviation_ * Sum(moments_.count) : Sum(0); }
+  Sum least_squares_of_all() { return varies() ? least_variance_ * Sum(moments_.count) : Sum(0); }
   bool varies() {
     Index varies = 0;
     for (int worker = 0; worker < tiles_.workers(); ++worker) {
@@ -595,7 +600,7 @@ class MomentsPass {
   Moments<Scalar> moments_;
   // Features with less than this, for each row or in all, may have lost digits; zero where no
   // digits are needed.
-  Sum least_deviation_, least_squares_;
+  Sum least_variance_, least_squares_;
   PerWorker<Scalar> sums_;
   Buffer<Sum> shifts_;        // of the means, from this process's to those of all
   PerWorker<Index> varies_;   // whether any tile has small squares of what is not constant
