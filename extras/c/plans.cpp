@@ -1,6 +1,9 @@
 #include "decorr/plans.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "decorr/c_api.h"
 #include "plans.hpp"
@@ -77,6 +80,17 @@ decorr_status decorr_cached_plans(int64_t* count) {
 decorr_status decorr_clear_workspaces() {
   using namespace decorr::c;
   return with_status("clear_workspaces", [](const Call&) { decorr::clear_workspaces(); });
+}
+
+decorr_status decorr_set_workspace_limit(uint64_t bytes, uint64_t* before) {
+  using namespace decorr::c;
+  return with_status("set_workspace_limit", [&](const Call&) {
+    // More than there is, where sizes are narrower.
+    constexpr uint64_t most = std::numeric_limits<std::size_t>::max();
+    const std::size_t was =
+        decorr::set_workspace_limit(static_cast<std::size_t>(std::min(bytes, most)));
+    if (before != nullptr) store(before, static_cast<uint64_t>(was));
+  });
 }
 
 decorr_status decorr_save_wisdom(int32_t type, const char* path) {

@@ -56,10 +56,11 @@ __all__ = [
     "BarlowTwinsBatch", "BarlowTwinsOptions", "BarlowTwinsPreset", "BarlowTwinsTerms",
     "CollectiveError", "Exact", "Execution", "Generator", "RegularizerBatch", "Relaxed",
     "SumvecBatch", "VarianceCovarianceBatch", "VarianceCovarianceTerms", "VicregBatch",
-    "VicregOptions", "VicregPreset", "VicregTerms", "barlow_twins_loss", "barlow_twins_preset", "cached_plans", "clear_plans",
-    "clear_workspaces", "cpu", "has_threads", "load_wisdom", "planner_lock", "r_off", "r_sum",
-    "random_permutation", "random_signs", "save_wisdom", "sumvec", "variance_covariance_loss",
-    "version", "vicreg_loss", "vicreg_preset",
+    "VicregOptions", "VicregPreset", "VicregTerms", "barlow_twins_loss", "barlow_twins_preset",
+    "cached_plans", "clear_plans", "clear_workspaces", "cpu", "has_threads", "load_wisdom",
+    "planner_lock", "r_off", "r_sum", "random_permutation", "random_signs", "save_wisdom",
+    "set_workspace_limit", "sumvec", "variance_covariance_loss", "version", "vicreg_loss",
+    "vicreg_preset",
 ]
 
 # ---- The C interface: include/decorr/c_api.h, in its order.
@@ -242,6 +243,7 @@ _PROTOTYPES = {
     "clear_plans": (_Status, []),
     "cached_plans": (_Status, [ctypes.POINTER(ctypes.c_int64)]),
     "clear_workspaces": (_Status, []),
+    "set_workspace_limit": (_Status, [ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64)]),
     "save_wisdom": (_Status, [ctypes.c_int32, ctypes.c_char_p]),
     "load_wisdom": (_Status, [ctypes.c_int32, ctypes.c_char_p]),
 }
@@ -1168,6 +1170,14 @@ def cached_plans() -> int:
 def clear_workspaces() -> None:
     """Frees the workspaces that the library keeps between calls."""
     _call("clear_workspaces")
+
+
+def set_workspace_limit(bytes: int) -> int:  # pylint: disable=redefined-builtin
+    """How many bytes of workspace the library keeps between calls at most, 64 MiB unless told
+    otherwise; returns what it was."""
+    before = ctypes.c_uint64()
+    _call("set_workspace_limit", _integer("bytes", bytes, signed=False), before)
+    return before.value
 
 
 def _wisdom(function: str, path, dtype) -> None:

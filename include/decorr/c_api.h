@@ -453,6 +453,10 @@ DECORR_C_FUNCTION decorr_status decorr_cached_plans(int64_t* count);
 /// Frees the workspaces kept between calls.
 DECORR_C_FUNCTION decorr_status decorr_clear_workspaces(void);
 
+/// How many bytes of workspace are kept between calls at most, 64 MiB unless told otherwise. What
+/// it was goes to `before`, which may be NULL.
+DECORR_C_FUNCTION decorr_status decorr_set_workspace_limit(uint64_t bytes, uint64_t* before);
+
 /// Writes FFTW's wisdom for DECORR_FLOAT32 or DECORR_FLOAT64 to a file, or adds that of a file.
 DECORR_C_FUNCTION decorr_status decorr_save_wisdom(int32_t type, const char* path);
 DECORR_C_FUNCTION decorr_status decorr_load_wisdom(int32_t type, const char* path);

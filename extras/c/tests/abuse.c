@@ -397,6 +397,7 @@ static void test_randomization(void) {
 }
 
 static void test_process(void) {
+  uint64_t limit = 0;
   int64_t plans = -1;
   REFUSED(decorr_unlock_planner(), "does not hold the lock");
   CHECK(decorr_lock_planner() == DECORR_OK);
@@ -412,6 +413,8 @@ static void test_process(void) {
   CHECK(decorr_clear_plans() == DECORR_OK);
   CHECK(decorr_cached_plans(&plans) == DECORR_OK && plans == 0);
   CHECK(decorr_clear_workspaces() == DECORR_OK);
+  CHECK(decorr_set_workspace_limit(5, NULL) == DECORR_OK);
+  CHECK(decorr_set_workspace_limit((uint64_t)64 << 20, &limit) == DECORR_OK && limit == 5);
 
   REFUSED(decorr_save_wisdom(DECORR_FLOAT32, NULL), "path is null");
   REFUSED(decorr_load_wisdom(DECORR_FLOAT16, "wisdom"), "type is 3");

@@ -780,6 +780,9 @@ class PlansAndThreads(TestCase):
         decorr.sumvec(*views(dtype="float32"))
         self.assertGreater(decorr.cached_plans(), 0)
         decorr.clear_workspaces()
+        before = decorr.set_workspace_limit(2**64 - 1)
+        self.assertEqual(before, 64 * 2**20)
+        self.assertEqual(decorr.set_workspace_limit(before), 2**64 - 1)
         with decorr.planner_lock():
             with self.assertRaisesRegex(ValueError, "holds the planner's lock"):
                 decorr.clear_plans()
