@@ -132,7 +132,9 @@ class _Execution(_Struct):
         """No exception may go through C: it is kept until the call has ended."""
         def summed(_, numbers, count):
             try:
-                result = function(numpy.ctypeslib.as_array(numbers, (count,)))
+                # Not by way of ctypeslib, whose arrays have a format that mpi4py does not know.
+                memory = (ctypes.c_double * count).from_address(ctypes.addressof(numbers.contents))
+                result = function(numpy.frombuffer(memory, numpy.float64))
                 if result is not None:
                     raise TypeError(f"sum returned a {type(result).__name__}, expected None: it "
                                     "replaces the numbers in place")

@@ -458,6 +458,11 @@ class Parts(TestCase):
     def test_a_sum_that_raises(self):
         z = views()
 
+        formats = []
+        decorr.barlow_twins_loss(*z, execution=Execution(
+            sum=lambda numbers: formats.append(memoryview(numbers).format)))
+        self.assertEqual(set(formats), {"d"})  # as mpi4py wants it
+
         def refusing(numbers):
             raise KeyError("the network is down")
         with self.assertRaisesRegex(KeyError, "the network is down"):
