@@ -98,6 +98,7 @@ struct Batch {
                                    most_rows,
                                    access,
                                    {threads, decorr::Planning::estimate}};
+    setup.has_whole_batch = most_rows == rows();
     setup.route = route;
     setup.place = place;
     return setup;

@@ -9,6 +9,7 @@
 #include "decorr/detail/call/operands.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
@@ -78,6 +79,10 @@ class CallMatrices {
 
   CallMatrices(const A& a, const B& b, GradientA& gradient_a, GradientB& gradient_b)
       : a_(a), b_(b), gradient_a_(gradient_a), gradient_b_(gradient_b) {}
+  CallMatrices(const CallMatrices&) = delete;
+  CallMatrices& operator=(const CallMatrices&) = delete;
+  // Inlined, GCC 12 warns of what an optional without value may hold.
+  DECORR_DETAIL_NOINLINE ~CallMatrices() = default;
 
   MatrixArguments arguments() const {
     constexpr bool has_gradient = !kIsNoGradient<GradientA> || !kIsNoGradient<GradientB>;
