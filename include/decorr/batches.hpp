@@ -76,6 +76,10 @@ class BatchOfParts {
               gradients == Gradients::a || gradients == Gradients::both,
               gradients == Gradients::b || gradients == Gradients::both) {}
 
+  detail::PartsCall<Scalar, FirstPass>& call() noexcept { return call_; }
+  const typename FirstPass::Result& result() const { return call_.loss(); }
+
+ private:
   detail::PartsCall<Scalar, FirstPass> call_;
 };
 
@@ -86,13 +90,13 @@ class BatchOfTwoViews : public BatchOfParts<Scalar, FirstPass> {
   /// Rows of the pass.
   template <class A, class B>
   void add(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b) {
-    detail::add_part<Scalar>(this->call_, z_a.derived(), z_b.derived());
+    detail::add_part<Scalar>(this->call(), z_a.derived(), z_b.derived());
   }
   /// After all passes: of some rows, the whole batch's loss by them.
   template <class A, class B, class GradientA, class GradientB>
   void gradient(const Eigen::DenseBase<A>& z_a, const Eigen::DenseBase<B>& z_b, GradientA&& grad_a,
                 GradientB&& grad_b) {
-    detail::gradient_of_part<Scalar>(this->call_, z_a.derived(), z_b.derived(),
+    detail::gradient_of_part<Scalar>(this->call(), z_a.derived(), z_b.derived(),
                                      std::forward<GradientA>(grad_a),
                                      std::forward<GradientB>(grad_b));
   }
@@ -112,7 +116,7 @@ class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirst
             "BarlowTwinsBatch", features, options, regularizer, execution, gradients) {}
 
   /// The whole batch's, after the passes that it needs, any number of times.
-  BarlowTwinsLoss<Scalar> loss() const { return this->call_.loss(); }
+  BarlowTwinsLoss<Scalar> loss() const { return this->result(); }
 };
 
 /// vicreg_loss of a batch in parts.
@@ -126,7 +130,7 @@ class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scala
             "VicregBatch", features, options, regularizer, execution, gradients) {}
 
   /// The whole batch's, after the passes that it needs, any number of times.
-  VicregLoss<Scalar> loss() const { return this->call_.loss(); }
+  VicregLoss<Scalar> loss() const { return this->result(); }
 };
 
 /// r_sum, or with Exact r_off, of a batch in parts.
@@ -139,7 +143,7 @@ class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerFirst
             "RegularizerBatch", features, {}, regularizer, execution, gradients) {}
 
   /// The whole batch's, after the pass, any number of times.
-  Scalar value() const { return this->call_.loss(); }
+  Scalar value() const { return this->result(); }
 };
 
 /// sumvec of a batch in parts.
@@ -153,10 +157,10 @@ class SumvecBatch : public BatchOfParts<Scalar, detail::SumvecFirstPass<Scalar>>
   /// Rows of the pass.
   template <class A, class B>
   void add(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b) {
-    detail::add_part<Scalar>(this->call_, a.derived(), b.derived());
+    detail::add_part<Scalar>(this->call(), a.derived(), b.derived());
   }
   /// The whole batch's, after the pass, any number of times.
-  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> lags() const { return this->call_.loss(); }
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> lags() const { return this->result(); }
 };
 
 /// variance_covariance_loss of a batch in parts; of Gradients none and a.
@@ -173,14 +177,14 @@ class VarianceCovarianceBatch : public BatchOfParts<Scalar, detail::VcregFirstPa
   /// Rows of the pass.
   template <class Z>
   void add(const Eigen::DenseBase<Z>& z) {
-    detail::add_part<Scalar>(this->call_, z.derived(), detail::NoView());
+    detail::add_part<Scalar>(this->call(), z.derived(), detail::NoView());
   }
   /// The whole batch's, after the passes that it needs, any number of times.
-  VarianceCovarianceLoss<Scalar> loss() const { return this->call_.loss(); }
+  VarianceCovarianceLoss<Scalar> loss() const { return this->result(); }
   /// After all passes: of some rows, the whole batch's loss by them.
   template <class Z, class Gradient>
   void gradient(const Eigen::DenseBase<Z>& z, Gradient&& grad) {
-    detail::gradient_of_part<Scalar>(this->call_, z.derived(), detail::NoView(),
+    detail::gradient_of_part<Scalar>(this->call(), z.derived(), detail::NoView(),
                                      std::forward<Gradient>(grad), no_gradient);
   }
 };

@@ -199,7 +199,8 @@ TEST_CASE("bad input and other settings of one process end the call on all") {
   if (is_last) relaxed.signs_a[2] = -1;
   loss.regularizer = relaxed;
   CHECK(failure_of(loss, 4, 6).find("signs_a differs") != std::string::npos);
-  CHECK(failure_of(relaxed_loss(), 4, is_last ? 7 : 6).find("the number of features differs") != std::string::npos);
+  CHECK(failure_of(relaxed_loss(), 4, is_last ? 7 : 6).find("the number of features differs") !=
+        std::string::npos);
   // And the next call is as if nothing had been.
   CHECK(failure_of(relaxed_loss(), 4, 6).empty());
 }
