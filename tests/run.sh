@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
   libopenmpi-dev openmpi-bin dpkg-dev file lintian)
 # Minutes of one core, compiling and running.
-declare -rA minutes=([quick]=3 [asan]=10 [tsan]=2 [release]=14 [clang]=10)
+declare -rA minutes=([quick]=3 [asan]=12 [tsan]=2 [release]=18 [clang]=10)
 declare -rA purpose=(
   [quick]="a part of the unit tests with GCC: arguments, gradients, published results"
   [asan]="unit tests with Clang under AddressSanitizer and UndefinedBehaviorSanitizer"
