@@ -1,9 +1,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "decorr/c_api.h"
@@ -74,8 +71,28 @@ decorr_status create(const char* function, const char* name_a, const char* name_
   });
 }
 
-Views to_views(const Call& call, const decorr_batch& batch, const decorr_input* a,
-               const decorr_input* b, const decorr_output* grad_a, const decorr_output* grad_b) {
+// With the function of the kernels that makes the parts.
+template <class Options, class COptions, class Terms>
+decorr_status create_of_loss(const char* function, const char* name_a, const char* name_b,
+                             std::int32_t type, std::int64_t d, std::int32_t gradients,
+                             const COptions* c_options, const decorr_regularizer* c_regularizer,
+                             const decorr_execution* c_execution, decorr_batch** batch,
+                             PartsPointer<Terms> (*Kernels::*make)(const PartsSetup&,
+                                                                   const Options&, const Relaxed*,
+                                                                   const Execution&)) {
+  return create(function, name_a, name_b, type, d, gradients, c_execution, batch,
+                [&](const Call& call, const PartsSetup& setup, const Execution& execution) {
+                  const Options options = to_cpp(call, c_options);
+                  const auto relaxed =
+                      to_cpp(call, "regularizer", c_regularizer, DECORR_EXACT, setup.features);
+                  return (kernels().*make)(setup, options, pointer(relaxed), execution);
+                });
+}
+
+// In the name of the function that made the batch.
+Views to_views(const decorr_batch& batch, const decorr_input* a, const decorr_input* b,
+               const decorr_output* grad_a, const decorr_output* grad_b) {
+  const Call call(batch.function);
   Views views;
   if (batch.name_b == nullptr) {
     if (b != nullptr || grad_b != nullptr) {
@@ -97,7 +114,7 @@ decorr_status with_batch(const char* function, Batch* batch, const Body& body) {
     call.check_not_null("batch", batch);
     check_planner_free(call);
     if (batch->failure) std::rethrow_exception(batch->failure);
-    body(Call(batch->function), *batch);
+    body(call, *batch);
   });
 }
 
@@ -111,8 +128,7 @@ const Kind& of_kind(const Call& call, const decorr_batch& batch) {
 
 template <class Terms>
 decorr_status write_terms(const char* function, const decorr_batch* batch, Terms* terms) {
-  return with_batch(function, batch, [&](const Call&, const decorr_batch& of) {
-    const Call call(function);
+  return with_batch(function, batch, [&](const Call& call, const decorr_batch& of) {
     call.check_not_null("terms", terms);
     const TermsTarget<Terms> target(call, terms);
     target.write(of_kind<PartsOf<Terms>>(call, of).result());
@@ -128,28 +144,18 @@ decorr_status decorr_barlow_twins_batch_create(int32_t type, int64_t d, int32_t 
                                                const decorr_regularizer* regularizer,
                                                const decorr_execution* execution,
                                                decorr_batch** batch) {
-  using namespace decorr::c;
-  return create("barlow_twins_batch", "z_a", "z_b", type, d, gradients, execution, batch,
-                [&](const Call& call, const PartsSetup& setup, const decorr::Execution& with) {
-                  const auto cpp_options = to_cpp(call, options);
-                  const auto relaxed =
-                      to_cpp(call, "regularizer", regularizer, DECORR_EXACT, setup.features);
-                  return kernels().barlow_twins_batch(setup, cpp_options, pointer(relaxed), with);
-                });
+  return decorr::c::create_of_loss("barlow_twins_batch", "z_a", "z_b", type, d, gradients, options,
+                                   regularizer, execution, batch,
+                                   &decorr::c::Kernels::barlow_twins_batch);
 }
 
 decorr_status decorr_vicreg_batch_create(int32_t type, int64_t d, int32_t gradients,
                                          const decorr_vicreg_options* options,
                                          const decorr_regularizer* regularizer,
                                          const decorr_execution* execution, decorr_batch** batch) {
-  using namespace decorr::c;
-  return create("vicreg_batch", "z_a", "z_b", type, d, gradients, execution, batch,
-                [&](const Call& call, const PartsSetup& setup, const decorr::Execution& with) {
-                  const auto cpp_options = to_cpp(call, options);
-                  const auto relaxed =
-                      to_cpp(call, "regularizer", regularizer, DECORR_EXACT, setup.features);
-                  return kernels().vicreg_batch(setup, cpp_options, pointer(relaxed), with);
-                });
+  return decorr::c::create_of_loss("vicreg_batch", "z_a", "z_b", type, d, gradients, options,
+                                   regularizer, execution, batch,
+                                   &decorr::c::Kernels::vicreg_batch);
 }
 
 decorr_status decorr_variance_covariance_batch_create(int32_t type, int64_t d, int32_t gradients,
@@ -157,14 +163,9 @@ decorr_status decorr_variance_covariance_batch_create(int32_t type, int64_t d, i
                                                       const decorr_regularizer* regularizer,
                                                       const decorr_execution* execution,
                                                       decorr_batch** batch) {
-  using namespace decorr::c;
-  return create(
-      "variance_covariance_batch", "z", nullptr, type, d, gradients, execution, batch,
-      [&](const Call& call, const PartsSetup& setup, const decorr::Execution& with) {
-        const auto cpp_options = to_cpp(call, options);
-        const auto relaxed = to_cpp(call, "regularizer", regularizer, DECORR_EXACT, setup.features);
-        return kernels().variance_covariance_batch(setup, cpp_options, pointer(relaxed), with);
-      });
+  return decorr::c::create_of_loss("variance_covariance_batch", "z", nullptr, type, d, gradients,
+                                   options, regularizer, execution, batch,
+                                   &decorr::c::Kernels::variance_covariance_batch);
 }
 
 decorr_status decorr_r_off_batch_create(int32_t type, int64_t d, int32_t gradients,
@@ -211,7 +212,7 @@ decorr_status decorr_batch_add(decorr_batch* batch, const decorr_input* a, const
     if (batch->failure) return;
     try {
       check_planner_free(call);
-      batch->parts->add(to_views(Call(batch->function), *batch, a, b, nullptr, nullptr));
+      batch->parts->add(to_views(*batch, a, b, nullptr, nullptr));
     } catch (...) {
       // Calls out of turn are told at once.
       if (batch->communicator == nullptr || !batch->parts->has_pass()) throw;
@@ -240,8 +241,8 @@ decorr_status decorr_batch_end_pass(decorr_batch* batch) {
 
 decorr_status decorr_batch_count(const decorr_batch* batch, int64_t* count) {
   using namespace decorr::c;
-  return with_batch("batch_count", batch, [&](const Call&, const decorr_batch& of) {
-    Call("batch_count").check_not_null("count", count);
+  return with_batch("batch_count", batch, [&](const Call& call, const decorr_batch& of) {
+    call.check_not_null("count", count);
     store(count, static_cast<int64_t>(of.parts->count()));
   });
 }
@@ -250,8 +251,8 @@ decorr_status decorr_batch_gradient(decorr_batch* batch, const decorr_input* a,
                                     const decorr_input* b, const decorr_output* grad_a,
                                     const decorr_output* grad_b) {
   using namespace decorr::c;
-  return with_batch("batch_gradient", batch, [&](const Call& call, decorr_batch& of) {
-    of.parts->gradient(to_views(call, of, a, b, grad_a, grad_b));
+  return with_batch("batch_gradient", batch, [&](const Call&, decorr_batch& of) {
+    of.parts->gradient(to_views(of, a, b, grad_a, grad_b));
   });
 }
 
@@ -271,8 +272,7 @@ decorr_status decorr_variance_covariance_batch_loss(const decorr_batch* batch,
 
 decorr_status decorr_regularizer_batch_value(const decorr_batch* batch, double* value) {
   using namespace decorr::c;
-  return with_batch("regularizer_batch_value", batch, [&](const Call&, const decorr_batch& of) {
-    const Call call("regularizer_batch_value");
+  return with_batch("regularizer_batch_value", batch, [&](const Call& call, const auto& of) {
     call.check_not_null("value", value);
     store(value, of_kind<PartsOf<double>>(call, of).result());
   });
@@ -280,8 +280,7 @@ decorr_status decorr_regularizer_batch_value(const decorr_batch* batch, double* 
 
 decorr_status decorr_sumvec_batch_lags(const decorr_batch* batch, const decorr_output* lags) {
   using namespace decorr::c;
-  return with_batch("sumvec_batch_lags", batch, [&](const Call&, const decorr_batch& of) {
-    const Call call("sumvec_batch_lags");
+  return with_batch("sumvec_batch_lags", batch, [&](const Call& call, const decorr_batch& of) {
     const auto& parts = of_kind<PartsOfSumvec>(call, of);
     parts.write(to_lags(call, lags, "batch", of.part));
   });

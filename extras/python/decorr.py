@@ -833,7 +833,7 @@ class _Batch:
                  settings: Callable[[], list]):
         pointer = ctypes.c_void_p()
         self._failure = None  # with several processes, for end_pass()
-        self._execution = _only_sum(execution)
+        self._execution = together = _only_sum(execution)
         try:
             try:
                 self._dtype = numpy.dtype(dtype)
@@ -851,7 +851,7 @@ class _Batch:
             self._execution = _optional("execution", execution, Execution)
             _call(f"{self._function}_batch_create", *arguments, self._execution, pointer)
         except Exception as error:
-            if self._execution is None or _only_sum(execution) is None:
+            if together is None:
                 raise
             self._failure = error
             _library.decorr_sumvec_batch_create(0, 0, self._execution, pointer)
@@ -897,12 +897,6 @@ class _Batch:
         _call("batch_count", self._pointer, count)
         return count.value
 
-    def _loss(self):
-        _, terms_type, terms_struct = _LOSSES[f"{self._function}_loss"]
-        terms = terms_struct()
-        _call(f"{self._function}_batch_loss", self._pointer, terms)
-        return _terms(terms_type, terms)
-
 
 class _BatchOfTwoViews(_Batch):
     def add(self, z_a: numpy.ndarray, z_b: numpy.ndarray) -> None:
@@ -916,39 +910,36 @@ class _BatchOfTwoViews(_Batch):
         _call("batch_gradient", self._pointer, *self._views(z_a, z_b, grad_a, grad_b))
 
 
-class BarlowTwinsBatch(_BatchOfTwoViews):
+class _BatchOfLoss(_Batch):
+    """With the options, the regularizer and the terms of a loss."""
+
+    def __init__(self, d: int, dtype=numpy.float32, options=None,
+                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
+                 gradients: str = "both"):
+        options_type = _LOSSES[f"{self._function}_loss"][0]
+        super().__init__(d, dtype, gradients, execution, lambda: [
+            _optional("options", options, options_type),
+            _optional("regularizer", regularizer, Exact, Relaxed)])
+
+    def loss(self):
+        """The terms of the whole batch's, after the passes that it needs, any number of times."""
+        _, terms_type, terms_struct = _LOSSES[f"{self._function}_loss"]
+        terms = terms_struct()
+        _call(f"{self._function}_batch_loss", self._pointer, terms)
+        return _terms(terms_type, terms)
+
+
+class BarlowTwinsBatch(_BatchOfLoss, _BatchOfTwoViews):
     __doc__ = "barlow_twins_loss in parts. " + _Batch.__doc__
     _function = "barlow_twins"
 
-    def __init__(self, d: int, dtype=numpy.float32, options: Optional[BarlowTwinsOptions] = None,
-                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
-                 gradients: str = "both"):
-        super().__init__(d, dtype, gradients, execution, lambda: [
-            _optional("options", options, BarlowTwinsOptions),
-            _optional("regularizer", regularizer, Exact, Relaxed)])
 
-    def loss(self) -> BarlowTwinsTerms:
-        """The whole batch's, after the passes that it needs, any number of times."""
-        return self._loss()
-
-
-class VicregBatch(_BatchOfTwoViews):
+class VicregBatch(_BatchOfLoss, _BatchOfTwoViews):
     __doc__ = "vicreg_loss in parts. " + _Batch.__doc__
     _function = "vicreg"
 
-    def __init__(self, d: int, dtype=numpy.float32, options: Optional[VicregOptions] = None,
-                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
-                 gradients: str = "both"):
-        super().__init__(d, dtype, gradients, execution, lambda: [
-            _optional("options", options, VicregOptions),
-            _optional("regularizer", regularizer, Exact, Relaxed)])
 
-    def loss(self) -> VicregTerms:
-        """The whole batch's, after the passes that it needs, any number of times."""
-        return self._loss()
-
-
-class VarianceCovarianceBatch(_Batch):
+class VarianceCovarianceBatch(_BatchOfLoss):
     __doc__ = ("variance_covariance_loss in parts; add(z), gradient(z, grad), and gradients is \"a\" "
                "or \"none\". " + _Batch.__doc__)
     _function = "variance_covariance"
@@ -958,9 +949,7 @@ class VarianceCovarianceBatch(_Batch):
     def __init__(self, d: int, dtype=numpy.float32, options: Optional[VicregOptions] = None,
                  regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
                  gradients: str = "a"):
-        super().__init__(d, dtype, gradients, execution, lambda: [
-            _optional("options", options, VicregOptions),
-            _optional("regularizer", regularizer, Exact, Relaxed)])
+        super().__init__(d, dtype, options, regularizer, execution, gradients)
 
     def add(self, z: numpy.ndarray) -> None:
         """Adds rows of the pass."""
@@ -969,10 +958,6 @@ class VarianceCovarianceBatch(_Batch):
     def gradient(self, z: numpy.ndarray, grad: numpy.ndarray) -> None:
         """After all passes: of some rows, the whole batch's loss by them."""
         _call("batch_gradient", self._pointer, *self._views(z, grad))
-
-    def loss(self) -> VarianceCovarianceTerms:
-        """The whole batch's, after the passes that it needs, any number of times."""
-        return self._loss()
 
 
 class RegularizerBatch(_BatchOfTwoViews):
