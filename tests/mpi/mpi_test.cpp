@@ -136,6 +136,7 @@ int run_to_the_end(const std::string& what) {
 
 TEST_CASE("every loss and form in double") { check_losses<double>(0, 1e-12); }
 TEST_CASE("every loss and form in float") { check_losses<float>(0, 4e-5); }
+TEST_CASE("every loss and form in long double") { check_losses<long double>(0, 1e-12); }
 TEST_CASE("a mean of ten thousand deviations") {
   check_losses<double>(1e4, 1e-10);
   check_losses<float>(1e4, 4e-3);
