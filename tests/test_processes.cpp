@@ -397,12 +397,15 @@ TEST_CASE("the sums are as few and as short as docs/distributed.md says") {
   const Index header = 3 + 4 * 13, in_blocks = 2 * g * g * (b / 2 + 1);
   LossCase raw{"raw", Family::barlow_twins, decorr::Relaxed{}};
   raw.barlow_twins.standardize = false;
+  LossCase raw_exact{"raw, exact", Family::barlow_twins, decorr::Exact{}};
+  raw_exact.barlow_twins.standardize = false;
   const Family barlow = Family::barlow_twins, vicreg = Family::vicreg;
   const std::vector<Expected> expected{
       {{"r_sum", Family::regularizer, decorr::Relaxed{}}, true, 2, header + 2 * d},
       {{"barlow", barlow, decorr::Relaxed{}}, false, 4, header + 2 * d + 4 * d + 1 + 2 * d},
       {{"barlow", barlow, decorr::Relaxed{}}, true, 5, header + 6 * d + 1 + 2 * d + 2 * d},
-      {raw, true, 3, header + d + 2 * d},
+      {raw, true, 2, header + 2 * d + d},
+      {raw_exact, true, 2, header + d * d + d},
       {{"vicreg", vicreg, decorr::Relaxed{}}, true, 4, header + 6 * d + 1 + 2 * d},
       {{"vcreg", Family::variance_covariance, decorr::Relaxed{}}, true, 4, header + 2 * d + 1 + d},
       {{"barlow, blocks", barlow, grouped}, true, 5, header + 6 * d + 1 + in_blocks + 2 * d},

@@ -34,7 +34,7 @@
 /// same process. Values and gradients are those of the one-matrix call up to rounding. Passes: one
 /// for the moments (once more where squares leave the scalar's range), one for the correlation, and
 /// for gradients of a standardized Barlow Twins a third one; gradient() transforms the rows again.
-/// A regularizer alone has one pass.
+/// A Barlow Twins that is not standardized has one pass, as a regularizer alone has.
 ///
 /// With Execution::communicator, which has to outlive the object, each process adds its own rows,
 /// and end_pass() sums over the processes (docs/distributed.md); what is wrong for a constructor or

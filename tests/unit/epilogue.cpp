@@ -56,6 +56,7 @@ struct View {
       std::copy_n(coefficients.row(2).data(), features, epilogue.other.data());
     }
     if (has_factor) {
+      epilogue.factor = Buffer<Scalar>(arena, features);
       std::copy_n(coefficients.row(3).data(), features, epilogue.factor.data());
     }
     takes_factor = has_factor;

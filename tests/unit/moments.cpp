@@ -9,6 +9,7 @@
 #include <decorr/detail/rows/row_views.hpp>
 #include <decorr/detail/runtime/processes.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
+#include <decorr/detail/statistics/diagonal_sums.hpp>
 #include <decorr/detail/statistics/moments.hpp>
 #include <decorr/detail/statistics/prepared_rows.hpp>
 #include <decorr/detail/statistics/standardization.hpp>
@@ -278,27 +279,6 @@ TEST_CASE("processes that are constant in themselves vary together") {
   for (const auto& failure : failures) CHECK_FALSE(failure);
 }
 
-TEST_CASE("products of several processes are added up") {
-  constexpr Index kRows = 12, kCols = 5;
-  const Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2);
-  ThreadGroup group(3);
-  const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
-    Arena arena;
-    const BatchRows<float> rows = batch_of(a, b).part(4 * rank, 4);
-    Processes<float> processes(communicator, "products");
-    processes.reserve(arena, kCols);
-    processes.agree(SettingsDigest(), 4);
-    ProductsPass<float> pass(arena, kCols, 4, row_access(rows), 1);
-    pass.add(rows);
-    ProductsPass<float>::sum_over(processes, kCols, &pass);
-    CHECK(pass.count() == kRows);
-    CHECK(error_of(pass.products(), [&](Index j) {
-            return a.cast<Real>().col(j).dot(b.cast<Real>().col(j));
-          }) < 1e-12);
-  });
-  for (const auto& failure : failures) CHECK_FALSE(failure);
-}
-
 TEST_CASE("features whose squares leave the range have units, and the others none") {
   constexpr Index kRows = 150, kCols = 4;
   Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2);
@@ -377,28 +357,36 @@ TEST_CASE("what is small is read again only where digits are wanted and there ar
   CHECK(decorr_tests::relative_error(deviation, expected) < kTolerance);
 }
 
-TEST_CASE("products are summed from the raw numbers, chunk by chunk") {
+TEST_CASE("the diagonal is summed from the raw numbers, in a read of its own or row by row") {
   constexpr Index kRows = 150, kCols = 515;
   Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2);
   a.array() += 100;
   Arena arena;
   const auto rows = batch_of(a, b);
   const RealVector expected = a.cast<Real>().cwiseProduct(b.cast<Real>()).colwise().sum();
+  CHECK_FALSE(DiagonalSums<float>());
   for (const int threads : {1, 3}) {
-    ProductsPass<float> whole(arena, kCols, kRows, row_access(rows), threads);
-    ProductsPass<float> parts(arena, kCols, 100, row_access(rows), threads);
+    DiagonalSums<float> whole(arena, kCols, kRows, row_access(rows), threads);
+    DiagonalSums<float> parts(arena, kCols, 100, row_access(rows), threads);
+    DiagonalSums<float> by_row(arena, kCols, kRows, row_access(rows), threads);
     whole.add(rows);
     parts.add(part_of(a, b, 0, 100));
     parts.add(part_of(a, b, 100, 50));
-    for (const auto* pass : {&whole, &parts}) {
-      CHECK(pass->count() == kRows);
-      CHECK(error_of(pass->products(), [&](Index j) { return expected[j]; }) < 1e-9);
+    // Two chunks, the second of them no rows.
+    by_row.begin(0);
+    for (Index k = 0; k < kRows; ++k) by_row.add(0, a.row(k).data(), b.row(k).data());
+    by_row.merge(0);
+    by_row.begin(0);
+    by_row.merge(0);
+    for (auto* sums : {&whole, &parts, &by_row}) {
+      CHECK(*sums);
+      CHECK(error_of(sums->totals(), [&](Index j) { return expected[j]; }) < 1e-9);
     }
-    const auto pair = pair_statistics<float>(arena, whole.products(), whole.count());
-    CHECK(error_of(pair.diagonal, [&](Index j) { return expected[j] / kRows; }) < 1e-11);
-    CHECK(pair.inverse_a[3] == 1);
-    CHECK(pair.inverse_b[3] == 1);
   }
+  const auto pair = pair_statistics<float>(arena, kCols);
+  CHECK(pair.diagonal.size() == kCols);
+  CHECK(pair.inverse_a[3] == 1);
+  CHECK(pair.inverse_b[kCols - 1] == 1);
 }
 
 TEST_CASE("deviations are roots of the variance and epsilon, and none is inverted to infinity") {

@@ -11,6 +11,7 @@
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/diagonal_sums.hpp"
 #include "decorr/detail/statistics/gradient_epilogue.hpp"
 #include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/detail/statistics/moments.hpp"
@@ -23,16 +24,11 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// What pass 1 finds out.
+// What pass 1 finds out; of views that are taken as they are nothing, and the diagonal comes later.
 template <class Scalar>
 struct BarlowTwinsStatistics {
   using Sum = Accumulator<Scalar>;
 
-  // Of views that are taken as they are.
-  DECORR_DETAIL_COLD void take(Arena& arena, const ProductsPass<Scalar>& products) {
-    count = products.count();
-    pair = pair_statistics<Scalar>(arena, products.products(), count);
-  }
   DECORR_DETAIL_COLD void take(Arena& arena, const Moments<Scalar>& moments, Sum epsilon) {
     count = moments.count;
     const auto of_a = view_statistics(arena, moments.a, Sum(count), epsilon);
@@ -63,12 +59,18 @@ class BarlowTwins {
         a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
         regularizer_(batch.arena, regularizer_setup(batch, kPairing, a_, b_, statistics.count),
-                     choice, block_weights(choice, batch.rows.features())) {
+                     choice, block_weights(choice, batch.rows.features())),
+        sums_of_regularizer_(
+            detail::sums_size(choice, batch.rows.features(), SignalPairing(kPairing))) {
     const RowAccess access = row_access(batch.rows);
+    const Index features = batch.rows.features();
+    if (!options.standardize) {
+      diagonal_ = DiagonalSums<Scalar>(batch.arena, features, batch.rows.size(), access,
+                                       batch.execution.threads);
+    }
     if (!access.has_gradient()) {
       return;
     }
-    const Index features = batch.rows.features();
     epilogue_a_ = ViewEpilogue<Scalar>(batch.arena, features, statistics.a, OtherTerm::other_view,
                                        statistics.b);
     epilogue_b_ = ViewEpilogue<Scalar>(batch.arena, features, statistics.b, OtherTerm::other_view,
@@ -89,15 +91,23 @@ class BarlowTwins {
   BarlowTwins(const BarlowTwins&) = delete;
   BarlowTwins& operator=(const BarlowTwins&) = delete;
 
-  void correlate(const BatchRows<Scalar>& rows) noexcept { regularizer_.add(rows); }
+  // Where rows come in parts it may be known after them.
+  void set_count(Index count) noexcept { statistics_.count = count; }
+
+  void correlate(const BatchRows<Scalar>& rows) noexcept {
+    regularizer_.add(rows, diagonal_ ? &diagonal_ : nullptr);
+  }
 
   BarlowTwinsLoss<Scalar> value(const BatchRows<Scalar>& rows) {
-    const Buffer<Sum>& diagonal = statistics_.pair.diagonal;
+    const Sum n = static_cast<Sum>(statistics_.count);
+    Buffer<Sum>& diagonal = statistics_.pair.diagonal;
+    for (Index j = 0; j < diagonal_.totals().size(); ++j) {
+      diagonal[j] = diagonal_.totals()[j] / n;
+    }
     Sum on_diagonal = 0;
     for (Index j = 0; j < diagonal.size(); ++j) {
       on_diagonal += scale_ * (1 - diagonal[j]) * (1 - diagonal[j]);
     }
-    const Sum n = static_cast<Sum>(statistics_.count);
     const Sum off_diagonal = weight_ * regularizer_.value(rows, n, weight_);
     BarlowTwinsLoss<Scalar> loss{};
     loss.diagonal = static_cast<Scalar>(on_diagonal);
@@ -107,11 +117,20 @@ class BarlowTwins {
   }
 
   // What the batch is known by after the correlation, and after the slopes.
-  static Index sums_size(const decorr::Regularizer& choice, Index features) {
-    return detail::sums_size(choice, features, SignalPairing(kPairing));
+  static Index sums_size(const BarlowTwinsOptions& options, const decorr::Regularizer& choice,
+                         Index features) {
+    return detail::sums_size(choice, features, SignalPairing(kPairing)) +
+           (options.standardize ? 0 : features);
   }
-  void write_sums(Sum* to) noexcept { regularizer_.write_sums(to); }
-  void read_sums(const Sum* from) noexcept { regularizer_.read_sums(from); }
+  void write_sums(Sum* to) noexcept {
+    regularizer_.write_sums(to);
+    copy_numbers<Sum>(diagonal_.totals().data(), diagonal_.totals().size(),
+                      to + sums_of_regularizer_);
+  }
+  void read_sums(const Sum* from) noexcept {
+    regularizer_.read_sums(from);
+    copy_numbers(from + sums_of_regularizer_, diagonal_.totals().size(), diagonal_.totals().data());
+  }
   Index slopes_size() const noexcept {
     return slopes_a_.totals().size() + slopes_b_.totals().size();
   }
@@ -181,6 +200,8 @@ class BarlowTwins {
   Sum scale_, weight_;
   Preparation<Scalar> a_, b_;
   BatchRegularizer<Scalar> regularizer_;
+  Index sums_of_regularizer_;
+  DiagonalSums<Scalar> diagonal_;  // of views that are taken as they are
   ViewEpilogue<Scalar> epilogue_a_, epilogue_b_;
   SlopeSums<Scalar> slopes_a_, slopes_b_;
   EpiloguePass<Scalar> last_step_;
@@ -198,35 +219,23 @@ class BarlowTwinsFirstPass {
 
   explicit BarlowTwinsFirstPass(const Options& options) noexcept : options_(options) {}
   const Options& options() const noexcept { return options_; }
+  bool has_statistics() const noexcept { return options_.standardize; }
 
   void start(const Batch<Scalar>& batch) {
-    if (options_.standardize) {
+    if (has_statistics()) {
       moments_.start(batch, epsilon());
-    } else {
-      products_.start(batch);
     }
   }
-  void add(const BatchRows<Scalar>& rows) noexcept {
-    if (options_.standardize) {
-      moments_.add(rows);
-    } else {
-      products_.add(rows);
-    }
-  }
-  bool end(const Batch<Scalar>& batch) {
-    if (options_.standardize) {
-      return moments_.end(batch);
-    }
-    products_.end(batch);
-    return false;
-  }
+  void add(const BatchRows<Scalar>& rows) noexcept { moments_.add(rows); }
+  bool end(const Batch<Scalar>& batch) { return has_statistics() && moments_.end(batch); }
   DECORR_DETAIL_COLD void make(std::optional<Loss>& loss, const Batch<Scalar>& batch,
                                const decorr::Regularizer& choice) {
     BarlowTwinsStatistics<Scalar> statistics;
-    if (options_.standardize) {
+    if (has_statistics()) {
       statistics.take(batch.arena, moments_.moments(), epsilon());
     } else {
-      statistics.take(batch.arena, products_.products());
+      statistics.count = batch.count();
+      statistics.pair = pair_statistics<Scalar>(batch.arena, batch.rows.features());
     }
     loss.emplace(batch, statistics, options_, choice);
   }
@@ -238,7 +247,6 @@ class BarlowTwinsFirstPass {
 
   Options options_;
   MomentsOfBatch<Scalar> moments_;
-  ProductsOfBatch<Scalar> products_;
 };
 
 }  // namespace DECORR_ABI

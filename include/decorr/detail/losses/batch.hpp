@@ -110,7 +110,7 @@ template <class Scalar>
 Index most_sums(Index features, const decorr::Regularizer& choice) {
   using Kind = SignalPairing::Kind;
   return std::max({MomentsPass<Scalar>::most_sums(features, true),
-                   sums_size(choice, features, SignalPairing(Kind::views)),
+                   sums_size(choice, features, SignalPairing(Kind::views)) + features,
                    2 * sums_size(choice, features, SignalPairing(Kind::samples))});
 }
 
@@ -158,34 +158,6 @@ class MomentsOfBatch {
   std::optional<MomentsPass<Scalar>> pass_;
 };
 
-// The same of views that are taken as they are.
-template <class Scalar>
-class ProductsOfBatch {
- public:
-  void start(const Batch<Scalar>& batch) {
-    features_ = batch.rows.features();
-    batch.attempt([&] {
-      pass_.emplace(batch.arena, features_, batch.rows.size(), row_access(batch.rows),
-                    batch.execution.threads);
-    });
-  }
-  void add(const BatchRows<Scalar>& rows) noexcept {
-    if (pass_) {
-      pass_->add(rows);
-    }
-  }
-  void end(const Batch<Scalar>& batch) {
-    if (batch.processes != nullptr) {
-      ProductsPass<Scalar>::sum_over(*batch.processes, features_, pass_ ? &*pass_ : nullptr);
-    }
-  }
-  const ProductsPass<Scalar>& products() const noexcept { return *pass_; }
-
- private:
-  Index features_ = 0;
-  std::optional<ProductsPass<Scalar>> pass_;
-};
-
 // Of a loss whose gradients need no more than the correlation.
 template <class Scalar>
 class WithoutSlopes {
@@ -202,14 +174,14 @@ class WithoutSlopes {
 
 // The sums after pass 2, of a loss that is not there where this process has failed, and after pass
 // 3.
-template <class Loss, class Scalar>
-DECORR_DETAIL_COLD void sum_correlation(const Batch<Scalar>& batch,
+template <class Loss, class Options, class Scalar>
+DECORR_DETAIL_COLD void sum_correlation(const Batch<Scalar>& batch, const Options& options,
                                         const decorr::Regularizer& choice,
                                         std::optional<Loss>& loss) {
   if (batch.processes != nullptr) {
     batch.processes->sum(
-        Loss::sums_size(choice, batch.rows.features()), [&](auto* to) { loss->write_sums(to); },
-        [&](const auto* from) { loss->read_sums(from); });
+        Loss::sums_size(options, choice, batch.rows.features()),
+        [&](auto* to) { loss->write_sums(to); }, [&](const auto* from) { loss->read_sums(from); });
   }
 }
 template <class Loss, class Scalar>
@@ -225,9 +197,12 @@ DECORR_DETAIL_COLD void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
 //
 //   Options, Loss, Result
 //   kHasTwoViews
-//   kHasStatistics              whether there is a pass 1 at all
+//   kHasStatistics              whether there may be a pass 1 at all
 //   least_rows(options)         of the whole batch
 //   FirstPass(options)
+//   has_statistics()            whether there is a pass 1; else the loss hears of the number of
+//   rows
+//                               by its set_count(), where they come in parts
 //   start(batch)                and any number of add(rows) noexcept
 //   end(batch)                  whether all rows are to be added once more
 //   make(loss, batch, choice)   memory and plans
@@ -250,7 +225,7 @@ typename FirstPass::Result loss_of(const Batch<Scalar>& batch,
     first_pass.make(made, batch, choice);
     made->correlate(rows);
   });
-  sum_correlation(batch, choice, made);
+  sum_correlation(batch, options, choice, made);
   auto& loss = *made;
   static_assert(noexcept(loss.correlate(rows)) && noexcept(loss.take_slopes(rows)) &&
                     noexcept(loss.finish(rows)) && noexcept(loss.gradient(rows)),

@@ -76,8 +76,8 @@ class BatchInParts {
                bool wants_b, Processes<Scalar>* processes)
       : batch_{arena_, any_rows(features, wants_a, wants_b), execution, Route::features, processes,
                0},
-        phase_(FirstPass::kHasStatistics ? Phase::statistics : Phase::correlation),
-        first_pass_(options) {}
+        first_pass_(options),
+        phase_(first_pass_.has_statistics() ? Phase::statistics : Phase::correlation) {}
   BatchInParts(const BatchInParts&) = delete;
   BatchInParts& operator=(const BatchInParts&) = delete;
 
@@ -92,7 +92,7 @@ class BatchInParts {
     }
     fingerprint_buffer_ = Buffer<Scalar>(arena_, kTileRows * tile_stride<Scalar>(1));
     first_pass_.start(batch_);
-    if (!FirstPass::kHasStatistics) {
+    if (!first_pass_.has_statistics()) {
       make_loss();
     }
   }
@@ -147,10 +147,8 @@ class BatchInParts {
         }
         break;
       case Phase::correlation:
-        sum_correlation(batch_, choice_, loss_);
-        if constexpr (!FirstPass::kHasStatistics) {
-          loss_->set_count(count);
-        }
+        sum_correlation(batch_, options(), choice_, loss_);
+        loss_->set_count(count);
         result_ = loss_->value(batch_.rows);
         phase_ = loss_->needs_slopes() ? Phase::slopes : Phase::done;
         break;
@@ -215,8 +213,8 @@ class BatchInParts {
   Arena arena_;
   decorr::Regularizer choice_;
   Batch<Scalar> batch_;  // its rows stand for any part
-  Phase phase_;
   FirstPass first_pass_;
+  Phase phase_;
   std::optional<Loss> loss_;
   std::optional<Result> result_;
   Buffer<Scalar> fingerprint_buffer_, scratch_a_, scratch_b_;

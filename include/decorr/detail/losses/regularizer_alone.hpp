@@ -54,7 +54,7 @@ class RegularizerAlone : public WithoutSlopes<Scalar> {
   Scalar value(const BatchRows<Scalar>& rows) {
     return static_cast<Scalar>(regularizer_.value(rows, static_cast<Sum>(count_), Sum(1)));
   }
-  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+  static Index sums_size(const NoOptions&, const decorr::Regularizer& choice, Index features) {
     return detail::sums_size(choice, features, SignalPairing(kPairing));
   }
   void write_sums(Sum* to) noexcept { regularizer_.write_sums(to); }
@@ -91,7 +91,7 @@ class Sumvec : public WithoutSlopes<Scalar> {
 
   void set_count(Index count) noexcept { count_ = count; }
 
-  void correlate(const BatchRows<Scalar>& rows) noexcept { form_.add(rows); }
+  void correlate(const BatchRows<Scalar>& rows) noexcept { form_.add(rows, nullptr); }
   Lags value(const BatchRows<Scalar>&) {
     const auto* lags = form_.lags(static_cast<Sum>(count_));
     for (Index i = 0; i < lags_.size(); ++i) {
@@ -99,7 +99,7 @@ class Sumvec : public WithoutSlopes<Scalar> {
     }
     return std::move(lags_);
   }
-  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+  static Index sums_size(const NoOptions&, const decorr::Regularizer& choice, Index features) {
     return detail::sums_size(choice, features, SignalPairing(kPairing));
   }
   void write_sums(Sum* to) noexcept {
@@ -135,6 +135,7 @@ class NoFirstPass {
   static Index least_rows(const Options&) noexcept { return 1; }
 
   explicit NoFirstPass(const Options&) noexcept {}
+  bool has_statistics() const noexcept { return false; }
   Options options() const noexcept { return {}; }
 
   void start(const Batch<Scalar>&) noexcept {}

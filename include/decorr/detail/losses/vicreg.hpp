@@ -6,9 +6,12 @@
 
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
+#include "decorr/detail/regularizers/relaxed.hpp"
 #include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/detail/statistics/gradient_epilogue.hpp"
@@ -32,7 +35,7 @@ class VarianceCovariance {
 
   VarianceCovariance(const Batch<Scalar>& batch, const ViewMoments<Scalar>& moments, Index count,
                      const VicregOptions& options, const decorr::Regularizer& choice,
-                     const std::int8_t* signs)
+                     const std::int8_t* signs, TransformBuffers<Scalar>* shared_buffers = nullptr)
       : options_(options),
         count_(count),
         features_(batch.rows.features()),
@@ -42,13 +45,12 @@ class VarianceCovariance {
         preparation_(batch.arena, features_,
                      Standardization<Scalar>(batch.arena, {moments.mean, deviation_}, false),
                      signs),
-        regularizer_(batch.arena,
-                     regularizer_setup(batch, kPairing, preparation_, preparation_, count), choice,
-                     weights(choice)) {
+        regularizer_(batch.arena, setup(batch, shared_buffers), choice, weights(choice)) {
     if (batch.rows.gradient_a) {
       epilogue_ = ViewEpilogue<Scalar>(
           batch.arena, features_, preparation_.standardization(),
           batch.rows.has_two_views() ? OtherTerm::difference : OtherTerm::none);
+      epilogue_.factor = Buffer<Scalar>(batch.arena, features_);
     }
   }
   // The regularizer points to the preparation.
@@ -83,15 +85,16 @@ class VarianceCovariance {
   void write_sums(Sum* to) noexcept { regularizer_.write_sums(to); }
   void read_sums(const Sum* from) noexcept { regularizer_.read_sums(from); }
 
-  bool goes_row_by_row() const noexcept { return regularizer_.goes_row_by_row(); }
+  UngroupedRelaxed<Scalar>* row_by_row() noexcept { return regularizer_.row_by_row(); }
 
   // Of the last step, which gradient() sets.
   const ViewEpilogue<Scalar>& epilogue() const noexcept { return epilogue_; }
 
-  // After covariance(). `variance_weight` is that of variance(). The last step is taken in the same
-  // sweep, or left to a pass of its own.
-  DECORR_DETAIL_NOINLINE void differentiate(const BatchRows<Scalar>& rows, Sum variance_weight,
-                                            bool in_sweep) noexcept {
+  // After covariance(): the coefficients of epilogue(). `variance_weight` is that of variance().
+  DECORR_DETAIL_COLD void set_coefficients(Sum variance_weight) noexcept {
+    if (!epilogue_) {
+      return;
+    }
     const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
     // mean((A-B)^2) has n d terms; its gradient is 2 (A-B) / (n d) for either view, as the one that
     // is subtracted from.
@@ -110,7 +113,21 @@ class VarianceCovariance {
       }
     }
     preparation_.multiply_by_signs(epilogue_.regularizer);
-    regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr}, {}});
+  }
+
+  // After set_coefficients(), if there is a gradient: the regularizer's, and the last step in the
+  // same sweep or left to a pass of its own.
+  void differentiate(const BatchRows<Scalar>& rows, bool in_sweep) noexcept {
+    if (rows.gradient_a) {
+      regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr}, {}});
+    }
+  }
+  // The same with the last step for some rows, on one worker, where the form is row by row.
+  void differentiate_on(int worker, const BatchRows<Scalar>& rows, Index first,
+                        Index last) noexcept {
+    if (rows.gradient_a) {
+      row_by_row()->gradient_on(worker, rows, first, last, {{nullptr, &epilogue_}, {}});
+    }
   }
 
  private:
@@ -118,6 +135,12 @@ class VarianceCovariance {
 
   Sum degrees_of_freedom() const noexcept { return static_cast<Sum>(count_ - 1); }
 
+  RegularizerSetup<Scalar> setup(const Batch<Scalar>& batch,
+                                 TransformBuffers<Scalar>* shared_buffers) const {
+    auto setup = regularizer_setup(batch, kPairing, preparation_, preparation_, count_);
+    setup.shared_buffers = shared_buffers;
+    return setup;
+  }
   BlockWeights weights(const decorr::Regularizer& choice) const {
     BlockWeights weights = block_weights(choice, features_);
     if (options_.covariance_scaling == CovarianceScaling::block_mean) {
@@ -151,14 +174,14 @@ class Vicreg : public WithoutSlopes<Scalar> {
         variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance) /
                          (options.sum_variance ? 1 : 2)),
         a_(batch.with(batch.rows.seen_from_a()), moments.a, moments.count, options, choice,
-           signs_a(choice)),
+           signs_a(choice), &buffers_),
         b_(batch.with(batch.rows.seen_from_b()), moments.b, moments.count, options, choice,
-           signs_b(choice)),
+           signs_b(choice), &buffers_),
         sums_of_view_(VarianceCovariance<Scalar>::sums_size(choice, batch.rows.features())) {
     // A sweep reads the other view's rows beside its own, which costs more than a pass over all of
     // them where they have to be transposed, or compete with spectra or derivatives for the cache.
     const RowAccess access = row_access(batch.rows);
-    in_sweep_ = a_.goes_row_by_row() && !access.copies_a && !access.copies_b &&
+    in_sweep_ = a_.row_by_row() != nullptr && !access.copies_a && !access.copies_b &&
                 !access.copies_gradient_a && !access.copies_gradient_b;
     if (access.has_gradient() && !in_sweep_) {
       last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, a_.epilogue(), b_.epilogue(),
@@ -166,7 +189,7 @@ class Vicreg : public WithoutSlopes<Scalar> {
     }
   }
 
-  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+  static Index sums_size(const VicregOptions&, const decorr::Regularizer& choice, Index features) {
     return 2 * VarianceCovariance<Scalar>::sums_size(choice, features);
   }
   void write_sums(Sum* to) noexcept {
@@ -178,6 +201,7 @@ class Vicreg : public WithoutSlopes<Scalar> {
     b_.read_sums(from + sums_of_view_);
   }
 
+  void set_count(Index) noexcept {}  // the moments know it
   void correlate(const BatchRows<Scalar>& rows) noexcept {
     a_.correlate(rows.seen_from_a());
     b_.correlate(rows.seen_from_b());
@@ -200,21 +224,36 @@ class Vicreg : public WithoutSlopes<Scalar> {
   }
 
   void gradient(const BatchRows<Scalar>& rows) noexcept {
+    a_.set_coefficients(variance_weight_);
+    b_.set_coefficients(variance_weight_);
+    if (in_sweep_) {
+      differentiate_in_lockstep(rows);
+      return;
+    }
     // View b first, as it is still in the cache.
-    if (rows.gradient_b) {
-      b_.differentiate(rows.seen_from_b(), variance_weight_, in_sweep_);
-    }
-    if (rows.gradient_a) {
-      a_.differentiate(rows.seen_from_a(), variance_weight_, in_sweep_);
-    }
-    if (!in_sweep_) {
-      last_step_.run(rows);
-    }
+    b_.differentiate(rows.seen_from_b(), false);
+    a_.differentiate(rows.seen_from_a(), false);
+    last_step_.run(rows);
   }
 
  private:
+  // Each view's last step reads the other one's rows, which the second of them finds in the cache.
+  void differentiate_in_lockstep(const BatchRows<Scalar>& rows) noexcept {
+    const BatchRows<Scalar> of_a = rows.seen_from_a(), of_b = rows.seen_from_b();
+    const UngroupedRelaxed<Scalar>& form = *a_.row_by_row();
+    parallel_chunks(form.workers(), 0, rows.size(), kTileRows,
+                    [&](int worker, Index first, Index last) noexcept {
+                      for_each_chunk(
+                          last - first, form.rows_of_group(), [&](Index begin, Index end) noexcept {
+                            a_.differentiate_on(worker, of_a, first + begin, first + end);
+                            b_.differentiate_on(worker, of_b, first + begin, first + end);
+                          });
+                    });
+  }
+
   Moments<Scalar> moments_;
   Sum invariance_weight_, variance_weight_;
+  TransformBuffers<Scalar> buffers_;
   VarianceCovariance<Scalar> a_, b_;
   Index sums_of_view_;
   bool in_sweep_ = true;
@@ -232,12 +271,13 @@ class Vcreg : public WithoutSlopes<Scalar> {
       : variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance)),
         view_(batch, moments.a, moments.count, options, choice, signs_a(choice)) {}
 
-  static Index sums_size(const decorr::Regularizer& choice, Index features) {
+  static Index sums_size(const VicregOptions&, const decorr::Regularizer& choice, Index features) {
     return VarianceCovariance<Scalar>::sums_size(choice, features);
   }
   void write_sums(Sum* to) noexcept { view_.write_sums(to); }
   void read_sums(const Sum* from) noexcept { view_.read_sums(from); }
 
+  void set_count(Index) noexcept {}  // the moments know it
   void correlate(const BatchRows<Scalar>& rows) noexcept { view_.correlate(rows); }
 
   VarianceCovarianceLoss<Scalar> value(const BatchRows<Scalar>& rows) {
@@ -249,7 +289,8 @@ class Vcreg : public WithoutSlopes<Scalar> {
   }
 
   void gradient(const BatchRows<Scalar>& rows) noexcept {
-    view_.differentiate(rows, variance_weight_, true);
+    view_.set_coefficients(variance_weight_);
+    view_.differentiate(rows, true);
   }
 
  private:
@@ -267,6 +308,7 @@ class VarianceFirstPass {
   static Index least_rows(const Options&) noexcept { return 2; }
 
   explicit VarianceFirstPass(const Options& options) noexcept : options_(options) {}
+  bool has_statistics() const noexcept { return true; }
   const Options& options() const noexcept { return options_; }
 
   void start(const Batch<Scalar>& batch) {

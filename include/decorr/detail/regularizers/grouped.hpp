@@ -19,6 +19,7 @@
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/detail/spectra/block_spectra.hpp"
 #include "decorr/detail/spectra/packed_fft.hpp"
+#include "decorr/detail/statistics/diagonal_sums.hpp"
 #include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
 
@@ -75,11 +76,19 @@ class GroupedRelaxed {
   // h >= g.
   Buffer<ComplexSum>& sums() noexcept { return sums_; }
 
-  void add(const BatchRows<Scalar>& rows) noexcept {
+  void add(const BatchRows<Scalar>& rows, DiagonalSums<Scalar>* diagonal) noexcept {
     for_each_chunk(
         rows.size(), kChunkRows,
         [&](Index first, Index last) noexcept {
-          load_spectra(rows, first, last, Pass::forward);
+          fft_.forward(
+              rows, first, last, kTileRows, diagonal, [](int) noexcept {},
+              [&](const auto& group) noexcept {
+                unpack(group, Pass::forward, first);
+                for (Index signal = group.begin; signal < group.end; ++signal) {
+                  fft_.save(group, signal, 0, fft_.layout().signal_size());
+                }
+              },
+              [](int) noexcept {});
           correlate(last - first);
         },
         Sweep::descending);
@@ -116,7 +125,10 @@ class GroupedRelaxed {
   void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
     const Index chunk = std::min(kChunkRows, kTileRows * Index{fft_.workers()});
     for_each_chunk(rows.size(), chunk, [&](Index first, Index last) noexcept {
-      load_spectra(rows, first, last, Pass::backward);
+      fft_.for_each_group(rows, first, last, [&](const auto& group) noexcept {
+        fft_.transform_what_was_not_saved(group);
+        unpack(group, Pass::backward, first);
+      });
       differentiate(last - first);
       store_derivatives(rows, first, last, sinks);
     });
@@ -172,25 +184,17 @@ class GroupedRelaxed {
 
   enum class Pass { forward, backward };
 
-  void load_spectra(const BatchRows<Scalar>& rows, Index first, Index last, Pass pass) noexcept {
-    fft_.for_each_group(rows, first, last, [&](const auto& group) noexcept {
-      if (pass == Pass::forward) {
-        fft_.transform(group);
-      } else {
-        fft_.transform_what_was_not_saved(group);
+  // Takes the spectra of a group's blocks apart. `first` is the chunk's first row.
+  template <class Group>
+  void unpack(const Group& group, Pass pass, Index first) noexcept {
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      for (Index g = 0; g < num_blocks_; ++g) {
+        unpack(group, signal, g, pass, first);
       }
-      for (Index signal = group.begin; signal < group.end; ++signal) {
-        for (Index g = 0; g < num_blocks_; ++g) {
-          unpack(group, signal, g, pass, first);
-        }
-        if (pass == Pass::forward) {
-          fft_.save(group, signal, 0, fft_.layout().signal_size());
-        }
-      }
-    });
+    }
   }
 
-  // Takes the spectra of a block apart that share a signal. `first` is the chunk's first row.
+  // The two spectra of a block that share a signal.
   template <class Group>
   void unpack(const Group& group, Index signal, Index g, Pass pass, Index first) noexcept {
     Scalar* real = real_part(group.worker);

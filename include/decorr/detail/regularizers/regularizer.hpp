@@ -18,6 +18,7 @@
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/diagonal_sums.hpp"
 #include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
 
@@ -52,10 +53,21 @@ class BatchRegularizer {
     make_form();
   }
 
-  DECORR_DETAIL_NOINLINE void add(const BatchRows<Scalar>& rows) noexcept {
+  // With `diagonal`, if it is not null, they are added to that too, in the same read where there is
+  // one of both rows.
+  DECORR_DETAIL_NOINLINE void add(const BatchRows<Scalar>& rows,
+                                  DiagonalSums<Scalar>* diagonal = nullptr) noexcept {
     visit([&](auto& form) noexcept {
-      static_assert(noexcept(form.add(rows)));
-      form.add(rows);
+      if constexpr (kReadsBothRows<decltype(form)>) {
+        static_assert(noexcept(form.add(rows, diagonal)));
+        form.add(rows, diagonal);
+      } else {
+        static_assert(noexcept(form.add(rows)));
+        form.add(rows);
+        if (diagonal != nullptr) {
+          diagonal->add(rows);
+        }
+      }
     });
   }
 
@@ -100,10 +112,10 @@ class BatchRegularizer {
     }
   }
 
-  // Whether gradient() makes whole rows, one after another, and between them reads nothing else
-  // that is as large as rows.
-  bool goes_row_by_row() const noexcept {
-    return std::holds_alternative<UngroupedRelaxed<Scalar>>(form_);
+  // The form whose gradient makes whole rows, one after another, and between them reads nothing
+  // else that is as large as rows; or null.
+  UngroupedRelaxed<Scalar>* row_by_row() noexcept {
+    return std::get_if<UngroupedRelaxed<Scalar>>(&form_);
   }
 
   DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows,
@@ -117,6 +129,10 @@ class BatchRegularizer {
  private:
   using Form = std::variant<std::monostate, UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>,
                             GroupedGram<Scalar>, ExactCorrelation<Scalar>, ExactGram<Scalar>>;
+  template <class T>
+  static constexpr bool kReadsBothRows =
+      std::is_same<std::decay_t<T>, UngroupedRelaxed<Scalar>>::value ||
+      std::is_same<std::decay_t<T>, GroupedRelaxed<Scalar>>::value;
   template <class T>
   static constexpr bool kIsGram = std::is_same<std::decay_t<T>, GroupedGram<Scalar>>::value ||
                                   std::is_same<std::decay_t<T>, ExactGram<Scalar>>::value;

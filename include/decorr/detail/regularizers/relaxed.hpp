@@ -15,6 +15,7 @@
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/detail/spectra/packed_fft.hpp"
+#include "decorr/detail/statistics/diagonal_sums.hpp"
 #include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
 
@@ -51,17 +52,13 @@ class UngroupedRelaxed {
   // What the batch is known by, W or sum |Z|^2.
   Buffer<Sum>& sums() noexcept { return sums_; }
 
-  void add(const BatchRows<Scalar>& rows) noexcept {
-    parallel_chunks(
-        fft_.workers(), 0, rows.size(), kChunkRows,
-        [&](int worker, Index first, Index last) noexcept {
-          Scalar* parts = parts_.of(worker);
-          std::fill_n(parts, sums_.size(), Scalar(0));
-          fft_.for_each_group(rows, worker, first, last, [&](const auto& group) noexcept {
-            fft_.transform(group);
-            for_each_chunk(length_, kChunkFrequencies, [&](Index begin, Index end) noexcept {
-              add_spectra(group, begin, end, parts);
-            });
+  void add(const BatchRows<Scalar>& rows, DiagonalSums<Scalar>* diagonal) noexcept {
+    fft_.forward(
+        rows, 0, rows.size(), kChunkRows, diagonal,
+        [&](int worker) noexcept { std::fill_n(parts_.of(worker), sums_.size(), Scalar(0)); },
+        [&](const auto& group) noexcept {
+          for_each_chunk(length_, kChunkFrequencies, [&](Index begin, Index end) noexcept {
+            add_spectra(group, begin, end, parts_.of(group.worker));
           });
         },
         [&](int worker) noexcept {
@@ -69,8 +66,7 @@ class UngroupedRelaxed {
           for (Index i = 0; i < sums_.size(); ++i) {
             sums_[i] += Sum(parts[i]);
           }
-        },
-        Sweep::descending);
+        });
   }
 
   // sumvec(C) as real parts, of C = sums / m; needs exponent 1.
@@ -93,12 +89,17 @@ class UngroupedRelaxed {
 
   // The gradient with respect to the prepared rows, through the sinks.
   void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
-    fft_.backward(rows, 0, rows.size(), kChunkRows, sinks, [&](const auto& group) noexcept {
-      fft_.transform_what_was_not_saved(group);
-      for_each_chunk(length_, kChunkFrequencies,
-                     [&](Index begin, Index end) noexcept { filter(group, begin, end); });
-    });
+    fft_.backward(rows, 0, rows.size(), kChunkRows, sinks,
+                  [&](const auto& group) noexcept { filter(group); });
   }
+  // The same of some rows on one of so many workers; `first` is even.
+  void gradient_on(int worker, const BatchRows<Scalar>& rows, Index first, Index last,
+                   const GradientSinks<Scalar>& sinks) noexcept {
+    fft_.backward_on(worker, rows, first, last, sinks,
+                     [&](const auto& group) noexcept { filter(group); });
+  }
+  int workers() const noexcept { return fft_.workers(); }
+  Index rows_of_group() const noexcept { return fft_.rows_of_group(); }
 
  private:
   // So few rows that their sums are as accurate as the terms, so many that merging them costs
@@ -130,6 +131,12 @@ class UngroupedRelaxed {
     return correlation_.data();
   }
 
+  template <class Group>
+  void filter(const Group& group) noexcept {
+    fft_.transform_what_was_not_saved(group);
+    for_each_chunk(length_, kChunkFrequencies,
+                   [&](Index begin, Index end) noexcept { filter(group, begin, end); });
+  }
   // Y = H o Z, for some frequencies of a group's signals; written out because std::complex's
   // product checks for NaN. Bound by bytes.
   template <class Group>

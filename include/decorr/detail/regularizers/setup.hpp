@@ -34,6 +34,7 @@ struct RegularizerSetup {
   bool has_whole_batch = true;  // at hand, as the Gram matrices want it
   Route route = Route::automatic;
   SpectrumPlace place = SpectrumPlace::gradient_rows;  // where they fit
+  TransformBuffers<Scalar>* shared_buffers = nullptr;  // with another regularizer
 
   bool is_covariance() const noexcept { return pairing.pairs_samples(); }
 };
@@ -55,11 +56,17 @@ inline Index sums_size(const decorr::Regularizer& choice, Index features,
 template <class Scalar>
 PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup, const Relaxed& relaxed,
                                  SecondRow second_row, Padding padding, SpectrumPlace place) {
-  return {
-      setup.pairing,       second_row,   BlockLayout(setup.features, relaxed.block_size, padding),
-      relaxed.permutation, setup.a,      setup.b,
-      setup.most_rows,     setup.access, place,
-      setup.execution};
+  return {setup.pairing,
+          second_row,
+          BlockLayout(setup.features, relaxed.block_size, padding),
+          relaxed.permutation,
+          setup.a,
+          setup.b,
+          setup.most_rows,
+          setup.access,
+          place,
+          setup.execution,
+          setup.shared_buffers};
 }
 
 }  // namespace DECORR_ABI

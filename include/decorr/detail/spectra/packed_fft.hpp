@@ -19,6 +19,7 @@
 #include "decorr/detail/spectra/row_scale.hpp"
 #include "decorr/detail/spectra/signal_pairing.hpp"
 #include "decorr/detail/spectra/spectrum_store.hpp"
+#include "decorr/detail/statistics/diagonal_sums.hpp"
 #include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/detail/statistics/prepared_rows.hpp"
 #include "decorr/options.hpp"
@@ -29,6 +30,35 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
+
+// What transforms work in, for each worker. Two that never run at the same time, those of two views
+// of their own, share it, so that it stays in the cache.
+template <class Scalar>
+class TransformBuffers {
+ public:
+  using Complex = std::complex<Scalar>;
+
+  // Takes memory for a group of signals unless it is there.
+  void prepare(Arena& arena, int workers, Index group_size, Index permuted_size) {
+    if (workers_ != workers || group_size_ != group_size || permuted_size_ != permuted_size) {
+      workers_ = workers;
+      group_size_ = group_size;
+      permuted_size_ = permuted_size;
+      signals_ = PerWorker<Complex>(arena, workers, group_size);
+      spectra_ = PerWorker<Complex>(arena, workers, group_size);
+      permuted_ = PerWorker<Complex>(arena, workers, permuted_size);
+    }
+  }
+
+  Complex* signals(int worker) noexcept { return signals_.of(worker); }
+  Complex* spectra(int worker) noexcept { return spectra_.of(worker); }
+  Complex* permuted(int worker) noexcept { return permuted_.of(worker); }
+
+ private:
+  int workers_ = 0;
+  Index group_size_ = 0, permuted_size_ = 0;
+  PerWorker<Complex> signals_, spectra_, permuted_;
+};
 
 // What the transforms have to know before they see rows.
 template <class Scalar>
@@ -43,6 +73,7 @@ struct PackedFftSetup {
   RowAccess access;
   SpectrumPlace place;
   Execution execution;
+  TransformBuffers<Scalar>* shared_buffers = nullptr;
 };
 
 // Memory: O(d) a thread where the matrices' rows are contiguous, and tiles of kTileRows rows where
@@ -72,9 +103,7 @@ class PackedFft {
         packing_(arena, layout_.features, setup.permutation, setup.second_row),
         forward_(transform_plan<Scalar>(layout_.fft_length, layout_.num_blocks, Direction::forward,
                                         setup.execution.planning)),
-        signals_(arena, workers_, group_ * stride_),
-        spectra_(arena, workers_, group_ * stride_),
-        permuted_(arena, workers_, packing_.permutes() ? layout_.signal_size() : 0),
+        buffers_(prepared_buffers(arena, setup)),
         tiles_(arena, workers_, setup.access, kTileRows, layout_.features) {
     if (!pairing_.pairs_samples() && a_->is_raw()) {
       scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
@@ -92,19 +121,47 @@ class PackedFft {
   int workers() const noexcept { return workers_; }
   const TransformPlan<Scalar>& forward_plan() const noexcept { return forward_; }
 
-  // Calls body(group) for the signals of some rows, group by group. `first` is even where samples
-  // are paired.
-  void for_each_group(const BatchRows<Scalar>& rows, int worker, Index first, Index last,
-                      FunctionRef<const SignalGroup&> body) noexcept {
-    for_each_tile(rows, worker, first, last, reads_to_transform(),
-                  [&](SignalGroup& tile) noexcept { for_each_group(tile, body); });
+  // Rows to spectra, on all workers: body(group) when a group's have been made, and around a
+  // worker's chunk begin(worker) and, in order, merge(worker). `first` is even where samples are
+  // paired, and so is `chunk_rows`. Adds to the diagonal, if it is not null, while rows are in the
+  // cache. Backwards, as what comes before and after this pass goes forwards.
+  void forward(const BatchRows<Scalar>& rows, Index first, Index last, Index chunk_rows,
+               DiagonalSums<Scalar>* diagonal, FunctionRef<int> begin,
+               FunctionRef<const SignalGroup&> body, FunctionRef<int> merge) noexcept {
+    parallel_chunks(
+        workers_, first, last, chunk_rows,
+        [&](int worker, Index chunk_first, Index chunk_last) noexcept {
+          if (diagonal != nullptr) {
+            diagonal->begin(worker);
+          }
+          begin(worker);
+          for_each_group(
+              rows, worker, chunk_first, chunk_last,
+              [&](const SignalGroup& group) noexcept {
+                transform(group);
+                for (Index signal = group.begin; diagonal != nullptr && signal < group.end;
+                     ++signal) {
+                  diagonal->add(worker, group.a.row(signal), group.b.row(signal));
+                }
+                body(group);
+              },
+              Sweep::descending);
+        },
+        [&](int worker) noexcept {
+          if (diagonal != nullptr) {
+            diagonal->merge(worker);
+          }
+          merge(worker);
+        },
+        Sweep::descending);
   }
-  // The same on all workers.
+
+  // Calls body(group) for the signals of some rows, group by group, on all workers.
   void for_each_group(const BatchRows<Scalar>& rows, Index first, Index last,
                       FunctionRef<const SignalGroup&> body) noexcept {
     parallel_chunks(workers_, first, last, kTileRows,
                     [&](int worker, Index chunk_first, Index chunk_last) noexcept {
-                      for_each_group(rows, worker, chunk_first, chunk_last, body);
+                      for_each_group(rows, worker, chunk_first, chunk_last, body, Sweep::ascending);
                     });
   }
 
@@ -130,7 +187,7 @@ class PackedFft {
     for (Index signal = group.begin; signal < group.end; ++signal) {
       Complex* packed = this->signal(group, signal);
       if (packing_.permutes()) {
-        Complex* permuted = permuted_.of(group.worker);
+        Complex* permuted = buffers_.permuted(group.worker);
         packing_.permute(packed, permuted);
         packed = permuted;
       }
@@ -142,11 +199,11 @@ class PackedFft {
   // A signal before the forward transform, or the spectrum of its derivative before the backward
   // one.
   Complex* signal(const SignalGroup& group, Index signal) noexcept {
-    return signals_.of(group.worker) + (signal - group.begin) * stride_;
+    return buffers_.signals(group.worker) + (signal - group.begin) * stride_;
   }
   // What the last transform gave for it.
   Complex* spectrum(const SignalGroup& group, Index signal) noexcept {
-    return spectra_.of(group.worker) + (signal - group.begin) * stride_;
+    return buffers_.spectra(group.worker) + (signal - group.begin) * stride_;
   }
 
   // Frequencies first .. last - 1 of a spectrum that transform() has just given wait for the
@@ -178,38 +235,56 @@ class PackedFft {
   // b's. The sinks take strips of them; slopes of `chunk_rows` rows are added up in Scalar.
   void backward(const BatchRows<Scalar>& rows, Index first, Index last, Index chunk_rows,
                 const GradientSinks<Scalar>& sinks, FunctionRef<const SignalGroup&> fill) noexcept {
-    Reads reads{sinks.a.reads_rows() || sinks.b.reads_other_rows(),
-                sinks.b.reads_rows() || sinks.a.reads_other_rows()};
-    if (!store_.holds(pairing_.num_signals(last))) {
-      reads.a |= reads_to_transform().a;
-      reads.b |= reads_to_transform().b;
-    }
     parallel_chunks(
         workers_, first, last, chunk_rows,
         [&](int worker, Index chunk_first, Index chunk_last) noexcept {
           sinks.a.begin(worker, 0, layout_.features);
           sinks.b.begin(worker, 0, layout_.features);
-          const auto invert_tile = [&](SignalGroup& tile) noexcept {
-            for_each_group(tile, [&](const SignalGroup& group) noexcept {
-              fill(group);
-              invert(group);
-              packing_.for_each_positions(
-                  [&](Index column, Index count) noexcept { split(group, column, count, sinks); });
-            });
-            store_gradients(rows, tile);
-          };
-          for_each_tile(rows, worker, chunk_first, chunk_last, reads, invert_tile);
+          backward_on(worker, rows, chunk_first, chunk_last, sinks, fill);
         },
         [&](int worker) noexcept {
           sinks.a.merge(worker, 0, layout_.features);
           sinks.b.merge(worker, 0, layout_.features);
         });
   }
+  // The same of some rows on one worker, whose slopes the caller begins and merges.
+  DECORR_DETAIL_NOINLINE void backward_on(int worker, const BatchRows<Scalar>& rows, Index first,
+                                          Index last, const GradientSinks<Scalar>& sinks,
+                                          FunctionRef<const SignalGroup&> fill) noexcept {
+    Reads reads{sinks.a.reads_rows() || sinks.b.reads_other_rows(),
+                sinks.b.reads_rows() || sinks.a.reads_other_rows()};
+    if (!store_.holds(pairing_.num_signals(last))) {
+      reads.a |= reads_to_transform().a;
+      reads.b |= reads_to_transform().b;
+    }
+    for_each_tile(rows, worker, first, last, reads, [&](SignalGroup& tile) noexcept {
+      for_each_group(tile, [&](const SignalGroup& group) noexcept {
+        fill(group);
+        invert(group);
+        packing_.for_each_positions(
+            [&](Index column, Index count) noexcept { split(group, column, count, sinks); });
+      });
+      store_gradients(rows, tile);
+    });
+  }
+  // How many rows of a tile are handled together.
+  Index rows_of_group() const noexcept {
+    return std::min(kTileRows, pairing_.pairs_samples() ? 2 * group_ : group_);
+  }
 
  private:
   // So many bytes of signals, and as many of spectra, stay in the second-level cache.
   static constexpr Index kGroupBytes = Index{1} << 17;
   static constexpr auto kComplexBytes = static_cast<Index>(sizeof(Complex));
+
+  TransformBuffers<Scalar> prepared_buffers(Arena& arena,
+                                            const PackedFftSetup<Scalar>& setup) const {
+    TransformBuffers<Scalar> own;
+    TransformBuffers<Scalar>& buffers = setup.shared_buffers ? *setup.shared_buffers : own;
+    buffers.prepare(arena, workers_, group_ * stride_,
+                    packing_.permutes() ? layout_.signal_size() : 0);
+    return buffers;
+  }
 
   Index signal_index(const SignalGroup& group, Index signal) const noexcept {
     return pairing_.num_signals(group.first_row) + signal;
@@ -227,34 +302,48 @@ class PackedFft {
 
   DECORR_DETAIL_NOINLINE void for_each_tile(const BatchRows<Scalar>& rows, int worker, Index first,
                                             Index last, const Reads& reads,
-                                            FunctionRef<SignalGroup&> body) noexcept {
-    for_each_chunk(last - first, kTileRows, [&](Index begin, Index end) noexcept {
-      SignalGroup tile{};
-      tile.worker = worker;
-      tile.first_row = first + begin;
-      tile.rows = end - begin;
-      const Index d = layout_.features;
-      if (reads.a) {
-        tile.a = rows.a.tile(tile.first_row, tile.rows, 0, d, tiles_.a(worker));
-      }
-      if (reads.b) {
-        tile.b = rows.b.tile(tile.first_row, tile.rows, 0, d, tiles_.b(worker));
-      }
-      if (rows.gradient_a) {
-        tile.gradient_a = rows.gradient_a.tile(tile.first_row, 0, d, tiles_.gradient_a(worker));
-      }
-      if (rows.gradient_b) {
-        tile.gradient_b = rows.gradient_b.tile(tile.first_row, 0, d, tiles_.gradient_b(worker));
-      }
-      body(tile);
-    });
+                                            FunctionRef<SignalGroup&> body,
+                                            Sweep sweep = Sweep::ascending) noexcept {
+    for_each_chunk(
+        last - first, kTileRows,
+        [&](Index begin, Index end) noexcept {
+          SignalGroup tile{};
+          tile.worker = worker;
+          tile.first_row = first + begin;
+          tile.rows = end - begin;
+          const Index d = layout_.features;
+          if (reads.a) {
+            tile.a = rows.a.tile(tile.first_row, tile.rows, 0, d, tiles_.a(worker));
+          }
+          if (reads.b) {
+            tile.b = rows.b.tile(tile.first_row, tile.rows, 0, d, tiles_.b(worker));
+          }
+          if (rows.gradient_a) {
+            tile.gradient_a = rows.gradient_a.tile(tile.first_row, 0, d, tiles_.gradient_a(worker));
+          }
+          if (rows.gradient_b) {
+            tile.gradient_b = rows.gradient_b.tile(tile.first_row, 0, d, tiles_.gradient_b(worker));
+          }
+          body(tile);
+        },
+        sweep);
   }
-  void for_each_group(SignalGroup& tile, FunctionRef<const SignalGroup&> body) noexcept {
-    for_each_chunk(pairing_.num_signals(tile.rows), group_, [&](Index begin, Index end) noexcept {
-      tile.begin = begin;
-      tile.end = end;
-      body(tile);
-    });
+  void for_each_group(const BatchRows<Scalar>& rows, int worker, Index first, Index last,
+                      FunctionRef<const SignalGroup&> body, Sweep sweep) noexcept {
+    for_each_tile(
+        rows, worker, first, last, reads_to_transform(),
+        [&](SignalGroup& tile) noexcept { for_each_group(tile, body, sweep); }, sweep);
+  }
+  void for_each_group(SignalGroup& tile, FunctionRef<const SignalGroup&> body,
+                      Sweep sweep = Sweep::ascending) noexcept {
+    for_each_chunk(
+        pairing_.num_signals(tile.rows), group_,
+        [&](Index begin, Index end) noexcept {
+          tile.begin = begin;
+          tile.end = end;
+          body(tile);
+        },
+        sweep);
   }
   void store_gradients(const BatchRows<Scalar>& rows, const SignalGroup& tile) noexcept {
     if (rows.gradient_a) {
@@ -353,7 +442,7 @@ class PackedFft {
   Index group_;  // signals that are handled together
   Packing<Scalar> packing_;
   TransformPlan<Scalar> forward_, backward_;
-  PerWorker<Complex> signals_, spectra_, permuted_;
+  TransformBuffers<Scalar> buffers_;
   TileBuffers<Scalar> tiles_;
   SpectrumStore<Scalar> store_;
   Buffer<RowScale<Scalar>> scales_;

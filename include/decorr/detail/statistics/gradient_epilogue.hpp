@@ -36,23 +36,23 @@ class ViewEpilogue {
                                   OtherTerm other_term, const Standardization<Scalar>& others = {})
       : regularizer(arena, features),
         own(arena, features),
-        factor(arena, features),
         other(arena, other_term == OtherTerm::none ? 0 : features),
-        center_(arena, features),
-        residual_(arena, features),
-        other_center_(arena, other_term == OtherTerm::other_view ? features : 0),
-        other_residual_(arena, other_center_.size()),
-        other_factor_(arena, other_center_.size()),
         other_term_(other_term) {
-    for (Index j = 0; j < features; ++j) {
-      factor[j] = standardization.factor(j);
-      center_[j] = standardization.center(j);
-      residual_[j] = standardization.residual(j);
-    }
-    for (Index j = 0; j < other_center_.size(); ++j) {
-      other_factor_[j] = others.factor(j);
-      other_center_[j] = others.center(j);
-      other_residual_[j] = others.residual(j);
+    // Both views' gradients read the same arrays of the standardizations, which bytes bound.
+    Buffer<Scalar> zeros, ones;
+    const auto filled = [&](const Buffer<Scalar>& values, Buffer<Scalar>& filler, Scalar value) {
+      if (!values && !filler) {
+        filler = Buffer<Scalar>(arena, features, value);
+      }
+      return values ? values : filler;
+    };
+    factor = filled(standardization.factors(), ones, Scalar(1));
+    center_ = filled(standardization.centers(), zeros, Scalar(0));
+    residual_ = filled(standardization.residuals(), zeros, Scalar(0));
+    if (other_term == OtherTerm::other_view) {
+      other_factor_ = filled(others.factors(), ones, Scalar(1));
+      other_center_ = filled(others.centers(), zeros, Scalar(0));
+      other_residual_ = filled(others.residuals(), zeros, Scalar(0));
     }
   }
   // The signs alone.
@@ -62,7 +62,7 @@ class ViewEpilogue {
   }
 
   Buffer<Scalar> regularizer, own;
-  Buffer<Scalar> factor;  // of the centred row in x^; the standardization's own unless set
+  Buffer<Scalar> factor;  // of the centred row in x^; the standardization's unless replaced
   Buffer<Scalar> other;
 
   explicit operator bool() const noexcept { return static_cast<bool>(regularizer); }
@@ -125,11 +125,11 @@ class EpiloguePass {
         by_columns_(has_columns(rows.a, rows.gradient_a) && has_columns(rows.b, rows.gradient_b)),
         workers_(worker_count(threads, by_columns_ ? rows.features() : rows.size(), kTileRows)),
         buffers_(arena, workers_, by_columns_ ? RowAccess() : row_access(rows),
-                 std::min(rows.size(), kTileRows), std::min(rows.features(), kStripColumns)) {}
+                 std::min(rows.size(), kTileRows), std::min(rows.features(), kColumns)) {}
 
   // O(nd), bound by bytes. Along the columns where they are contiguous; otherwise strips of
-  // features are the inner unit, so that their coefficients stay in the first-level cache for all
-  // rows of a tile.
+  // features are the inner unit, so that their coefficients stay in the first-level cache for some
+  // rows.
   void run(const BatchRows<Scalar>& rows) noexcept {
     if (by_columns_) {
       parallel_chunks(workers_, 0, rows.features(), kTileRows,
@@ -143,14 +143,25 @@ class EpiloguePass {
     parallel_chunks(
         workers_, 0, rows.size(), kTileRows,
         [&](int worker, Index first, Index last) noexcept {
-          for_each_chunk(rows.features(), kStripColumns, [&](Index column, Index end) noexcept {
-            finish_tile(rows, worker, first, last - first, column, end - column);
-          });
+          for_each_chunk(
+              last - first, kRows,
+              [&](Index begin, Index end) noexcept {
+                for_each_chunk(rows.features(), kColumns,
+                               [&](Index column, Index column_end) noexcept {
+                                 finish_tile(rows, worker, first + begin, end - begin, column,
+                                             column_end - column);
+                               });
+              },
+              Sweep::descending);
         },
         Sweep::descending);
   }
 
  private:
+  // So few rows that the coefficients of all features stay in the second-level cache beside them,
+  // and so few columns that those of a strip, some ten arrays, stay in the first-level one.
+  static constexpr Index kRows = kTileRows / 2, kColumns = kStripColumns / 2;
+
   // A gradient that is not there has any columns that are asked for.
   static bool has_columns(const InputRows<Scalar>& input, const OutputRows<Scalar>& gradient) {
     return input.column(0) != nullptr &&

@@ -181,8 +181,8 @@ class MomentsPass {
         least_squares_(least_variance_ * Sum(count)),
         sums_(arena, tiles_.workers(), (has_two_views ? 8 : 3) * features),
         varies_(arena, tiles_.workers(), 1),
-        unit_a_(arena, Buffer<Scalar>(arena, features, Scalar(1))),
-        unit_b_(arena, Buffer<Scalar>(arena, has_two_views ? features : 0, Scalar(1))) {
+        unit_a_(Buffer<Scalar>(arena, features, Scalar(1))),
+        unit_b_(unit_a_) {
     for (int worker = 0; worker < tiles_.workers(); ++worker) {
       *varies_.of(worker) = 0;
     }
@@ -393,6 +393,8 @@ class MomentsPass {
     Scalar *product, *difference;
   };
   struct Units {
+    // Of one array, since every tile reads them.
+    explicit Units(const Buffer<Scalar>& ones) : unit(ones), inverse(ones) {}
     Units(Arena& arena, const Buffer<Scalar>& of_features)
         : unit(of_features), inverse(arena, unit.size()) {
       for (Index j = 0; j < unit.size(); ++j) {
@@ -606,65 +608,6 @@ class MomentsPass {
   PerWorker<Index> varies_;   // whether any tile has small squares of what is not constant
   Units unit_a_, unit_b_;     // those of the moments; 1 for the first read
   PerWorker<Scalar> scaled_;  // tiles in units
-};
-
-// sum_k a_k b_k for each feature, from the raw numbers: put together from moments it would lose
-// digits to the means. Products of float numbers are exact.
-template <class Scalar>
-class ProductsPass {
- public:
-  using Sum = Accumulator<Scalar>;
-
-  ProductsPass(Arena& arena, Index features, Index most_rows, const RowAccess& access, int threads)
-      : tiles_(arena, features, most_rows, access, threads),
-        sums_(arena, tiles_.workers(), features),
-        products_(arena, features, Sum(0)) {}
-
-  Index count() const noexcept { return count_; }
-  const Buffer<Sum>& products() const noexcept { return products_; }
-
-  // From the sums of this process's rows to those of all; `pass` is null where it has failed.
-  DECORR_DETAIL_COLD static void sum_over(Processes<Scalar>& processes, Index features,
-                                          ProductsPass* pass) {
-    processes.sum(
-        features, [&](Sum* to) { copy_numbers<Sum>(pass->products_.data(), features, to); },
-        [&](const Sum* from) {
-          copy_numbers(from, features, pass->products_.data());
-          pass->count_ = processes.count();
-        });
-  }
-
-  void add(const BatchRows<Scalar>& rows) noexcept {
-    tiles_.for_each(
-        rows,
-        [&](int worker, const auto& tile_a, const auto& tile_b, Index tile_rows, Index column,
-            Index width) noexcept {
-          alignas(kWorkspaceAlignment)
-              Sum product[static_cast<std::size_t>(MomentTiles<Scalar>::kMostFeatures)] = {};
-          for (Index k = 0; k < tile_rows; ++k) {
-            const Scalar* x = tile_a.row(k);
-            const Scalar* y = tile_b.row(k);
-            tile_a.prefetch_after(k, 0, width);
-            tile_b.prefetch_after(k, 0, width);
-            for (Index j = 0; j < width; ++j) {
-              product[j] += Sum(x[j]) * Sum(y[j]);
-            }
-          }
-          std::copy(product, product + width, sums_.of(worker) + column);
-        },
-        [&](int worker, Index) noexcept {
-          for (Index j = 0; j < products_.size(); ++j) {
-            products_[j] += sums_.of(worker)[j];
-          }
-        });
-    count_ += rows.size();
-  }
-
- private:
-  MomentTiles<Scalar> tiles_;
-  PerWorker<Sum> sums_;
-  Buffer<Sum> products_;
-  Index count_ = 0;
 };
 
 }  // namespace DECORR_ABI

@@ -88,18 +88,12 @@ DECORR_DETAIL_COLD PairStatistics<Scalar> pair_statistics(Arena& arena,
   }
   return pair;
 }
-// Of views that are taken as they are.
+// Of views that are taken as they are, before their diagonal is known.
 template <class Scalar>
-DECORR_DETAIL_COLD PairStatistics<Scalar> pair_statistics(
-    Arena& arena, const Buffer<Accumulator<Scalar>>& products, Index count) {
+DECORR_DETAIL_COLD PairStatistics<Scalar> pair_statistics(Arena& arena, Index features) {
   using Sum = Accumulator<Scalar>;
-  PairStatistics<Scalar> pair{Buffer<Sum>(arena, products.size()),
-                              Buffer<Sum>(arena, products.size(), Sum(1)),
-                              Buffer<Sum>(arena, products.size(), Sum(1))};
-  for (Index j = 0; j < products.size(); ++j) {
-    pair.diagonal[j] = products[j] / static_cast<Sum>(count);
-  }
-  return pair;
+  const Buffer<Sum> ones(arena, features, Sum(1));
+  return {Buffer<Sum>(arena, features), ones, ones};
 }
 
 // What belongs to consecutive features, from one of them on, or to a single feature, each as an
@@ -157,9 +151,12 @@ class Standardization {
   }
 
   bool is_identity() const noexcept { return !center_; }
-  Scalar center(Index j) const noexcept { return is_identity() ? Scalar(0) : center_[j]; }
   Scalar factor(Index j) const noexcept { return is_identity() ? Scalar(1) : factor_[j]; }
-  Scalar residual(Index j) const noexcept { return residual_ ? residual_[j] : Scalar(0); }
+
+  // Empty where there is nothing to subtract, or to multiply by.
+  const Buffer<Scalar>& centers() const noexcept { return center_; }
+  const Buffer<Scalar>& residuals() const noexcept { return residual_; }
+  const Buffer<Scalar>& factors() const noexcept { return factor_; }
 
   // Standardizes numbers of a row from feature `first` on. `factor` replaces the deviation's where
   // not empty.
