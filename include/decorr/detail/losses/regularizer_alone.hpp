@@ -91,7 +91,7 @@ class Sumvec : public WithoutSlopes<Scalar> {
 
   void set_count(Index count) noexcept { count_ = count; }
 
-  void correlate(const BatchRows<Scalar>& rows) noexcept { form_.add(rows, nullptr); }
+  void correlate(const BatchRows<Scalar>& rows) noexcept { form_.add(rows); }
   Lags value(const BatchRows<Scalar>&) {
     const auto* lags = form_.lags(static_cast<Sum>(count_));
     for (Index i = 0; i < lags_.size(); ++i) {

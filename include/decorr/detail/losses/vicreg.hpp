@@ -6,7 +6,6 @@
 
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
-#include "decorr/detail/regularizers/relaxed.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -85,7 +84,7 @@ class VarianceCovariance {
   void write_sums(Sum* to) noexcept { regularizer_.write_sums(to); }
   void read_sums(const Sum* from) noexcept { regularizer_.read_sums(from); }
 
-  UngroupedRelaxed<Scalar>* row_by_row() noexcept { return regularizer_.row_by_row(); }
+  BatchRegularizer<Scalar>& regularizer() noexcept { return regularizer_; }
 
   // Of the last step, which gradient() sets.
   const ViewEpilogue<Scalar>& epilogue() const noexcept { return epilogue_; }
@@ -122,11 +121,16 @@ class VarianceCovariance {
       regularizer_.gradient(rows, {{nullptr, in_sweep ? &epilogue_ : nullptr}, {}});
     }
   }
-  // The same with the last step for some rows, on one worker, where the form is row by row.
+  // The same with the last step, in two phases, where the regularizer goes row by row.
+  void begin_gradient(const BatchRows<Scalar>& rows) noexcept {
+    if (rows.gradient_a) {
+      regularizer_.begin_gradient(rows);
+    }
+  }
   void differentiate_on(int worker, const BatchRows<Scalar>& rows, Index first,
                         Index last) noexcept {
     if (rows.gradient_a) {
-      row_by_row()->gradient_on(worker, rows, first, last, {{nullptr, &epilogue_}, {}});
+      regularizer_.gradient_on(worker, rows, first, last, {{nullptr, &epilogue_}, {}});
     }
   }
 
@@ -181,7 +185,7 @@ class Vicreg : public WithoutSlopes<Scalar> {
     // A sweep reads the other view's rows beside its own, which costs more than a pass over all of
     // them where they have to be transposed, or compete with spectra or derivatives for the cache.
     const RowAccess access = row_access(batch.rows);
-    in_sweep_ = a_.row_by_row() != nullptr && !access.copies_a && !access.copies_b &&
+    in_sweep_ = a_.regularizer().goes_row_by_row() && !access.copies_a && !access.copies_b &&
                 !access.copies_gradient_a && !access.copies_gradient_b;
     if (access.has_gradient() && !in_sweep_) {
       last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, a_.epilogue(), b_.epilogue(),
@@ -240,14 +244,16 @@ class Vicreg : public WithoutSlopes<Scalar> {
   // Each view's last step reads the other one's rows, which the second of them finds in the cache.
   void differentiate_in_lockstep(const BatchRows<Scalar>& rows) noexcept {
     const BatchRows<Scalar> of_a = rows.seen_from_a(), of_b = rows.seen_from_b();
-    const UngroupedRelaxed<Scalar>& form = *a_.row_by_row();
-    parallel_chunks(form.workers(), 0, rows.size(), kTileRows,
+    BatchRegularizer<Scalar>& either = a_.regularizer();
+    const Index group = either.rows_of_group();
+    a_.begin_gradient(of_a);
+    b_.begin_gradient(of_b);
+    parallel_chunks(either.workers(), 0, rows.size(), kTileRows,
                     [&](int worker, Index first, Index last) noexcept {
-                      for_each_chunk(
-                          last - first, form.rows_of_group(), [&](Index begin, Index end) noexcept {
-                            a_.differentiate_on(worker, of_a, first + begin, first + end);
-                            b_.differentiate_on(worker, of_b, first + begin, first + end);
-                          });
+                      for_each_chunk(last - first, group, [&](Index begin, Index end) noexcept {
+                        a_.differentiate_on(worker, of_a, first + begin, first + end);
+                        b_.differentiate_on(worker, of_b, first + begin, first + end);
+                      });
                     });
   }
 

@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <complex>
-#include <cstddef>
 
-#include "decorr/detail/kernels/simd.hpp"
 #include "decorr/detail/kernels/spectral_gemm.hpp"
 #include "decorr/detail/regularizers/lag_penalty.hpp"
 #include "decorr/detail/regularizers/lag_weights.hpp"
@@ -17,8 +15,8 @@
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
-#include "decorr/detail/spectra/block_spectra.hpp"
 #include "decorr/detail/spectra/packed_fft.hpp"
+#include "decorr/detail/spectra/spectrum_rows.hpp"
 #include "decorr/detail/statistics/diagonal_sums.hpp"
 #include "decorr/detail/statistics/gradient_sink.hpp"
 #include "decorr/options.hpp"
@@ -30,9 +28,12 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
-// O(n d log b + n d G) time. Memory: the spectra and derivatives of kChunkRows rows, and O(d G).
-// Frequencies are computed several at a time: as many as a vector has lanes, or one where a block
-// has so few that most lanes would be idle.
+// O(n d log b + n d G) time. Memory: O(d G), and the spectra of all rows where a gradient is wanted
+// and they find room, else those of a window of rows (spectrum_rows.hpp).
+//
+// For q = 2 the value is a sum over frequencies once lags 0 are known, which the forward pass can
+// sum: where all spectra wait, value() then turns those of one vector of frequencies after another
+// into their derivatives, which takes one read of them for both.
 template <class Scalar>
 class GroupedRelaxed {
  public:
@@ -42,382 +43,446 @@ class GroupedRelaxed {
 
   DECORR_DETAIL_COLD GroupedRelaxed(Arena& arena, const RegularizerSetup<Scalar>& setup,
                                     const Relaxed& relaxed, const BlockWeights& weights)
-      : fft_(arena, fft_setup(setup, relaxed, SecondRow::as_is, Padding::allowed, setup.place)),
+      : fft_(arena,
+             fft_setup(setup, relaxed, SecondRow::as_is, Padding::allowed, SpectrumPlace::nowhere)),
         is_covariance_(setup.is_covariance()),
         wants_a_(setup.access.gradient_a && !is_covariance_),
         wants_b_(setup.access.gradient_b || is_covariance_),
         weights_(weights),
-        num_blocks_(fft_.layout().num_blocks),
-        length_(fft_.layout().fft_length),
         penalty_(arena, fft_.forward_plan(), fft_.layout().block_size, relaxed.exponent,
                  setup.execution.planning),
-        frequencies_(penalty_.num_frequencies()),
-        lanes_(4 * frequencies_ > kLanes<Scalar> ? kLanes<Scalar> : 1),
-        element_(2 * lanes_),
-        lane_chunks_((frequencies_ + lanes_ - 1) / lanes_),
-        parts_(arena, fft_.workers(), 2 * part_size()),
-        products_(arena, fft_.workers(),
-                  std::max(std::min(num_blocks_, kProductRows), 2 * kDerivativeRows) * num_blocks_ *
-                      element_),
-        chunk_size_((kChunkRows * num_blocks_ + 1) * element_),
-        spectra_b_(arena, lane_chunks_ * chunk_size_),
-        spectra_a_(is_covariance_ ? spectra_b_ : Buffer<Scalar>(arena, spectra_b_.size())),
-        block_(arena, frequencies_),
-        sums_(arena, num_blocks_ * num_blocks_ * frequencies_, ComplexSum(0)),
-        filters_(arena, setup.access.has_gradient()
-                            ? lane_chunks_ * num_blocks_ * num_blocks_ * element_
-                            : 0) {
-    for (int worker = 0; worker < fft_.workers(); ++worker) {
-      std::fill_n(parts_.of(worker), 2 * part_size(), Scalar(0));
-    }
-  }
+        spectra_(arena, fft_.layout(), setup.pairing, setup.access, setup.place, setup.most_rows,
+                 fft_.workers()),
+        layout_(spectra_.layout()),
+        num_blocks_(layout_.num_blocks),
+        at_once_(setup.has_whole_batch && spectra_.holds_all() && !penalty_.is_in_lags() &&
+                 layout_.has_full_vectors()),
+        window_(window_rows(setup.most_rows)),
+        workers_(worker_count(setup.execution.threads, layout_.chunks, 1)),
+        gathered_b_(arena, workers_, window_ * layout_.chunk_size()),
+        gathered_a_(is_covariance_ ? gathered_b_
+                                   : PerWorker<Scalar>(arena, workers_, gathered_size())),
+        last_b_(arena, workers_, window_ * num_blocks_ * 2),
+        last_a_(is_covariance_ ? last_b_ : PerWorker<Scalar>(arena, workers_, last_size())),
+        products_(arena, workers_,
+                  std::max(std::min(num_blocks_, kProductRows), 2 * kDerivativeRows) *
+                      layout_.chunk_size()),
+        block_(arena, layout_.frequencies),
+        sums_(arena, at_once_ ? 0 : num_blocks_ * num_blocks_ * layout_.frequencies, ComplexSum(0)),
+        chunk_sums_(arena, workers_, at_once_ ? num_blocks_ * num_blocks_ * layout_.lanes : 0),
+        last_sums_(arena, at_once_ ? num_blocks_ * num_blocks_ : 0),
+        filters_(arena, !setup.access.has_gradient()
+                            ? 0
+                            : (at_once_ ? Index{workers_} : layout_.chunks) * filter_size()),
+        last_filter_(arena, setup.access.has_gradient() ? num_blocks_ * num_blocks_ * 2 : 0),
+        lags_(arena, at_once_ ? num_blocks_ : 0, LagSums()),
+        lags_of_rows_(arena, fft_.workers(), lags_.size()),
+        lag_values_(arena, lags_.size()),
+        values_(arena, at_once_ ? layout_.chunks : 0) {}
 
   // m S_gh(f), the sum over the rows of conj(A_g(f)) B_h(f), block by block; of a covariance where
   // h >= g.
   Buffer<ComplexSum>& sums() noexcept { return sums_; }
 
-  void add(const BatchRows<Scalar>& rows, DiagonalSums<Scalar>* diagonal) noexcept {
-    for_each_chunk(
-        rows.size(), kChunkRows,
+  void add(const BatchRows<Scalar>& rows, DiagonalSums<Scalar>* diagonal = nullptr) noexcept {
+    for_each_window(
+        rows.size(),
         [&](Index first, Index last) noexcept {
-          fft_.forward(
-              rows, first, last, kTileRows, diagonal, [](int) noexcept {},
-              [&](const auto& group) noexcept {
-                unpack(group, Pass::forward, first);
-                for (Index signal = group.begin; signal < group.end; ++signal) {
-                  fft_.save(group, signal, 0, fft_.layout().signal_size());
-                }
-              },
-              [](int) noexcept {});
-          correlate(last - first);
+          make_spectra(rows, first, last, diagonal);
+          if (!at_once_) {
+            for_each_frequency_chunk([&](int worker, Index chunk) noexcept {
+              correlate(rows, first, last, worker, chunk);
+            });
+          }
         },
         Sweep::descending);
   }
 
-  // The value of R; gradients will be those of `gradient_weight` * R.
-  Sum value(Sum m, Sum gradient_weight) noexcept {
-    Sum value = 0;
-    const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(is_covariance_ ? 2 : 1);
-    filters_.fill(Scalar(0));
-    for (Index g = 0; g < num_blocks_; ++g) {
-      for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
-        const ComplexSum* sums = sums_.data() + (g * num_blocks_ + h) * frequencies_;
-        for (Index f = 0; f < frequencies_; ++f) {
-          block_[f] = sums[f] / m;
-        }
-        // Block (h, g) of a covariance is the transposed one.
-        const bool twice = is_covariance_ && h > g;
-        value += Sum(twice ? 2 : 1) * penalty_.apply(block_.data(), weights_.of(g, h));
-        for (Index f = 0; f < frequencies_ && filters_; ++f) {
-          const ComplexSum filter = factor * block_[f];
-          set_filter(f, g, h, filter);
-          if (twice) {
-            set_filter(f, h, g, std::conj(filter));
-          }
-        }
-      }
-    }
-    return value;
+  // The value of R; gradients will be those of `gradient_weight` * R. `rows` are all of them, if
+  // they are at hand.
+  Sum value(const BatchRows<Scalar>& rows, Sum m, Sum gradient_weight) noexcept {
+    const Sum factor = gradient_weight / (m * Sum(layout_.length)) * Sum(is_covariance_ ? 2 : 1);
+    return at_once_ ? value_at_once(rows, m, factor) : value_of_sums(m, factor);
   }
 
-  // The gradient with respect to the prepared rows, through the sinks. The tiles' order, in which
-  // slopes are merged, is the same for every number of threads.
+  // Whether gradient() makes whole rows, one after another, and between them reads nothing else
+  // that is as large as rows.
+  bool goes_row_by_row() const noexcept { return spectra_.holds_all(); }
+
+  // The gradient with respect to the prepared rows, through the sinks.
   void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
-    const Index chunk = std::min(kChunkRows, kTileRows * Index{fft_.workers()});
-    for_each_chunk(rows.size(), chunk, [&](Index first, Index last) noexcept {
-      fft_.for_each_group(rows, first, last, [&](const auto& group) noexcept {
-        fft_.transform_what_was_not_saved(group);
-        unpack(group, Pass::backward, first);
-      });
-      differentiate(last - first);
-      store_derivatives(rows, first, last, sinks);
+    begin_gradient(rows);
+    for_each_window(rows.size(), [&](Index first, Index last) noexcept {
+      if (!spectra_.holds_all()) {
+        make_spectra(rows, first, last, nullptr);
+        differentiate(rows, first, last);
+      }
+      fft_.backward(rows, first, last, kTileRows, sinks,
+                    [&](const auto& group) noexcept { join(rows, group, first); });
     });
   }
+  // The same of some rows on one of so many workers, after begin_gradient(), where it goes row by
+  // row; `first` is even.
+  void begin_gradient(const BatchRows<Scalar>& rows) noexcept {
+    if (spectra_.holds_all() && !at_once_) {
+      differentiate(rows, 0, rows.size());
+    }
+  }
+  void gradient_on(int worker, const BatchRows<Scalar>& rows, Index first, Index last,
+                   const GradientSinks<Scalar>& sinks) noexcept {
+    fft_.backward_on(worker, rows, first, last, sinks,
+                     [&](const auto& group) noexcept { join(rows, group, 0); });
+  }
+  int workers() const noexcept { return fft_.workers(); }
+  Index rows_of_group() const noexcept { return fft_.rows_of_group(); }
 
  private:
-  // Enough rows for the products to be bound by flops, few enough for their operands to stay in the
-  // second-level cache.
-  static constexpr Index kChunkRows = 64;
   // As many rows of a product are computed before they are added up, or put in place.
   static constexpr Index kProductRows = 64, kDerivativeRows = 8;
+  // Rows whose products are added up in the scalar.
+  static constexpr Index kSumRows = 64;
   // A covariance's S_hg is conj(S_gh): of so many rows, only the blocks from their first on.
   static constexpr Index kHermitianRows = 4;
+  // What is gathered of one chunk of frequencies stays in the second-level cache.
+  static constexpr Index kGatheredBytes = Index{1} << 20;
   using Matrix = LaneMatrix<Scalar>;
 
-  // The real parts of a block's spectrum over the whole circle, and the imaginary ones part_size()
-  // later. Vectors may reach over either end, into zeros.
-  Index part_size() const noexcept { return length_ + 1 + 2 * lanes_; }
-  Scalar* real_part(int worker) noexcept { return parts_.of(worker) + lanes_; }
+  Index window_rows(Index most_rows) const {
+    const Index views = is_covariance_ ? 1 : 2;
+    const auto bytes = views * layout_.chunk_size() * static_cast<Index>(sizeof(Scalar));
+    return std::min(most_rows, std::max(kSumRows, kGatheredBytes / bytes / kSumRows * kSumRows));
+  }
+  Index gathered_size() const noexcept { return window_ * layout_.chunk_size(); }
+  Index last_size() const noexcept { return window_ * num_blocks_ * 2; }
+  Index filter_size() const noexcept { return num_blocks_ * layout_.chunk_size(); }
 
-  // Spectra, and the derivatives that replace them, are stored [chunk of frequencies][row of the
-  // chunk][block], with one element more a chunk: at a distance of a power of two they would meet
-  // in few lines of the cache. An element is real parts and then imaginary parts, one of each a
-  // lane.
-  Matrix spectra(Buffer<Scalar>& buffer, Index c) noexcept {
-    return {buffer.data() + c * chunk_size_, num_blocks_ * element_, element_};
+  // The rows whose spectra are there at a time.
+  template <class Body>
+  void for_each_window(Index rows, const Body& body, Sweep sweep = Sweep::ascending) noexcept {
+    for_each_chunk(rows, spectra_.holds_all() ? std::max(rows, Index{1}) : kSpectrumWindow, body,
+                   sweep);
+  }
+  template <class Body>
+  void for_each_frequency_chunk(const Body& body) noexcept {
+    parallel_chunks(workers_, 0, layout_.chunks, 1,
+                    [&](int worker, Index chunk, Index) noexcept { body(worker, chunk); });
   }
 
-  // Where the real part of a frequency is, in matrices of `size` elements.
-  Index lane(Index f, Index element, Index size) const noexcept {
-    return ((f / lanes_) * size + element) * element_ + f % lanes_;
+  void make_spectra(const BatchRows<Scalar>& rows, Index first, Index last,
+                    DiagonalSums<Scalar>* diagonal) noexcept {
+    fft_.forward(
+        rows, first, last, kTileRows, diagonal,
+        [&](int worker) noexcept {
+          std::fill_n(lags_of_rows_.of(worker), lags_.size(), LagSums());
+        },
+        [&](const auto& group) noexcept { split(rows, group, first); },
+        [&](int worker) noexcept {
+          for (Index g = 0; g < lags_.size(); ++g) {
+            lags_[g].zero += lags_of_rows_.of(worker)[g].zero;
+            lags_[g].middle += lags_of_rows_.of(worker)[g].middle;
+          }
+        });
   }
-
-  void set_filter(Index f, Index g, Index h, const ComplexSum& value) noexcept {
-    Scalar* to = filters_.data() + lane(f, g * num_blocks_ + h, num_blocks_ * num_blocks_);
-    to[0] = static_cast<Scalar>(value.real());
-    to[lanes_] = static_cast<Scalar>(value.imag());
-  }
-
-  // For blocks first .. first + blocks - 1, g and h counted as one.
-  DECORR_DETAIL_NOINLINE void add_product(const Scalar* product, Index c, Index first,
-                                          Index blocks) noexcept {
-    const Index f = c * lanes_, count = std::min(lanes_, frequencies_ - f);
-    for (Index block = 0; block < blocks; ++block) {
-      const Scalar* from = product + block * element_;
-      auto* to = reinterpret_cast<Sum*>(sums_.data() + (first + block) * frequencies_ + f);
-      for (Index i = 0; i < count; ++i) {
-        to[2 * i] += Sum(from[i]);
-        to[2 * i + 1] += Sum(from[lanes_ + i]);
-      }
-    }
-  }
-
-  enum class Pass { forward, backward };
-
-  // Takes the spectra of a group's blocks apart. `first` is the chunk's first row.
+  // A group's spectra to where they wait: b's and a's, or two samples'.
   template <class Group>
-  void unpack(const Group& group, Pass pass, Index first) noexcept {
+  void split(const BatchRows<Scalar>& rows, const Group& group, Index first) noexcept {
     for (Index signal = group.begin; signal < group.end; ++signal) {
+      const Index row = fft_.first_row(group, signal);
+      Scalar* u = spectra_.b(rows, first, row);
+      Scalar* v = second_of(rows, group, signal, first);
+      const Complex* z = fft_.spectrum(group, signal);
+      const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
       for (Index g = 0; g < num_blocks_; ++g) {
-        unpack(group, signal, g, pass, first);
+        LagSums* lags = at_once_ ? lags_of_rows_.of(group.worker) + g : nullptr;
+        spectra_.split(group.worker, z + g * layout_.length, scale, row, g, u, v, lags);
       }
     }
   }
-
-  // The two spectra of a block that share a signal.
   template <class Group>
-  void unpack(const Group& group, Index signal, Index g, Pass pass, Index first) noexcept {
-    Scalar* real = real_part(group.worker);
-    Scalar* imaginary = real + part_size();
-    const Index begin = g * length_;
-    const auto take = [&](Index from, Index count, const Scalar* z) noexcept {
-      for (Index f = 0; f < count; ++f) {
-        real[from - begin + f] = z[2 * f];
-        imaginary[from - begin + f] = z[2 * f + 1];
-      }
-    };
-    if (pass == Pass::forward) {
-      take(begin, length_, reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal) + begin));
-    } else {
-      fft_.load(group, signal, begin, begin + length_, take);
-    }
-    real[length_] = real[0];
-    imaginary[length_] = imaginary[0];
-    const Index row = fft_.first_row(group, signal) - first;
-    const Index offset = (row * num_blocks_ + g) * element_;
-    Scalar* u = spectra_b_.data() + offset;
-    Scalar* v = second_of(group, signal, u, spectra_a_.data() + offset);
-    const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
-    if (lanes_ == 1) {
-      split_one_lane(real, imaginary, scale, u, v);
-    } else {
-      split_lanes(real, imaginary, scale, u, v);
-    }
-  }
-  // Two samples of one view share a signal, or b and a.
-  template <class Group>
-  Scalar* second_of(const Group& group, Index signal, Scalar* first,
-                    Scalar* of_other_view) const noexcept {
+  Scalar* second_of(const BatchRows<Scalar>& rows, const Group& group, Index signal,
+                    Index first) noexcept {
+    const Index row = fft_.first_row(group, signal);
     if (!is_covariance_) {
-      return of_other_view;
+      return spectra_.a(rows, first, row);
     }
-    return fft_.pairing().has_second_row(signal, group.rows) ? first + num_blocks_ * element_
+    return fft_.pairing().has_second_row(signal, group.rows) ? spectra_.b(rows, first, row + 1)
                                                              : nullptr;
-  }
-
-  // U is b's spectrum and V a's, or they are two samples'.
-  DECORR_DETAIL_NOINLINE void split_lanes(const Scalar* real, const Scalar* imaginary,
-                                          const RowScale<Scalar>& scale, Scalar* u,
-                                          Scalar* v) const noexcept {
-    split<kLanes<Scalar>>(real, imaginary, scale, u, v);
-  }
-  // Blocks of so few features are rare: compiled for size.
-  DECORR_DETAIL_COLD void split_one_lane(const Scalar* real, const Scalar* imaginary,
-                                         const RowScale<Scalar>& scale, Scalar* u,
-                                         Scalar* v) const noexcept {
-    split<1>(real, imaginary, scale, u, v);
-  }
-  template <Index kCount>
-  DECORR_DETAIL_INLINE void split(const Scalar* real, const Scalar* imaginary,
-                                  const RowScale<Scalar>& scale, Scalar* u,
-                                  Scalar* v) const noexcept {
-    using Lanes = Simd<Scalar, kCount>;
-    using Packet = typename Lanes::Packet;
-    const Packet half_u = Lanes::broadcast(scale.second / 2),
-                 half_v = Lanes::broadcast(scale.first / 2);
-    for (Index c = 0; c < lane_chunks_; ++c) {
-      // Lanes beyond the last frequency hold something that nobody reads.
-      const Index f = c * kCount, offset = c * chunk_size_;
-      const auto pair = split_spectrum<Lanes>(
-          {Lanes::load_unaligned(real + f), Lanes::load_unaligned(imaginary + f),
-           Lanes::load_reversed(real + length_ - f), Lanes::load_reversed(imaginary + length_ - f)},
-          half_u, half_v);
-      Lanes::store(u + offset, pair.first_real);
-      Lanes::store(u + offset + kCount, pair.first_imaginary);
-      if (v != nullptr) {
-        Lanes::store(v + offset, pair.second_real);
-        Lanes::store(v + offset + kCount, pair.second_imaginary);
-      }
-    }
-  }
-
-  // Lane l goes to to[l], or to to[-l], for the first `count` lanes, at least one.
-  template <class Lanes>
-  static void store(const typename Lanes::Packet& lanes, Index count, Scalar* to) noexcept {
-    if (Lanes::kLaneCount == 1 || count == Lanes::kLaneCount) {
-      Lanes::store_unaligned(to, lanes);
-      return;
-    }
-    alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(Lanes::kLaneCount)];
-    Lanes::store(numbers, lanes);
-    std::copy(numbers, numbers + count, to);
-  }
-  template <class Lanes>
-  static void store_reversed(const typename Lanes::Packet& lanes, Index count,
-                             Scalar* to) noexcept {
-    if (Lanes::kLaneCount == 1 || count == Lanes::kLaneCount) {
-      Lanes::store_reversed(to, lanes);
-      return;
-    }
-    alignas(kWorkspaceAlignment) Scalar numbers[static_cast<std::size_t>(Lanes::kLaneCount)];
-    Lanes::store(numbers, lanes);
-    std::reverse_copy(numbers, numbers + count, to - (count - 1));
-  }
-
-  // Adds what a chunk's rows contribute to the correlations.
-  void correlate(Index rows) noexcept {
-    parallel_chunks(fft_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) noexcept {
-      for_each_chunk(num_blocks_, is_covariance_ ? kHermitianRows : kProductRows,
-                     [&](Index g, Index g_end) noexcept {
-                       const Index h = is_covariance_ ? g : 0, cols = num_blocks_ - h;
-                       const Matrix product{products_.of(worker), cols * element_, element_};
-                       multiply_spectra<Conjugate::left, Scalar>(
-                           lanes_, spectra(spectra_a_, c).from(0, g).transposed(),
-                           spectra(spectra_b_, c).from(0, h), g_end - g, cols, rows, product);
-                       for (Index row = g; row < g_end; ++row) {
-                         add_product(product.element(row - g, 0), c, row * num_blocks_ + h, cols);
-                       }
-                     });
-    });
-  }
-
-  // Replaces the spectra of a chunk's rows by the derivatives of the same view's: b's is a's
-  // spectra times the filter, and the other way round. Few rows at a time, since each needs the
-  // other. Of a covariance both are one, computed as b's.
-  void differentiate(Index rows) noexcept {
-    parallel_chunks(fft_.workers(), 0, lane_chunks_, 1, [&](int worker, Index c, Index) noexcept {
-      const Index row_stride = num_blocks_ * element_;
-      const Matrix filter{filters_.data() + c * num_blocks_ * row_stride, row_stride, element_};
-      const Matrix product_b{products_.of(worker), row_stride, element_};
-      const Matrix product_a = product_b.from(kDerivativeRows, 0);
-      for_each_chunk(rows, kDerivativeRows, [&](Index first, Index last) noexcept {
-        const Matrix a = spectra(spectra_a_, c).from(first, 0);
-        const Matrix b = spectra(spectra_b_, c).from(first, 0);
-        const Index count = last - first, size = count * row_stride;
-        if (wants_b_) {
-          multiply_spectra<Conjugate::none, Scalar>(lanes_, a, filter, count, num_blocks_,
-                                                    num_blocks_, product_b);
-        }
-        if (wants_a_) {
-          multiply_spectra<Conjugate::right, Scalar>(lanes_, b, filter.transposed(), count,
-                                                     num_blocks_, num_blocks_, product_a);
-          std::copy(product_a.data, product_a.data + size, a.data);
-        }
-        if (wants_b_) {
-          std::copy(product_b.data, product_b.data + size, b.data);
-        }
-      });
-    });
-  }
-
-  void store_derivatives(const BatchRows<Scalar>& rows, Index first, Index last,
-                         const GradientSinks<Scalar>& sinks) noexcept {
-    fft_.backward(rows, first, last, kTileRows, sinks, [&](const auto& group) noexcept {
-      for (Index signal = group.begin; signal < group.end; ++signal) {
-        const Index row = fft_.first_row(group, signal) - first;
-        const Index offset = row * num_blocks_ * element_;
-        const Scalar* u = spectra_a_.data() + offset;
-        const Scalar* v =
-            second_of(group, signal, spectra_a_.data() + offset, spectra_b_.data() + offset);
-        const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
-        if (lanes_ == 1) {
-          join_one_lane(scale, u, v, group.worker, fft_.signal(group, signal));
-        } else {
-          join_lanes(scale, u, v, group.worker, fft_.signal(group, signal));
-        }
-      }
-    });
   }
 
   // Packs two derivatives for one inverse transform: a's and b's, or two samples'. Each has the
   // size of the other view, so they are scaled the other way round. One that nobody wants, or that
   // is not there, is zero.
-  DECORR_DETAIL_NOINLINE void join_lanes(const RowScale<Scalar>& scale, const Scalar* u,
-                                         const Scalar* v, int worker, Complex* signal) noexcept {
-    join<kLanes<Scalar>>(scale, u, v, worker, signal);
+  template <class Group>
+  void join(const BatchRows<Scalar>& rows, const Group& group, Index first) noexcept {
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      const Index row = fft_.first_row(group, signal);
+      const Scalar* of_b = spectra_.b(rows, first, row);
+      const Scalar* of_second = second_of(rows, group, signal, first);
+      const Scalar* u = is_covariance_ ? of_b : wants_a_ ? of_second : nullptr;
+      const Scalar* v = is_covariance_ ? of_second : wants_b_ ? of_b : nullptr;
+      spectra_.join(group.worker, fft_.row_scale_of(group, signal), row, u, v,
+                    fft_.signal(group, signal));
+    }
   }
-  DECORR_DETAIL_COLD void join_one_lane(const RowScale<Scalar>& scale, const Scalar* u,
-                                        const Scalar* v, int worker, Complex* signal) noexcept {
-    join<1>(scale, u, v, worker, signal);
+
+  // Frequencies whose products are computed together, a vector of them or frequency length/2
+  // alone: the gathered rows, a's and b's, what is known of the batch, and the filter.
+  struct Slice {
+    bool is_last_frequency;
+    Index lanes, first_frequency, count;
+    Matrix a, b;
+    ComplexSum* sums;  // of each pair of blocks, `sums_stride` numbers apart
+    Index sums_stride;
+    Matrix filter;
+  };
+  // Frequency length/2 comes first, as it is put in place with the others.
+  template <class Body>
+  void for_each_slice(int worker, Index chunk, const Body& body) noexcept {
+    if (chunk == 0 && layout_.has_last) {
+      const Index f = layout_.length / 2, row = num_blocks_ * 2;
+      body(Slice{true,
+                 1,
+                 f,
+                 1,
+                 {last_a_.of(worker), row, 2},
+                 {last_b_.of(worker), row, 2},
+                 at_once_ ? last_sums_.data() : sums_.data() + f,
+                 at_once_ ? Index{1} : layout_.frequencies,
+                 {last_filter_.data(), row, 2}});
+    }
+    const Index f = chunk * layout_.lanes, row = layout_.chunk_size(), element = layout_.element();
+    const Index filter = (at_once_ ? Index{worker} : chunk) * filter_size();
+    body(Slice{false,
+               layout_.lanes,
+               f,
+               layout_.lanes_of(chunk),
+               {gathered_a_.of(worker), row, element},
+               {gathered_b_.of(worker), row, element},
+               at_once_ ? chunk_sums_.of(worker) : sums_.data() + f,
+               at_once_ ? layout_.lanes : layout_.frequencies,
+               {filters_.data() + (filters_ ? filter : 0), row, element}});
   }
-  template <Index kCount>
-  DECORR_DETAIL_INLINE void join(const RowScale<Scalar>& scale, const Scalar* u, const Scalar* v,
-                                 int worker, Complex* signal) noexcept {
-    using Lanes = Simd<Scalar, kCount>;
-    using Packet = typename Lanes::Packet;
-    alignas(kWorkspaceAlignment) const Scalar zeros[2 * static_cast<std::size_t>(kCount)] = {};
-    const bool has_u = is_covariance_ || wants_a_;
-    const bool has_v = v != nullptr && wants_b_;
-    const Packet u_factor = Lanes::broadcast(scale.first),
-                 v_factor = Lanes::broadcast(scale.second);
-    Scalar* real = real_part(worker);
-    Scalar* imaginary = real + part_size();
-    for (Index g = 0; g < num_blocks_; ++g) {
-      for (Index c = 0; c < lane_chunks_; ++c) {
-        const Index f = c * kCount, count = std::min(kCount, frequencies_ - f);
-        const Index offset = c * chunk_size_ + g * element_;
-        const Scalar* of_u = has_u ? u + offset : zeros;
-        const Scalar* of_v = has_v ? v + offset : zeros;
-        const auto z = join_spectra<Lanes>({Lanes::load(of_u), Lanes::load(of_u + kCount),
-                                            Lanes::load(of_v), Lanes::load(of_v + kCount)},
-                                           u_factor, v_factor);
-        store<Lanes>(z.first_real, count, real + f);
-        store<Lanes>(z.first_imaginary, count, imaginary + f);
-        store_reversed<Lanes>(z.second_real, count, real + length_ - f);
-        store_reversed<Lanes>(z.second_imaginary, count, imaginary + length_ - f);
+
+  // One chunk of frequencies of some rows, to be computed with.
+  void gather(const BatchRows<Scalar>& rows, Index window, Index first, Index count, int worker,
+              Index chunk) noexcept {
+    spectra_.gather([&](Index row) noexcept { return spectra_.b(rows, window, row); }, first, count,
+                    chunk, gathered_b_.of(worker), last_b_.of(worker));
+    if (!is_covariance_) {
+      spectra_.gather([&](Index row) noexcept { return spectra_.a(rows, window, row); }, first,
+                      count, chunk, gathered_a_.of(worker), last_a_.of(worker));
+    }
+  }
+
+  // Adds what rows contribute to the correlations at one chunk of frequencies.
+  void correlate(const BatchRows<Scalar>& rows, Index window, Index last, int worker,
+                 Index chunk) noexcept {
+    for_each_chunk(last - window, window_, [&](Index begin, Index end) noexcept {
+      gather(rows, window, window + begin, end - begin, worker, chunk);
+      for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+        for_each_chunk(end - begin, kSumRows, [&](Index first_row, Index last_row) noexcept {
+          add_products(slice, first_row, last_row - first_row, products_.of(worker));
+        });
+      });
+    });
+  }
+  DECORR_DETAIL_NOINLINE void add_products(const Slice& slice, Index first, Index count,
+                                           Scalar* products) noexcept {
+    const Index element = 2 * slice.lanes;
+    for_each_chunk(num_blocks_, is_covariance_ ? kHermitianRows : kProductRows,
+                   [&](Index g, Index g_end) noexcept {
+                     const Index h = is_covariance_ ? g : 0, cols = num_blocks_ - h;
+                     const Matrix product{products, cols * element, element};
+                     multiply_spectra<Conjugate::left, Scalar>(
+                         slice.lanes, slice.a.from(first, g).transposed(), slice.b.from(first, h),
+                         g_end - g, cols, count, product);
+                     for (Index row = g; row < g_end; ++row) {
+                       for (Index col = h; col < num_blocks_; ++col) {
+                         add_product(slice, product.element(row - g, col - h),
+                                     row * num_blocks_ + col);
+                       }
+                     }
+                   });
+  }
+  // For blocks g and h counted as one.
+  static void add_product(const Slice& slice, const Scalar* product, Index block) noexcept {
+    auto* to = reinterpret_cast<Sum*>(slice.sums + block * slice.sums_stride);
+    for (Index i = 0; i < slice.count; ++i) {
+      to[2 * i] += Sum(product[i]);
+      to[2 * i + 1] += Sum(product[slice.lanes + i]);
+    }
+  }
+
+  // Replaces a window's spectra by the derivatives of the same view's, at one chunk of frequencies:
+  // b's is a's spectra times the filter, and the other way round. Of a covariance both are one,
+  // computed as b's. The last rows may be gathered already.
+  void differentiate(const BatchRows<Scalar>& rows, Index window, Index last, int worker,
+                     Index chunk, bool is_gathered) noexcept {
+    for_each_chunk(
+        last - window, window_,
+        [&](Index begin, Index end) noexcept {
+          const Index first = window + begin, count = end - begin;
+          if (!is_gathered) {
+            gather(rows, window, first, count, worker, chunk);
+          }
+          is_gathered = false;
+          for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+            differentiate(
+                slice, count, products_.of(worker),
+                [&](bool is_b, Index row, Index rows_of_product, const Scalar* product) noexcept {
+                  const auto place = [&](Index k) noexcept {
+                    return is_b ? spectra_.b(rows, window, k) : spectra_.a(rows, window, k);
+                  };
+                  const Scalar* of_last = (is_b ? last_b_ : last_a_).of(worker);
+                  spectra_.scatter(place, first + row, rows_of_product, chunk, product,
+                                   of_last + row * num_blocks_ * 2);
+                });
+          });
+        },
+        Sweep::descending);
+  }
+  // Few rows at a time, since each view needs the other's, to where put(is_b, row, count, product)
+  // says; frequency length/2 in place.
+  template <class Put>
+  void differentiate(const Slice& slice, Index rows, Scalar* products, const Put& put) noexcept {
+    const Index row_stride = slice.b.row_stride;
+    const Matrix product_b{products, row_stride, 2 * slice.lanes};
+    const Matrix product_a = product_b.from(kDerivativeRows, 0);
+    for_each_chunk(rows, kDerivativeRows, [&](Index first, Index last) noexcept {
+      const Matrix a = slice.a.from(first, 0), b = slice.b.from(first, 0);
+      const Index count = last - first, size = count * row_stride;
+      if (wants_b_) {
+        multiply_spectra<Conjugate::none, Scalar>(slice.lanes, a, slice.filter, count, num_blocks_,
+                                                  num_blocks_, product_b);
       }
-      auto* to = reinterpret_cast<Scalar*>(signal + g * length_);
-      for (Index f = 0; f < length_; ++f) {
-        to[2 * f] = real[f];
-        to[2 * f + 1] = imaginary[f];
+      if (wants_a_) {
+        multiply_spectra<Conjugate::right, Scalar>(slice.lanes, b, slice.filter.transposed(), count,
+                                                   num_blocks_, num_blocks_, product_a);
+      }
+      if (slice.is_last_frequency) {
+        std::copy(product_b.data, product_b.data + (wants_b_ ? size : 0), b.data);
+        std::copy(product_a.data, product_a.data + (wants_a_ ? size : 0), a.data);
+        return;
+      }
+      if (wants_b_) {
+        put(true, first, count, product_b.data);
+      }
+      if (wants_a_) {
+        put(false, first, count, product_a.data);
+      }
+    });
+  }
+  void differentiate(const BatchRows<Scalar>& rows, Index window, Index last) noexcept {
+    for_each_frequency_chunk([&](int worker, Index chunk) noexcept {
+      differentiate(rows, window, last, worker, chunk, false);
+    });
+  }
+
+  static void set_filter(const Slice& slice, Index lane, Index g, Index h,
+                         const ComplexSum& value) noexcept {
+    Scalar* to = slice.filter.element(g, h) + lane;
+    to[0] = static_cast<Scalar>(value.real());
+    to[slice.lanes] = static_cast<Scalar>(value.imag());
+  }
+  void set_filters(const Slice& slice, Index lane, Index g, Index h,
+                   const ComplexSum& value) noexcept {
+    set_filter(slice, lane, g, h, value);
+    // Block (h, g) of a covariance is the transposed one.
+    if (is_covariance_ && h > g) {
+      set_filter(slice, lane, h, g, std::conj(value));
+    }
+  }
+
+  Sum value_of_sums(Sum m, Sum factor) noexcept {
+    Sum value = 0;
+    filters_.fill(Scalar(0));
+    for (Index g = 0; g < num_blocks_; ++g) {
+      for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
+        const ComplexSum* sums = sums_.data() + (g * num_blocks_ + h) * layout_.frequencies;
+        for (Index f = 0; f < layout_.frequencies; ++f) {
+          block_[f] = sums[f] / m;
+        }
+        value += Sum(counts(g, h)) * penalty_.apply(block_.data(), weights_.of(g, h));
+        for (Index chunk = 0; chunk < layout_.chunks && filters_; ++chunk) {
+          for_each_slice(0, chunk, [&](const Slice& slice) noexcept {
+            for (Index i = 0; i < slice.count; ++i) {
+              set_filters(slice, i, g, h, factor * block_[slice.first_frequency + i]);
+            }
+          });
+        }
       }
     }
+    return value;
+  }
+  // How many blocks of C a computed one stands for.
+  Index counts(Index g, Index h) const noexcept { return is_covariance_ && h > g ? 2 : 1; }
+
+  // Correlations, value and derivatives in one go for each chunk of frequencies.
+  Sum value_at_once(const BatchRows<Scalar>& rows, Sum m, Sum factor) noexcept {
+    const Index last = num_blocks_ - 1;
+    // Of blocks off the diagonal and on it, and of these with the last block, which may be short.
+    const LagWeights weights[] = {weights_.of(0, 1), weights_.of(0, 0), weights_.of(0, last),
+                                  weights_.of(last, last)};
+    const auto weights_of = [&](Index g, Index h) noexcept -> const LagWeights& {
+      return weights[(g == h ? 1 : 0) + (g == last || h == last ? 2 : 0)];
+    };
+    Sum value = 0;
+    for (Index g = 0; g < num_blocks_; ++g) {
+      const Sum zero = Sum(lags_[g].zero) / (m * Sum(layout_.length));
+      const Sum middle = Sum(lags_[g].middle) / (m * Sum(layout_.length));
+      lag_values_[g] = {zero, penalty_.middle_lag(middle, zero, weights_of(g, g))};
+      value += penalty_.middle_square(weights_of(g, g), lag_values_[g]);
+    }
+    for_each_frequency_chunk([&](int worker, Index chunk) noexcept {
+      for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+        std::fill_n(slice.sums, num_blocks_ * num_blocks_ * slice.sums_stride, ComplexSum(0));
+      });
+      correlate(rows, 0, rows.size(), worker, chunk);
+      values_[chunk] = 0;
+      for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+        for (Index g = 0; g < num_blocks_; ++g) {
+          for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
+            const ComplexSum* sums = slice.sums + (g * num_blocks_ + h) * slice.sums_stride;
+            for (Index i = 0; i < slice.count; ++i) {
+              ComplexSum number = sums[i] / m;
+              values_[chunk] +=
+                  Sum(counts(g, h)) * penalty_.square(slice.first_frequency + i, number,
+                                                      weights_of(g, h), lag_values_[g]);
+              set_filters(slice, i, g, h, factor * number);
+            }
+          }
+        }
+      });
+      differentiate(rows, 0, rows.size(), worker, chunk, true);
+    });
+    for (Index chunk = 0; chunk < layout_.chunks; ++chunk) {
+      value += values_[chunk];
+    }
+    return value;
   }
 
   PackedFft<Scalar> fft_;
   bool is_covariance_;
   bool wants_a_, wants_b_;  // which derivatives are computed; of a covariance b's stands for both
   BlockWeights weights_;
-  Index num_blocks_, length_;
   LagPenalty<Scalar> penalty_;
-  Index frequencies_;
-  Index lanes_, element_;  // and the scalars that they take, real and imaginary
-  Index lane_chunks_;
-  PerWorker<Scalar> parts_, products_;
-  Index chunk_size_;                      // scalars of a chunk of frequencies
-  Buffer<Scalar> spectra_b_, spectra_a_;  // of a covariance, one and the same
+  SpectrumRows<Scalar> spectra_;
+  SpectrumLayout<Scalar> layout_;
+  Index num_blocks_;
+  bool at_once_;                               // whether value() makes the derivatives too
+  Index window_;                               // rows that are gathered at a time
+  int workers_;                                // for chunks of frequencies
+  PerWorker<Scalar> gathered_b_, gathered_a_;  // of a covariance, one and the same
+  PerWorker<Scalar> last_b_, last_a_;          // the same of frequency length/2
+  PerWorker<Scalar> products_;
   Buffer<ComplexSum> block_, sums_;
-  Buffer<Scalar> filters_;
+  PerWorker<ComplexSum> chunk_sums_;  // of one chunk of frequencies, in the place of sums_
+  Buffer<ComplexSum> last_sums_;      // the same of frequency length/2
+  Buffer<Scalar> filters_, last_filter_;
+  Buffer<LagSums> lags_;
+  PerWorker<LagSums> lags_of_rows_;
+  Buffer<LagValues<Sum>> lag_values_;
+  Buffer<Sum> values_;  // of each chunk of frequencies
 };
 
 }  // namespace DECORR_ABI

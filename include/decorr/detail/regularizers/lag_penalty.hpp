@@ -24,6 +24,12 @@ Scalar sign_of(Scalar value) {
   return value > 0 ? Scalar(1) : value < 0 ? Scalar(-1) : value;
 }
 
+// Lags 0 and length/2 of a block.
+template <class Sum>
+struct LagValues {
+  Sum zero = 0, middle = 0;
+};
+
 // Spectra are the first half, f = 0 .. length/2, of those of real signals.
 //
 // A transform longer than the block keeps its lags apart: lag i of the block is the sum of lags i
@@ -43,7 +49,7 @@ class LagPenalty {
         block_size_(block_size),
         exponent_(exponent),
         power_deviation_(transform.power_deviation()) {
-    if (in_lags()) {
+    if (is_in_lags()) {
       forward_ = transform_plan<Scalar>(length_, 1, Direction::forward, planning);
       backward_ = transform_plan<Scalar>(length_, 1, Direction::backward, planning);
       spectrum_ = Buffer<Complex>(arena, length_);
@@ -57,35 +63,69 @@ class LagPenalty {
 
   // The value; `spectrum` of the sumvec s is replaced by that of the value's derivative by s.
   Sum apply(ComplexSum* spectrum, const LagWeights& weights) noexcept {
-    return in_lags() ? lag_sum(spectrum, weights) : squares(spectrum, weights);
+    return is_in_lags() ? lag_sum(spectrum, weights) : squares(spectrum, weights);
+  }
+
+  // Whether the penalty goes through the lags; if not, it is a sum over frequencies, and apply() is
+  // the same as, for each of them, square(), and middle_square().
+  bool is_in_lags() const noexcept { return exponent_ == 1 || length_ != block_size_; }
+
+  // Lag 0 (sign 1) or length/2 (sign -1) of a spectrum.
+  Sum lag(const ComplexSum* spectrum, int sign) const noexcept {
+    Sum sum = 0;
+    for (Index f = 0; f < num_frequencies(); ++f) {
+      sum += alternating(f, sign) * Sum(multiplicity(f)) * spectrum[f].real();
+    }
+    return sum / Sum(length_);
+  }
+  // What is left of lag length/2 when lag 0 is gone, if that is to be.
+  Sum middle_lag(Sum middle, Sum zero, const LagWeights& weights) const noexcept {
+    if (!weights.half_middle || !weights.without_zero) {
+      return middle;
+    }
+    Sum rendered = 0;
+    for (Index f = 0; f < num_frequencies(); ++f) {
+      rendered += alternating(f, -1) * Sum(multiplicity(f)) * (1 + Sum(power_deviation_[f]));
+    }
+    return middle - zero * (rendered / Sum(length_));
+  }
+  // What frequency f adds to the value; `number` is replaced by the derivative's there.
+  Sum square(Index f, ComplexSum& number, const LagWeights& weights,
+             const LagValues<Sum>& lags) const noexcept {
+    const Sum weight = static_cast<Sum>(weights.weight);
+    if (weights.without_zero) {
+      number -= lags.zero * (1 + Sum(power_deviation_[f]));
+    }
+    const Sum middle = weights.half_middle ? alternating(f, -1) * lags.middle : Sum(0);
+    number -= middle;
+    const Sum square = Sum(multiplicity(f)) * std::norm(number);
+    number = weight * (Sum(2) * number + middle);
+    return weight * square / Sum(length_);
+  }
+  Sum middle_square(const LagWeights& weights, const LagValues<Sum>& lags) const noexcept {
+    return weights.half_middle ? static_cast<Sum>(weights.weight) * lags.middle * lags.middle / 2
+                               : Sum(0);
   }
 
   // s itself, as the real parts of the result. Needs exponent 1.
   const Complex* lags(ComplexSum* spectrum) noexcept {
-    const Sum zero = remove_lag(spectrum, 1);
+    const Sum zero = remove_zero(spectrum);
     inverse(spectrum);
     lags_[0] += static_cast<Scalar>(zero);
     return lags_.data();
   }
 
  private:
-  bool in_lags() const { return exponent_ == 1 || length_ != block_size_; }
-
-  // Subtracts a lag's contribution from the spectrum and returns its value: lag 0 for sign 1, lag
-  // length/2 for -1. In the frequency domain and before squaring: the difference of squares would
-  // lose float's digits. Lag 0 holds the diagonal of C, which may be as large as sqrt(n d) times
-  // everything else, so it is subtracted as the transforms rendered it.
-  DECORR_DETAIL_NOINLINE Sum remove_lag(ComplexSum* spectrum, int sign) const noexcept {
-    Sum sum = 0;
+  // Subtracts lag 0's contribution from the spectrum and returns its value. In the frequency domain
+  // and before squaring: the difference of squares would lose float's digits. Lag 0 holds the
+  // diagonal of C, which may be as large as sqrt(n d) times everything else, so it is subtracted as
+  // the transforms rendered it.
+  DECORR_DETAIL_NOINLINE Sum remove_zero(ComplexSum* spectrum) const noexcept {
+    const Sum removed = lag(spectrum, 1);
     for (Index f = 0; f < num_frequencies(); ++f) {
-      sum += alternating(f, sign) * Sum(multiplicity(f)) * spectrum[f].real();
+      spectrum[f] -= removed * (1 + Sum(power_deviation_[f]));
     }
-    const Sum lag = sum / Sum(length_);
-    for (Index f = 0; f < num_frequencies(); ++f) {
-      spectrum[f] -=
-          alternating(f, sign) * lag * (sign > 0 ? 1 + Sum(power_deviation_[f]) : Sum(1));
-    }
-    return lag;
+    return removed;
   }
   static Sum alternating(Index f, int sign) noexcept {
     return sign < 0 && f % 2 != 0 ? Sum(-1) : Sum(1);
@@ -94,24 +134,21 @@ class LagPenalty {
   // q = 2, by Parseval: no inverse transform.
   DECORR_DETAIL_NOINLINE Sum squares(ComplexSum* spectrum,
                                      const LagWeights& weights) const noexcept {
-    const Sum weight = static_cast<Sum>(weights.weight);
-    if (weights.without_zero) {
-      remove_lag(spectrum, 1);
-    }
-    const Sum middle = weights.half_middle ? remove_lag(spectrum, -1) : Sum(0);
+    LagValues<Sum> lags;
+    lags.zero = lag(spectrum, 1);
+    lags.middle = middle_lag(lag(spectrum, -1), lags.zero, weights);
     Sum value = 0;
     for (Index f = 0; f < num_frequencies(); ++f) {
-      value += Sum(multiplicity(f)) * std::norm(spectrum[f]);
-      spectrum[f] = weight * (Sum(2) * spectrum[f] + alternating(f, -1) * middle);
+      value += square(f, spectrum[f], weights, lags);
     }
-    return weight * (value / Sum(length_) + middle * middle / 2);
+    return value + middle_square(weights, lags);
   }
 
   // In the lag domain.
   DECORR_DETAIL_NOINLINE Sum lag_sum(ComplexSum* spectrum, const LagWeights& weights) noexcept {
     const Sum weight = static_cast<Sum>(weights.weight);
     if (weights.without_zero) {
-      remove_lag(spectrum, 1);
+      remove_zero(spectrum);
     }
     inverse(spectrum);
     Sum value = 0;

@@ -14,6 +14,7 @@
 #include "decorr/detail/regularizers/relaxed.hpp"
 #include "decorr/detail/regularizers/setup.hpp"
 #include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
@@ -97,6 +98,8 @@ class BatchRegularizer {
         if constexpr (kIsGram<decltype(form)>) {
           value = form.value(*arena_, m, gradient_weight);
           is_accurate = form.is_accurate();
+        } else if constexpr (std::is_same<decltype(form), GroupedRelaxed<Scalar>&>::value) {
+          value = form.value(rows, m, gradient_weight);
         } else {
           value = form.value(m, gradient_weight);
         }
@@ -112,10 +115,33 @@ class BatchRegularizer {
     }
   }
 
-  // The form whose gradient makes whole rows, one after another, and between them reads nothing
-  // else that is as large as rows; or null.
-  UngroupedRelaxed<Scalar>* row_by_row() noexcept {
-    return std::get_if<UngroupedRelaxed<Scalar>>(&form_);
+  // Whether gradient() makes whole rows, one after another, and between them reads nothing else
+  // that is as large as rows. Then it is the same as begin_gradient() and gradient_on() for all
+  // rows, on any of workers(); the first row is a multiple of rows_of_group().
+  bool goes_row_by_row() noexcept {
+    const auto* grouped = std::get_if<GroupedRelaxed<Scalar>>(&form_);
+    return std::holds_alternative<UngroupedRelaxed<Scalar>>(form_) ||
+           (grouped != nullptr && grouped->goes_row_by_row());
+  }
+  void begin_gradient(const BatchRows<Scalar>& rows) noexcept {
+    if (auto* grouped = std::get_if<GroupedRelaxed<Scalar>>(&form_)) {
+      grouped->begin_gradient(rows);
+    }
+  }
+  DECORR_DETAIL_NOINLINE void gradient_on(int worker, const BatchRows<Scalar>& rows, Index first,
+                                          Index last, const GradientSinks<Scalar>& sinks) noexcept {
+    with_transforms(
+        [&](auto& form) noexcept { form.gradient_on(worker, rows, first, last, sinks); });
+  }
+  int workers() noexcept {
+    int workers = 1;
+    with_transforms([&](auto& form) noexcept { workers = form.workers(); });
+    return workers;
+  }
+  Index rows_of_group() noexcept {
+    Index rows = kTileRows;
+    with_transforms([&](auto& form) noexcept { rows = form.rows_of_group(); });
+    return rows;
   }
 
   DECORR_DETAIL_NOINLINE void gradient(const BatchRows<Scalar>& rows,
@@ -129,6 +155,12 @@ class BatchRegularizer {
  private:
   using Form = std::variant<std::monostate, UngroupedRelaxed<Scalar>, GroupedRelaxed<Scalar>,
                             GroupedGram<Scalar>, ExactCorrelation<Scalar>, ExactGram<Scalar>>;
+  // The forms that go row by row, and read both rows of a sample when they do.
+  template <class Body>
+  void with_transforms(const Body& body) noexcept {
+    visit_if<UngroupedRelaxed<Scalar>>(body);
+    visit_if<GroupedRelaxed<Scalar>>(body);
+  }
   template <class T>
   static constexpr bool kReadsBothRows =
       std::is_same<std::decay_t<T>, UngroupedRelaxed<Scalar>>::value ||

@@ -52,7 +52,7 @@ class UngroupedRelaxed {
   // What the batch is known by, W or sum |Z|^2.
   Buffer<Sum>& sums() noexcept { return sums_; }
 
-  void add(const BatchRows<Scalar>& rows, DiagonalSums<Scalar>* diagonal) noexcept {
+  void add(const BatchRows<Scalar>& rows, DiagonalSums<Scalar>* diagonal = nullptr) noexcept {
     fft_.forward(
         rows, 0, rows.size(), kChunkRows, diagonal,
         [&](int worker) noexcept { std::fill_n(parts_.of(worker), sums_.size(), Scalar(0)); },
