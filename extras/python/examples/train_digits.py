@@ -29,7 +29,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "reference")]
 
 import autograd_losses
 import decorr
-from decorr_torch import BarlowTwinsLoss, VICRegLoss
+from decorr.torch import BarlowTwinsLoss, VICRegLoss
 
 Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

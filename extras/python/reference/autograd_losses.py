@@ -1,4 +1,4 @@
-"""The losses in plain PyTorch, for autograd to differentiate, beside which decorr_torch.py is set.
+"""The losses in plain PyTorch, for autograd to differentiate, beside which decorr.torch is set.
 
 Written as the published codes compute them: the exact regularizer through the d x d matrix, the
 relaxed one through real transforms of whole matrices. What the tests and train_digits.py compare

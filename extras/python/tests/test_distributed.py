@@ -1,4 +1,4 @@
-"""decorr_torch.py over the processes of torch.distributed: what one process computes of all rows."""
+"""decorr.torch over the processes of torch.distributed: what one process computes of all rows."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ import torch
 import torch.multiprocessing
 
 import decorr
-from decorr_torch import (BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss, barlow_loss_func,
+from decorr.torch import (BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss, barlow_loss_func,
                           vicreg_loss_func)
 
 ROWS = 7, 0, 4, 13  # of each process
@@ -182,7 +182,7 @@ def not_a_number_reaches_all(rank):
 
 
 def in_parts(rank):
-    """decorr.py's batches, which sum as well."""
+    """decorr's batches, which sum as well."""
     def summed(numbers):
         torch.distributed.all_reduce(torch.from_numpy(numbers))
     views = [z.numpy() for z in batch()]

@@ -1,6 +1,8 @@
-"""decorr.py's declarations against the C header and the compiler's layout of it, and how it finds
+"""The package's declarations against the C header and the compiler's layout of it, and how it finds
 the library."""
 
+import ctypes
+import ctypes.util
 import os
 import pathlib
 import re
@@ -11,9 +13,11 @@ import tempfile
 import unittest
 
 import decorr
+from decorr import _interface
 
+WHICH_LIBRARY = "from decorr import _interface; print(_interface._library._name)"
 SOURCES = pathlib.Path(os.environ["DECORR_TEST_SOURCES"])
-MODULE = pathlib.Path(decorr.__file__)
+PACKAGE = pathlib.Path(decorr.__file__).parent
 
 
 class Declarations(unittest.TestCase):
@@ -27,13 +31,13 @@ class Declarations(unittest.TestCase):
 
     @staticmethod
     def struct(name):
-        return getattr(decorr, "_" + "".join(part.capitalize() for part in name.split("_")))
+        return getattr(_interface, "_" + "".join(part.capitalize() for part in name.split("_")))
 
     def test_structs_have_the_compilers_layout(self):
         fields = {}
         for kind, name, *rest in self.layout:
             if kind == "struct":
-                self.assertEqual(decorr.ctypes.sizeof(self.struct(name)), int(rest[0]), name)
+                self.assertEqual(ctypes.sizeof(self.struct(name)), int(rest[0]), name)
                 fields[name] = []
             elif kind == "field":
                 found = getattr(self.struct(name), rest[0])
@@ -52,27 +56,27 @@ class Declarations(unittest.TestCase):
         self.assertEqual(enumerated, set(constants))
         for name, value in constants.items():
             if name.startswith("PRESET_"):
-                found = decorr._PRESETS[name[len("PRESET_"):].lower()]
+                found = _interface._PRESETS[name[len("PRESET_"):].lower()]
             elif name in ("PER_DIMENSION", "BLOCK_MEAN"):
-                found = decorr._COVARIANCE_SCALINGS[name.lower()]
+                found = _interface._COVARIANCE_SCALINGS[name.lower()]
             elif name.startswith("GRADIENT_"):
-                found = decorr._GRADIENTS[name[len("GRADIENT_"):].lower()]
+                found = _interface._GRADIENTS[name[len("GRADIENT_"):].lower()]
             elif name in ("ESTIMATE", "MEASURE", "PATIENT"):
-                found = decorr._PLANNINGS[name.lower()]
+                found = _interface._PLANNINGS[name.lower()]
             else:
-                found = getattr(decorr, f"_{name}")
+                found = getattr(_interface, f"_{name}")
             self.assertEqual(found, value, name)
 
     def test_every_function_is_declared_as_in_the_header(self):
         pattern = r"DECORR_C_FUNCTION\s+([\w\s]+?\*?)\s*decorr_(\w+)\(([^)]*)\)"
         functions = {name: (result, arguments) for result, name, arguments in
                      re.findall(pattern, self.header)}
-        self.assertEqual(set(functions), set(decorr._PROTOTYPES))
-        c = decorr.ctypes
+        self.assertEqual(set(functions), set(_interface._PROTOTYPES))
+        c = ctypes
         scalars = {"int32_t": c.c_int32, "int64_t": c.c_int64, "uint64_t": c.c_uint64,
                    "size_t": c.c_size_t, "double": c.c_double, "decorr_status": c.c_int32}
         for name, (result, arguments) in functions.items():
-            found_result, found_arguments = decorr._PROTOTYPES[name]
+            found_result, found_arguments = _interface._PROTOTYPES[name]
             expected = {"const char*": c.c_char_p, "void": None, "decorr_status": c.c_int32,
                         "int32_t": c.c_int32}[" ".join(result.split())]
             self.assertIs(found_result, expected, name)
@@ -99,27 +103,27 @@ class Declarations(unittest.TestCase):
 
     def test_defaults_are_the_librarys(self):
         for options, struct, name in (
-                (decorr.BarlowTwinsOptions(), decorr._BarlowTwinsOptions, "barlow_twins_options"),
-                (decorr.VicregOptions(), decorr._VicregOptions, "vicreg_options"),
-                (decorr.Exact(), decorr._Regularizer, "regularizer"),
-                (decorr.Execution(), decorr._Execution, "execution")):
+                (decorr.BarlowTwinsOptions(), _interface._BarlowTwinsOptions, "barlow_twins_options"),
+                (decorr.VicregOptions(), _interface._VicregOptions, "vicreg_options"),
+                (decorr.Exact(), _interface._Regularizer, "regularizer"),
+                (decorr.Execution(), _interface._Execution, "execution")):
             default = struct()
-            decorr._call(f"{name}_defaults", default, decorr.ctypes.sizeof(default))
+            _interface._call(f"{name}_defaults", default, ctypes.sizeof(default))
             self.assertEqual(bytes(options._struct()), bytes(default), name)
-        default = decorr._Regularizer()
-        decorr._call("regularizer_defaults", default, decorr.ctypes.sizeof(default))
-        default.form = decorr._RELAXED
+        default = _interface._Regularizer()
+        _interface._call("regularizer_defaults", default, ctypes.sizeof(default))
+        default.form = _interface._RELAXED
         self.assertEqual(bytes(decorr.Relaxed()._struct()), bytes(default))
 
     def test_a_struct_of_another_size_is_refused(self):
         with self.assertRaisesRegex(ValueError, "options.size is 31, expected"):
-            decorr._call("vicreg_options_defaults", decorr._VicregOptions(), 31)
+            _interface._call("vicreg_options_defaults", _interface._VicregOptions(), 31)
 
 
 class Finding(unittest.TestCase):
     """Each in a Python of its own, with a copy of the module."""
 
-    def run_import(self, folder, library=None, code="import decorr; print(decorr._library._name)"):
+    def run_import(self, folder, library=None, code=WHICH_LIBRARY):
         environment = {**os.environ, "PYTHONPATH": str(folder)}
         environment.pop("DECORR_LIBRARY")
         if library is not None:
@@ -132,7 +136,8 @@ class Finding(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name) / "extras/python"
         self.folder.mkdir(parents=True)
-        shutil.copy(MODULE, self.folder)
+        shutil.copytree(PACKAGE, self.folder / "decorr", ignore=shutil.ignore_patterns("__pycache__",
+                                                                                "libdecorr*"))
 
     def test_importing_needs_no_torch(self):
         code = ("import sys; sys.modules['torch'] = None; import decorr; "
@@ -152,11 +157,22 @@ class Finding(unittest.TestCase):
         result = self.run_import(self.folder, "/nowhere/libdecorr.so")
         self.assertRegex(result.stderr, "ImportError: .*/nowhere/libdecorr.so")
 
-    def test_beside_the_module(self):
-        beside = self.folder / "libdecorr.so.0"
-        shutil.copy(os.environ["DECORR_LIBRARY"], beside)
-        result = self.run_import(self.folder)
-        self.assertEqual(result.stdout.strip(), str(beside), result.stderr)
+    def check_found(self, folder, file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(os.environ["DECORR_LIBRARY"], file)
+        result = self.run_import(folder)
+        self.assertEqual(result.stdout.strip(), str(file), result.stderr)
+
+    def test_beside_the_package_and_in_it(self):
+        self.check_found(self.folder, self.folder / "libdecorr.so.0")
+        self.check_found(self.folder, self.folder / "decorr/libdecorr.so")
+
+    def test_of_an_installation(self):
+        prefix = self.folder / "prefix"
+        modules = prefix / "share/decorr/python"
+        shutil.copytree(self.folder / "decorr", modules / "decorr")
+        for place in ("lib/riscv64-linux-gnu/libdecorr.so.0", "lib/libdecorr.so.0"):
+            self.check_found(modules, prefix / place)
 
     def test_build_folders_of_a_clone(self):
         root = self.folder.parents[1]
@@ -164,14 +180,10 @@ class Finding(unittest.TestCase):
         header.parent.mkdir(parents=True)
         header.touch()
         for build in ("build", "build/release", "build/python"):
-            file = root / build / "extras/c/libdecorr.so"
-            file.parent.mkdir(parents=True)
-            shutil.copy(os.environ["DECORR_LIBRARY"], file)
-            result = self.run_import(self.folder)
-            self.assertEqual(result.stdout.strip(), str(file), result.stderr)
+            self.check_found(self.folder, root / build / "extras/c/libdecorr.so")
 
     def test_another_library(self):
-        other = decorr.ctypes.util.find_library("fftw3f")
+        other = ctypes.util.find_library("fftw3f")
         self.assertIsNotNone(other)
         result = self.run_import(self.folder, other)
         self.assertRegex(result.stderr, f"ImportError: {other} is no libdecorr .*decorr_")

@@ -1,4 +1,4 @@
-"""decorr.py against the definitions in naive_losses.py and the results of published codes, on
+"""decorr against the definitions in naive_losses.py and the results of published codes, on
 arrays of every kind, and what it refuses."""
 
 import copy
@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 import decorr
 import naive_losses
+from decorr import _interface
 from decorr import BarlowTwinsOptions, Exact, Execution, Generator, Relaxed, VicregOptions
 
 SOURCES = pathlib.Path(os.environ["DECORR_TEST_SOURCES"])
@@ -513,9 +514,9 @@ class Refusals(TestCase):
                          self.z_a.astype(self.z_a.dtype.newbyteorder()))
         self.refuse_view(TypeError, "is a masked array", numpy.ma.masked_array(self.z_a))
         self.refuse(TypeError, "z_a is a NoneType", decorr.vicreg_loss, None, self.z_b)
-        self.refuse(ValueError, "z_b and z_a differ in type, expected float64 for both",
+        self.refuse(ValueError, "z_b is of type float32, z_a is of type float64, expected float64 for both",
                     decorr.vicreg_loss, self.z_a, self.z_b.astype("float32"))
-        self.refuse(ValueError, "out and a differ in type, expected float64", decorr.sumvec,
+        self.refuse(ValueError, "out is of type float32, a is of type float64, expected", decorr.sumvec,
                     self.z_a, self.z_b, numpy.zeros(6, "float32"))
         self.refuse(ValueError, "grad_a", decorr.vicreg_loss, self.z_a, self.z_b,
                     *(each.astype("float32") for each in self.gradients))
@@ -557,7 +558,7 @@ class Refusals(TestCase):
                 self.refuse(ValueError, f"{name} overlaps", decorr.vicreg_loss, z_a, z_b,
                             **{name: wrong})
         before = z_b.copy()
-        self.refuse(TypeError, "options is a ndarray", decorr.variance_covariance_loss, z_a, z_b)
+        self.refuse(TypeError, "options is a numpy.ndarray, expected decorr.VicregOptions", decorr.variance_covariance_loss, z_a, z_b)
         self.assertTrue((z_b == before).all())
         packed = numpy.zeros((7, 6), numpy.dtype([("x", "f8"), ("y", "i1")]))["x"]
         self.refuse_view(ValueError, "has strides of .* not multiples", packed)
@@ -569,11 +570,12 @@ class Refusals(TestCase):
         def loss(options=None, regularizer=None, execution=None, call=decorr.vicreg_loss):
             return call(self.z_a, self.z_b, *self.gradients, options, regularizer, execution)
         self.refuse(TypeError, "options is a dict", loss, {})
-        self.refuse(TypeError, "options is a BarlowTwinsOptions", loss, BarlowTwinsOptions())
-        self.refuse(TypeError, "regularizer is a str", loss, None, "relaxed")
+        self.refuse(TypeError, "options is a decorr.BarlowTwinsOptions, expected decorr.V", loss, BarlowTwinsOptions())
+        self.refuse(TypeError, "regularizer is a str, expected decorr.Exact or decorr.Relaxed", loss,
+                    None, "relaxed")
         self.refuse(TypeError, "regularizer is a type", loss, None, Relaxed)
         self.refuse(TypeError, "execution is a int", loss, None, None, 2)
-        self.refuse(TypeError, "relaxed is a Exact", decorr.r_sum, self.z_a, self.z_b,
+        self.refuse(TypeError, "relaxed is a decorr.Exact", decorr.r_sum, self.z_a, self.z_b,
                     relaxed=Exact())
         for value in ("1", None, 1j, [1.0], numpy.ones(1)):
             self.refuse(TypeError, "gamma is", loss, VicregOptions(gamma=value))
@@ -635,7 +637,7 @@ class Refusals(TestCase):
                 (lambda: decorr.r_sum(*z, relaxed=Relaxed(signs_b=[0] * 6)), "signs_b",
                  "r_sum: signs_b[0] is 0"),
                 (lambda: decorr.vicreg_loss(*z, self.gradients[0], floats[1]), "grad_b",
-                 "grad_b and z_a differ in type"),
+                 "grad_b is of type float32, z_a is of type float64, expected float64"),
                 (lambda: decorr.vicreg_loss(*z, None, self.gradients[1][1:]), "grad_b",
                  "vicreg_loss: grad_b has 6 rows"),
                 (lambda: decorr.vicreg_loss(None, z[1]), "z_a", "z_a is a NoneType"),
@@ -760,15 +762,15 @@ class Randomization(TestCase):
 
     def test_each_loss_has_the_presets_of_the_library(self):
         for function, presets, options in (
-                ("barlow_twins_preset", decorr._BARLOW_TWINS_PRESETS, decorr._BarlowTwinsOptions),
-                ("vicreg_preset", decorr._VICREG_PRESETS, decorr._VicregOptions)):
-            for name, number in decorr._PRESETS.items():
+                ("barlow_twins_preset", _interface._BARLOW_TWINS_PRESETS, _interface._BarlowTwinsOptions),
+                ("vicreg_preset", _interface._VICREG_PRESETS, _interface._VicregOptions)):
+            for name, number in _interface._PRESETS.items():
                 d = int((name.rpartition("_")[2:] if name[-1].isdigit() else ("8",))[0])
-                generator, regularizer = Generator(1), decorr._Regularizer()
+                generator, regularizer = Generator(1), _interface._Regularizer()
                 drawn = [numpy.empty(d, dtype) for dtype in ("int64", "int8", "int8")]
                 with self.subTest(function=function, preset=name):
                     try:
-                        decorr._call(function, number, d, 0, generator._pointer,
+                        _interface._call(function, number, d, 0, generator._pointer,
                                      *(array.ctypes.data for array in drawn), options(),
                                      regularizer)
                         known = True

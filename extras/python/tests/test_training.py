@@ -9,7 +9,7 @@ import unittest
 
 import decorr
 
-MODULES = pathlib.Path(decorr.__file__).parent
+MODULES = pathlib.Path(decorr.__file__).parents[1]
 SCRIPT = MODULES / "examples/train_digits.py"
 
 

@@ -1,0 +1,275 @@
+"""The losses and their gradients in PyTorch's operations, for tensors that are not on the CPU.
+
+The same formulas as in libdecorr, with its derivatives by hand (docs/mathematics.md), but real
+transforms, and the exact regularizer through the d x d matrix C always. float64 for float64, else
+float32, sums over the batch too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional
+
+import torch
+
+from .._interface import _refusal
+from ._tensors import scalar_type
+
+
+def loss(call: Any, options: Any, views: list[torch.Tensor],
+         gradients: list[torch.Tensor]) -> torch.Tensor:
+    """Writes the gradients that are needed; the terms, the value first."""
+    _check(call, views)
+    rows = [z.to(scalar_type(z.dtype)) for z in views]
+    device = rows[0].device
+    permutation, *signs = (None if each is None else each.to(device)
+                           for each in (call.permutation, call.signs_a, call.signs_b))
+    features = [_Features(permutation, each) for each in signs]
+    function = _barlow_twins if call.function == "barlow_twins_loss" else _vicreg
+    terms, results = function(call, options, rows, features)
+    for gradient, need, result in zip(gradients, call.needs, results):
+        if need:
+            gradient.copy_(result)
+    return torch.stack([sum(terms[1:], terms[0]), *terms])
+
+
+def _check(call: Any, views: list[torch.Tensor]) -> None:
+    """Raises what the library would."""
+    n, d = views[0].shape
+    names = ("z_a", "z_b") if len(views) == 2 else ("z",)
+
+    def refuse(argument: str, text: str) -> Exception:
+        return _refusal(ValueError, argument, text, call.function)
+    if n == 0 or d == 0:
+        raise refuse(names[0], f" is {n} x {d}, expected at least one row and one column")
+    if n < 2:
+        raise refuse(names[0], " has 1 row, expected at least 2, as a variance needs them")
+    if call.block_size > d:
+        raise refuse("block_size", f" is {call.block_size}, expected 0 to {d}")
+    for name, values in (("permutation", call.permutation), ("signs_a", call.signs_a),
+                         ("signs_b", call.signs_b)):
+        if values is None:
+            continue
+        if len(values) != d:
+            raise refuse(name, f" has {len(values)} entries, expected {d}")
+        is_right = torch.equal(values.sort().values, torch.arange(d, device=values.device)) \
+            if name == "permutation" else bool((values.abs() == 1).all())
+        if not is_right:
+            raise refuse(name, f" has wrong entries, expected 0 to {d - 1} once each"
+                         if name == "permutation" else " has wrong entries, expected +1 or -1")
+
+
+# ---- Features over the batch
+
+class _Features(NamedTuple):
+    """How a regularizer sees the features of a view: x'_j = signs[p_j] x[p_j]."""
+
+    permutation: Optional[torch.Tensor]
+    signs: Optional[torch.Tensor]
+
+    def of(self, x: torch.Tensor) -> torch.Tensor:
+        if self.signs is not None:
+            x = x * self.signs
+        return x if self.permutation is None else x[:, self.permutation]
+
+    def back(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The gradient by x, from that by x'."""
+        if self.permutation is not None:
+            gradient = gradient[:, self.permutation.argsort()]
+        return gradient if self.signs is None else gradient * self.signs
+
+
+def _centred(z: torch.Tensor) -> torch.Tensor:
+    """The second mean is what rounding left out of the first, far from zero."""
+    x = z - z.mean(dim=0)
+    return x - x.mean(dim=0)
+
+
+def _deviation(x: torch.Tensor, degrees: int, epsilon: float) -> torch.Tensor:
+    """sqrt(variance + epsilon) of centred rows, whatever the size of the features."""
+    unit = x.abs().amax(dim=0)
+    unit = torch.where(unit == 0, torch.ones_like(unit), unit)
+    root = ((x / unit).square().sum(dim=0) / degrees).sqrt()
+    return torch.hypot(unit * root, torch.full_like(unit, epsilon).sqrt())
+
+
+def _inverse(deviation: torch.Tensor) -> torch.Tensor:
+    """Zero for a constant feature without epsilon."""
+    is_zero = deviation < torch.finfo(deviation.dtype).tiny
+    return torch.where(is_zero, torch.zeros_like(deviation), 1 / deviation)
+
+
+# ---- Losses: their terms, and the gradient of each view, None where it is not needed
+
+def _barlow_twins(call: Any, options: Any, rows: list[torch.Tensor],
+                  features: list[_Features]) -> tuple[list, list]:
+    n, d = rows[0].shape
+    inverse = []
+    if options.standardize:
+        rows = [_centred(z) for z in rows]
+        inverse = [_inverse(_deviation(x, n, options.epsilon)) for x in rows]
+        rows = [x * factor for x, factor in zip(rows, inverse)]
+    a, b = rows
+    diagonal = (a * b).sum(dim=0) / n
+    weight = options.scale * options.lambda_
+    value, slopes = _regularizer(call, features[0].of(a), features[1].of(b), n,
+                                 _block_weights(call, d), call.needs)
+    gradients: list[Optional[torch.Tensor]] = []
+    for position, (x, other) in enumerate(((a, b), (b, a))):
+        slope = slopes[position]
+        if slope is None:
+            gradients.append(None)
+            continue
+        gradient = weight * features[position].back(slope) + (
+            2 * options.scale / n) * (diagonal - 1) * other
+        if options.standardize:
+            gradient = inverse[position] * (
+                gradient - gradient.mean(dim=0) - x * (gradient * x).mean(dim=0))
+        gradients.append(gradient)
+    return [options.scale * (1 - diagonal).square().sum(), weight * value], gradients
+
+
+def _vicreg(call: Any, options: Any, rows: list[torch.Tensor],
+            features: list[_Features]) -> tuple[list, list]:
+    """Of one view, without its invariance, variance_covariance_loss."""
+    n, d = rows[0].shape
+    averaged = len(rows) == 2 and not options.sum_variance
+    weight = options.scale * options.variance / (2 if averaged else 1)
+    variances, covariances, gradients = [], [], []
+    for z, of_view, need in zip(rows, features, call.needs):
+        x = _centred(z)
+        deviation = _deviation(x, n - 1, options.epsilon)
+        gap = options.gamma - deviation
+        variances.append(weight * gap.relu().sum() / d)
+        value, gradient = _covariance(call, options, x, of_view, need)
+        covariances.append(value)
+        if gradient is not None:
+            # Not where the hinge is off, but where it is NaN.
+            slope = torch.where(gap <= 0, torch.zeros_like(gap), _inverse(deviation))
+            gradient -= weight / (d * (n - 1)) * slope * x
+        gradients.append(gradient)
+    terms = [sum(variances[1:], variances[0]), sum(covariances[1:], covariances[0])]
+    if len(rows) == 1:
+        return terms, gradients
+    difference = rows[0] - rows[1]
+    invariance = options.scale * options.invariance / (n * d)
+    for gradient, sign in zip(gradients, (1, -1)):
+        if gradient is not None:
+            gradient += sign * 2 * invariance * difference
+    return [invariance * difference.square().sum(), *terms], gradients
+
+
+def _covariance(call: Any, options: Any, x: torch.Tensor, features: _Features,
+                need: bool) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+    """The weighted covariance term of a view, and its gradient."""
+    n, d = x.shape
+    takes_means = options.covariance_scaling == "block_mean"
+    weight = options.scale * options.covariance / (1 if takes_means else d)
+    prepared = features.of(x)
+    value, (slope, _) = _regularizer(
+        call, prepared, prepared, n - 1,
+        _block_weights(call, d, takes_means, features.signs is not None), (need, False))
+    # The other factor of the covariance is the same view.
+    return weight * value, None if slope is None else 2 * weight * features.back(slope)
+
+
+# ---- Regularizers
+
+class _BlockWeights(NamedTuple):
+    """What the lags of the blocks count: lag 0 of a diagonal block, which holds the diagonal of C,
+    nothing; with signs lag b/2 of a covariance's diagonal block, which would count twice, half."""
+
+    block_size: int
+    num_blocks: int
+    of_blocks: Optional[list[list[float]]]  # None: all 1
+    halves_middle: bool
+
+    def like(self, lags: torch.Tensor) -> torch.Tensor:
+        weights = torch.ones_like(lags)
+        if self.of_blocks is not None:
+            weights *= torch.tensor(self.of_blocks, dtype=lags.dtype,
+                                    device=lags.device)[:, :, None]
+        on_diagonal = torch.arange(self.num_blocks, device=lags.device)
+        weights[on_diagonal, on_diagonal, 0] = 0
+        if self.halves_middle and self.block_size % 2 == 0:
+            weights[on_diagonal, on_diagonal, self.block_size // 2] /= 2
+        return weights
+
+
+def _block_weights(call: Any, d: int, takes_means: bool = False,
+                   halves_middle: bool = False) -> _BlockWeights:
+    """takes_means: of the paper's code for VICReg, where each lag is a mean over the block's width,
+    and blocks are averaged, diagonal ones and others apart."""
+    size = (call.block_size or d) if call.relaxed else 1
+    count = -(-d // size)
+    of_blocks = None
+    if takes_means:
+        last = count - 1
+
+        def weight(g: int, h: int) -> float:
+            width = d - last * size if last in (g, h) else size
+            mean = 1 / count if g == h else 2 / (count * last)
+            return mean * float(width)**-call.exponent
+        of_blocks = [[weight(g, h) for h in range(count)] for g in range(count)]
+    return _BlockWeights(size, count, of_blocks, halves_middle)
+
+
+def _regularizer(call: Any, a: torch.Tensor, b: torch.Tensor, m: int, weights: _BlockWeights,
+                 needs: tuple[bool, bool]) -> tuple[torch.Tensor, list[Optional[torch.Tensor]]]:
+    """R(C) of C = a^T b / m, and its gradients by a and b."""
+    if not call.relaxed:
+        return _exact(a, b, m, weights, needs)
+    d, size, count = a.shape[1], weights.block_size, weights.num_blocks
+    spectra = [_blocks(x, size, count) for x in ((a,) if a is b else (a, b))]
+    spectrum_a, spectrum_b = spectra[0], spectra[-1]
+    lags = torch.fft.irfft(_pairs(spectrum_a, spectrum_b), n=size) / m
+    counted = weights.like(lags)
+    if call.exponent == 2:
+        value, slope = counted * lags.square(), 2 * counted * lags
+    else:
+        # Of zero, and of NaN, itself.
+        sign = torch.where(lags > 0, torch.ones_like(lags),
+                           torch.where(lags < 0, -torch.ones_like(lags), lags))
+        value, slope = counted * lags.abs(), counted * sign
+    spectrum = torch.fft.rfft(slope) / m  # G x G x f
+    gradients = [
+        _rows(_filtered("ghf,khf->kgf", spectrum.conj(), spectrum_b), size, d) if needs[0] else None,
+        _rows(_filtered("ghf,kgf->khf", spectrum, spectrum_a), size, d) if needs[1] else None]
+    return value.sum(), gradients
+
+
+def _exact(a: torch.Tensor, b: torch.Tensor, m: int, weights: _BlockWeights,
+           needs: tuple[bool, bool]) -> tuple[torch.Tensor, list[Optional[torch.Tensor]]]:
+    """Through C, whose diagonal is zeroed before it is squared."""
+    weight = 1.0
+    if weights.of_blocks is not None:
+        weight = weights.of_blocks[0][1] if weights.num_blocks > 1 else 0.0
+    c = (a.T @ b) / m
+    c.diagonal().zero_()
+    return weight * c.square().sum(), [
+        2 * weight / m * (b @ c.T) if needs[0] else None,
+        2 * weight / m * (a @ c) if needs[1] else None]
+
+
+def _blocks(x: torch.Tensor, size: int, count: int) -> torch.Tensor:
+    """The spectra of a view's blocks, the last one padded with zeros: n x G x f."""
+    n, d = x.shape
+    if size * count > d:
+        x = torch.nn.functional.pad(x, (0, size * count - d))
+    return torch.fft.rfft(x.reshape(n, count, size))
+
+
+def _rows(spectra: torch.Tensor, size: int, d: int) -> torch.Tensor:
+    return torch.fft.irfft(spectra, n=size).reshape(len(spectra), -1)[:, :d]
+
+
+def _pairs(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """sum_k conj(A_kg) B_kh, G x G x f; of a single block without a product of matrices."""
+    if a.shape[1] == 1:
+        return (a.conj() * b).sum(dim=0)[None]
+    return torch.einsum("kgf,khf->ghf", a.conj(), b)
+
+
+def _filtered(equation: str, spectrum: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    if x.shape[1] == 1:
+        return spectrum * x
+    return torch.einsum(equation, spectrum, x)

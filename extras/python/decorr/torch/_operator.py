@@ -1,0 +1,215 @@
+"""A loss as one operation on tensors, whose gradients are computed with its value, since that is
+cheapest together, for the views that require one.
+
+Where PyTorch has torch.library.custom_op (2.4) it is an operator of PyTorch's, decorr::loss, that
+torch.compile takes into its graphs; before that an autograd.Function. What is random has been drawn
+before, so that the same arguments give the same results.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple, Optional
+
+import torch
+
+from .._interface import _COVARIANCE_SCALINGS, _Input, _Output
+from .._losses import _LOSSES, _loss
+from .._options import BarlowTwinsOptions, Exact, Execution, Relaxed, VicregOptions
+from . import _formulas, _processes
+from ._tensors import ELEMENT_TYPES, scalar_type
+
+class Call(NamedTuple):
+    """The arguments beside the views, in the order of the operator's. Options are as
+    option_numbers() makes them."""
+
+    needs_a: bool
+    needs_b: bool
+    function: str
+    options: list[float]
+    relaxed: bool
+    exponent: int
+    block_size: int
+    permutation: Optional[torch.Tensor]
+    signs_a: Optional[torch.Tensor]
+    signs_b: Optional[torch.Tensor]
+    threads: int  # 0: as many as PyTorch has when it computes
+    planning: str
+    in_torch: bool
+    group: int
+
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        return self.needs_a, self.needs_b
+
+
+_SCHEMA = ("(Tensor z_a, Tensor? z_b, bool needs_a, bool needs_b, str function, float[] options, "
+           "bool relaxed, int exponent, int block_size, Tensor? permutation, Tensor? signs_a, "
+           "Tensor? signs_b, int threads, str planning, bool in_torch, int group) "
+           "-> (Tensor, Tensor, Tensor, Tensor, Tensor)")
+
+
+# Of each loss.
+OPTIONS: dict[str, Any] = {
+    "barlow_twins_loss": BarlowTwinsOptions, "vicreg_loss": VicregOptions,
+    "variance_covariance_loss": VicregOptions}
+_DEFAULTS = {function: [(field.name, field.default) for field in dataclasses.fields(options)]
+             for function, options in OPTIONS.items()}
+
+
+def option_numbers(function: str, options: dict[str, Any]) -> list[float]:
+    """The options of a loss by their names, the others at their defaults, as numbers."""
+    values = [options.get(name, default) for name, default in _DEFAULTS[function]]
+    return [float(_COVARIANCE_SCALINGS[each] if isinstance(each, str) else each)
+            for each in values]
+
+
+def options_of(function: str, numbers: list[float]) -> Any:
+    if function == "barlow_twins_loss":
+        return BarlowTwinsOptions(*numbers[:3], standardize=bool(numbers[3]))
+    scaling, = (name for name, number in _COVARIANCE_SCALINGS.items() if number == numbers[7])
+    return VicregOptions(*numbers[:6], sum_variance=bool(numbers[6]), covariance_scaling=scaling)
+
+
+# ---- The processes of a call, which an operator's arguments can only have a number for
+
+_groups: dict[int, Any] = {}
+
+
+def group_number(group: Any) -> int:
+    """0 for None."""
+    if group is None:
+        return 0
+    number = id(group)
+    _groups[number] = group
+    return number
+
+
+# ---- Computing
+
+def _in_torch(z: torch.Tensor, call: Call) -> bool:
+    return call.in_torch or z.device.type != "cpu"
+
+
+def _compute(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) -> tuple:
+    """The loss, a copy that stands for it in the graph of a gradient, as the loss itself may be
+    changed in place; both gradients, with no element where none is needed; the terms."""
+    call = Call(*arguments)
+    # A lazy minus sign is not in memory.
+    views = [z.resolve_neg() for z in (z_a, z_b) if z is not None]
+    # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
+    # gradients into the 16-bit range, comes before the rounding.
+    gradients = [_empty_gradient(z, need) for z, need in zip(views, call.needs)]
+    if _in_torch(z_a, call):
+        terms = _formulas.loss(call, options_of(call.function, call.options), views, gradients)
+    else:
+        terms = _by_library(call, views, gradients)
+    loss = terms[0].to(scalar_type(z_a.dtype), copy=True)
+    if len(views) == 1:
+        gradients.append(_empty_gradient(z_a, False))
+    return loss, loss.clone(), *gradients, terms
+
+
+def _empty_gradient(z: torch.Tensor, needed: bool) -> torch.Tensor:
+    dtype = scalar_type(z.dtype)
+    return torch.empty_like(z, dtype=dtype) if needed else z.new_empty((0,), dtype=dtype)
+
+
+def _matrix(struct: type, z: torch.Tensor) -> Any:
+    return struct(z.data_ptr(), ELEMENT_TYPES[z.dtype], 0, *z.shape, *z.stride())
+
+
+def _by_library(call: Call, views: list[torch.Tensor],
+                gradients: list[torch.Tensor]) -> torch.Tensor:
+    """Writes the gradients; the terms, in float64."""
+    def matrices() -> list:
+        return [_matrix(_Input, z) for z in views] + [
+            _matrix(_Output, gradient) if need else None
+            for gradient, need in zip(gradients, call.needs)]
+
+    drawn = [None if each is None else each.numpy()
+             for each in (call.permutation, call.signs_a, call.signs_b)]
+    regularizer = Relaxed(call.exponent, call.block_size, *drawn) if call.relaxed else Exact()
+    group = _groups[call.group] if call.group else None
+    execution = Execution(call.threads or torch.get_num_threads(), call.planning,
+                          _processes.sum_over(group))
+    terms = _loss(call.function, matrices, options_of(call.function, call.options), regularizer,
+                  execution)
+    # On the inputs' device, which need not be the default one.
+    return torch.tensor(terms, dtype=torch.float64, device=views[0].device)
+
+
+def _shapes(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) -> tuple:
+    """What _compute() returns, without its numbers."""
+    call, scalar = Call(*arguments), scalar_type(z_a.dtype)
+    gradients = [z_a.new_empty((0,), dtype=scalar) if z is None else _empty_gradient(z, need)
+                 for z, need in zip((z_a, z_b), call.needs)]
+    terms = z_a.new_empty((len(_LOSSES[call.function][1]._fields),),
+                          dtype=scalar if _in_torch(z_a, call) else torch.float64)
+    return z_a.new_empty((), dtype=scalar), z_a.new_empty((), dtype=scalar), *gradients, terms
+
+
+# ---- Differentiating
+
+class _Gradient(torch.autograd.Function):
+    """The gradients times that of the loss, each in its dtype; None where that is None.
+
+    With create_graph=True they hang on the loss, and so on the views: to differentiate them again
+    is an error, also in a sum with terms that have second derivatives.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, dtypes: list, copy: torch.Tensor, grad_loss: torch.Tensor,
+                *gradients: torch.Tensor) -> tuple:
+        return tuple(None if dtype is None else (gradient * grad_loss).to(dtype)
+                     for gradient, dtype in zip(gradients, dtypes))
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> None:
+        raise RuntimeError("decorr's losses have no second derivatives: their gradient, made with "
+                           "create_graph=True, was differentiated")
+
+
+def _save(ctx: Any, views: tuple, call: Call, outputs: tuple) -> None:
+    _, copy, grad_a, grad_b, terms = outputs
+    ctx.mark_non_differentiable(grad_a, grad_b, terms)
+    ctx.save_for_backward(copy, grad_a, grad_b)
+    ctx.dtypes = [z.dtype if need and z is not None else None
+                  for z, need in zip(views, call.needs)]
+    # DistributedDataParallel takes the average over the processes.
+    ctx.factor = max(_processes.members(_groups[call.group]), 1) if call.group else 1
+
+
+def _gradients(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor, *_: Any) -> tuple:
+    """By the views, and None for all other arguments."""
+    copy, *gradients = ctx.saved_tensors
+    factor = ctx.factor * (grad_loss + grad_copy)
+    return (*_Gradient.apply(ctx.dtypes, copy, factor, *gradients), *[None] * len(Call._fields))
+
+
+class _Function(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple:
+        outputs = _compute(*arguments)
+        _save(ctx, arguments[:2], Call(*arguments[2:]), outputs)
+        return outputs
+
+    backward = staticmethod(_gradients)
+
+
+if hasattr(torch.library, "custom_op"):
+    operator = torch.library.custom_op("decorr::loss", _compute, mutates_args=(), schema=_SCHEMA)
+    operator.register_fake(_shapes)
+    operator.register_autograd(
+        _gradients, setup_context=lambda ctx, inputs, output: _save(
+            ctx, inputs[:2], Call(*inputs[2:]), output))
+
+    if hasattr(operator, "register_vmap"):
+        @operator.register_vmap
+        def _refuse_vmap(*_: Any) -> None:
+            raise RuntimeError("decorr's losses cannot be vectorized by torch.func.vmap: call them "
+                               "once for each slice")
+else:
+    def operator(*arguments: Any) -> tuple:
+        needed = any(Call(*arguments[2:]).needs)
+        return _Function.apply(*arguments) if needed else _compute(*arguments)
