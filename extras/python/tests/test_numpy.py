@@ -709,6 +709,9 @@ class Randomization(TestCase):
                 draw(2.0, generator)
             with self.assertRaisesRegex(TypeError, "generator is a int"):
                 draw(4, 1)
+            with self.assertRaisesRegex(TypeError, r"generator is a numpy\.random.*Generator, expected "
+                                        r"a decorr\.Generator"):
+                draw(4, numpy.random.default_rng())
         with self.assertRaisesRegex(TypeError, "cannot be copied or pickled"):
             pickle.dumps(generator)
 

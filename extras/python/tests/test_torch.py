@@ -11,6 +11,7 @@ import warnings
 
 import numpy
 import torch
+import torch.utils.checkpoint
 
 import autograd_losses
 import decorr.torch
@@ -162,6 +163,71 @@ class Values(TestCase):
         arrays = [each.detach().numpy() for each in z]
         self.assertAlmostEqual(loss.terms.covariance, naive_losses.vicreg(*arrays)[2])
 
+    def test_terms_are_the_threads_own(self):
+        loss = VICRegLoss(planning="estimate")
+        z = [views(32, 16, seed=seed) for seed in range(4)]
+        expected = []
+        for each in z:
+            loss(*each)
+            expected.append(loss.terms)
+        wrong, start = [], threading.Barrier(len(z))
+
+        def run(number):
+            start.wait()
+            for _ in range(200):
+                loss(*z[number])
+                if loss.terms != expected[number]:
+                    wrong.append(number)
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(len(z))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        self.assertEqual(loss.terms, expected[-1])
+        self.assertIsNone(copy.deepcopy(loss).terms)
+
+    def test_without_standardization(self):
+        def theirs(a, b):
+            c = a.T @ b / len(a)
+            return (1 - c.diagonal()).square().sum() + 0.005 * autograd_losses.off_diagonal_squares(c)
+        self.assert_same_loss(BarlowTwinsLoss(standardize=False), theirs, views())
+
+    def test_slices(self):
+        """Of what lies between samples and features, as in lightly, the mean."""
+        a, b = (each.reshape(9, 2, 3, 4) for each in views(9, 24))
+        signs = [[1, -1, -1, 1], [1, 1, -1, -1]]
+        for loss, z in ((VICRegLoss(), (a, b)), (VarianceCovarianceLoss(), (a,)),
+                        (VICRegLoss(regularizer="relaxed", signs=signs), (a, b))):
+            def theirs(*z, loss=loss):
+                return torch.stack([loss(*[each[:, i, j] for each in z])
+                                    for i in range(2) for j in range(3)]).mean()
+            self.assert_same_loss(loss, theirs, [each.detach().requires_grad_() for each in z])
+            value = loss(*z)
+            self.assertAlmostEqual(loss.terms.value, value.item())
+            self.assertAlmostEqual(sum(loss.terms[1:]), value.item())
+        # Signs are drawn for each of them.
+        torch.manual_seed(1)
+        value = VICRegLoss(regularizer="relaxed")(a, b)
+        torch.manual_seed(1)
+        drawn = VICRegLoss(regularizer="relaxed")
+        self.assert_close(value, theirs(a, b, loss=drawn))
+
+    def test_options_that_are_tensors(self):
+        z = views()
+        self.assertEqual(BarlowTwinsLoss(torch.tensor(0.3, dtype=torch.float64))(*z),
+                         BarlowTwinsLoss(0.3)(*z))
+        self.assertEqual(barlow_loss_func(*z, lamb=torch.tensor([0.5])),
+                         barlow_loss_func(*z, lamb=0.5))
+        loss = VICRegLoss()
+        loss.nu_param = torch.tensor(7)
+        self.assertEqual(loss(*z), VICRegLoss(nu_param=7.0)(*z))
+        for wrong, message in ((torch.ones(2), r"shape \(2,\), expected a number"),
+                               (torch.tensor(1.0, requires_grad=True),
+                                "requires a gradient, .* by the views alone")):
+            with self.assertRaisesRegex(TypeError, f"^lambda_param is a tensor .*{message}"):
+                BarlowTwinsLoss(wrong)
+
     def test_weights_can_be_changed(self):
         z, loss = views(), VICRegLoss()
         loss.nu_param = 7.0
@@ -208,6 +274,57 @@ class Drawing(TestCase):
             self.assertGreater(error, 0)
             self.assertLess(abs(values.mean() - exact(*z).item()), 4 * error)
         torch.set_rng_state(torch_state)
+
+    def test_evaluation_seed(self):
+        z = views()
+        for settings in ({}, {"permutation": True}, {"generator": torch.Generator()}):
+            loss = self.loss(evaluation_seed=3, **settings)
+            self.assertNotEqual(loss(*z), loss(*z))
+            state = torch.get_rng_state()
+            loss.eval()
+            values = [loss(*z).item() for _ in range(3)]
+            self.assertEqual(len(set(values)), 1)
+            same = self.loss(**{**settings, "generator": torch.Generator().manual_seed(3)})
+            self.assertEqual(values[0], same(*z))
+            self.assertTrue(torch.equal(torch.get_rng_state(), state))
+            loss.train()
+            self.assertNotEqual(loss(*z), loss(*z))
+        # Without it evaluation draws as training does.
+        drawn = self.loss().eval()
+        self.assertNotEqual(drawn(*z), drawn(*z))
+        self.assertIn("evaluation_seed=3", repr(loss))
+        with self.assertRaisesRegex(TypeError, "^evaluation_seed is 'x', expected an integer"):
+            self.loss(evaluation_seed="x")
+
+    def test_activation_checkpointing(self):
+        """The repeated forward has the signs of the first, or there is none."""
+        network = torch.nn.Linear(5, 8).double()
+        x, y = torch.randn(2, 9, 5, dtype=torch.float64).requires_grad_()
+        fixed = draw(8, True)
+        losses = [self.loss(permutation=True), self.loss(), BarlowTwinsLoss(),
+                  self.loss(signs=(fixed["signs_a"], fixed["signs_b"]),
+                            generator=torch.Generator())]
+
+        def gradient(of):
+            network.zero_grad()
+            of().backward()
+            return network.weight.grad.clone()
+        for loss in losses:
+            def whole(loss=loss):
+                return loss(network(x), network(y))
+            torch.manual_seed(4)
+            expected = gradient(whole)
+            for reentrant in (False, True):
+                torch.manual_seed(4)
+                found = gradient(lambda: torch.utils.checkpoint.checkpoint(
+                    lambda x, y: loss(network(x), network(y)), x, y, use_reentrant=reentrant))
+                self.assert_close(found, expected)
+        own = self.loss(generator=torch.Generator().manual_seed(1))
+        for reentrant in (False, True):
+            with self.assertRaisesRegex(RuntimeError, "repeats this forward, and would draw other"):
+                torch.utils.checkpoint.checkpoint(
+                    lambda x, y: own(network(x), network(y)), x, y, use_reentrant=reentrant)
+        own(network(x), network(y))
 
     def test_copies_and_pickles_draw_the_same(self):
         z = views()
@@ -442,7 +559,8 @@ class Tensors(TestCase):
         with torch.autocast("cpu", torch.bfloat16):
             z_a, z_b = network(torch.randn(2, 9, 5))
             loss = BarlowTwinsLoss()(z_a, z_b)
-        # As PyTorch's own losses are under autocast.
+        # As PyTorch's own losses are under autocast, and lightly's.
+        self.assertEqual(loss, BarlowTwinsLoss()(z_a.float(), z_b.float()))
         self.assertEqual((z_a.dtype, loss.dtype), (torch.bfloat16, torch.float32))
         self.assertEqual(BarlowTwinsLoss()(z_a, z_b).dtype, torch.bfloat16)
         loss.backward()
@@ -564,6 +682,10 @@ class Refusals(TestCase):
             self.refuse(TypeError, "threads is 1.5", loss, threads=1.5)
             self.refuse(ValueError, "planning is 'x'", loss, planning="x")
             self.refuse(TypeError, "generator is a int", loss, generator=1)
+            self.refuse(TypeError, "generator is a decorr.Generator, expected a torch.Generator", loss,
+                        generator=decorr.Generator(1))
+            self.refuse(TypeError, "generator is a numpy.random.*Generator, expected a torch", loss,
+                        generator=numpy.random.default_rng())
         for name in ("BarlowTwinsLoss", "VICRegLoss", "VarianceCovarianceLoss"):
             self.refuse(TypeError, fr"^{name}\(\) got an unexpected keyword argument 'lambd'$",
                         getattr(decorr.torch, name), lambd=1)
@@ -718,6 +840,13 @@ class Refusals(TestCase):
             for _ in range(3):
                 BarlowTwinsLoss(**without)(*views())
         self.assertEqual(len(caught), 1)
+
+    def test_the_module_of_0_1(self):
+        """decorr_torch is decorr.torch."""
+        import decorr_torch
+        for name in decorr.torch.__all__:
+            self.assertIs(getattr(decorr_torch, name), getattr(decorr.torch, name))
+        self.assertEqual(decorr_torch.__all__, decorr.torch.__all__)
 
     def test_the_text_of_a_loss(self):
         self.assertEqual(repr(BarlowTwinsLoss()),

@@ -3,6 +3,9 @@
 The same formulas as in libdecorr, with its derivatives by hand (docs/mathematics.md), but real
 transforms, and the exact regularizer through the d x d matrix C always. float64 for float64, else
 float32, sums over the batch too.
+
+Conjugates are taken at once: a lazy one, of conj(), gets lost where a compiled graph of PyTorch 2 calls
+an operator.
 """
 
 from __future__ import annotations
@@ -232,7 +235,7 @@ def _regularizer(call: Any, a: torch.Tensor, b: torch.Tensor, m: int, weights: _
         value, slope = counted * lags.abs(), counted * sign
     spectrum = torch.fft.rfft(slope) / m  # G x G x f
     gradients = [
-        _rows(_filtered("ghf,khf->kgf", spectrum.conj(), spectrum_b), size, d) if needs[0] else None,
+        _rows(_filtered("ghf,khf->kgf", spectrum.conj_physical(), spectrum_b), size, d) if needs[0] else None,
         _rows(_filtered("ghf,kgf->khf", spectrum, spectrum_a), size, d) if needs[1] else None]
     return value.sum(), gradients
 
@@ -265,8 +268,8 @@ def _rows(spectra: torch.Tensor, size: int, d: int) -> torch.Tensor:
 def _pairs(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """sum_k conj(A_kg) B_kh, G x G x f; of a single block without a product of matrices."""
     if a.shape[1] == 1:
-        return (a.conj() * b).sum(dim=0)[None]
-    return torch.einsum("kgf,khf->ghf", a.conj(), b)
+        return (a.conj_physical() * b).sum(dim=0)[None]
+    return torch.einsum("kgf,khf->ghf", a.conj_physical(), b)
 
 
 def _filtered(equation: str, spectrum: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

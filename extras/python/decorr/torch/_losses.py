@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import threading
+import inspect
 import warnings
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 import torch
 
@@ -17,11 +17,22 @@ from .._losses import _LOSSES, _arguments
 from ._operator import OPTIONS, Call, group_number, operator, option_numbers, options_of
 from ._settings import Draw, Settings
 from ._tensors import check_views
+from ._terms import TermsRecord
 
 # Of PyTorch 2; what stands for them before is never compiled.
 _compiler = getattr(torch, "compiler", None)
 _is_compiling = getattr(_compiler, "is_compiling", lambda: False)
-_not_compiled = getattr(_compiler, "disable", lambda function: function)
+
+
+def _not_compiled(reason: str) -> Callable[[Any], Any]:
+    """Of a function that torch.compile runs as it is, between two graphs, or with fullgraph=True
+    refuses for this reason, which PyTorch 2.7 and newer tell."""
+    disable = getattr(_compiler, "disable", None)
+    if disable is None:
+        return lambda function: function
+    if "reason" in inspect.signature(disable).parameters:
+        return lambda function: disable(function, reason=reason)
+    return lambda function: disable(function)
 
 
 @contextlib.contextmanager
@@ -69,8 +80,8 @@ def _option_numbers(kind: _Loss, values: dict[str, Any], **fixed: Any) -> list[f
 
 
 def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
-           views: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss and its terms, as tensors."""
+           views: dict[str, Any], record: int = 0) -> torch.Tensor:
+    """The loss; its terms go to the record of this number."""
     settings = settings.drawn_together()
     together = settings.process_group is not None
 
@@ -90,26 +101,24 @@ def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
     group = group_number(settings.process_group) if together else 0
     names = {**kind.names, **dict(zip(("z_a", "z_b") if len(views) == 2 else ("z",), views))}
 
-    def loss_of(z_a: torch.Tensor, z_b: Optional[torch.Tensor], draw: Draw) -> tuple:
+    def loss_of(z_a: torch.Tensor, z_b: Optional[torch.Tensor], draw: Draw,
+                position: int) -> torch.Tensor:
         call = Call(needs[0], needs[-1] and len(needs) == 2, kind.function, numbers,
                     settings.relaxed, settings.exponent, settings.block_size, draw.permutation,
                     draw.signs[0], draw.signs[1] if len(draw.signs) == 2 else None, threads,
-                    settings.planning, settings.backend == "torch", group)
+                    settings.planning, settings.backend == "torch", group, record, position,
+                    len(draws))
         if _is_compiling():
-            return operator(z_a, z_b, *call)
+            return operator(z_a, z_b, *call)[0]
         with _renamed(names, kind.function):
-            return operator(z_a, z_b, *call)
+            return operator(z_a, z_b, *call)[0]
 
-    results = []
+    losses = []
     for position, draw in enumerate(draws):
         slices = [z if z.dim() == 2 else z.flatten(1, -2)[:, position] for z in tensors]
-        results.append(loss_of(slices[0], slices[1] if len(slices) == 2 else None, draw))
-    if len(results) == 1:
-        loss, terms = results[0][0], results[0][-1]
-    else:
-        loss = torch.stack([each[0] for each in results]).mean()
-        terms = torch.stack([each[-1] for each in results]).mean(dim=0)
-    return loss.to(_loss_type(tensors)), terms
+        losses.append(loss_of(slices[0], slices[1] if len(slices) == 2 else None, draw, position))
+    loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+    return loss.to(_loss_type(tensors))
 
 
 def _loss_type(views: list[torch.Tensor]) -> torch.dtype:
@@ -127,15 +136,6 @@ def _autocasts(device_type: str) -> bool:
 
 
 # ---- Modules
-
-class _LastTerms(threading.local):
-    """Of this thread; a copy or a pickle of a loss has none."""
-
-    value: Optional[torch.Tensor] = None
-
-    def __reduce__(self) -> tuple:
-        return _LastTerms, ()
-
 
 class _Module(torch.nn.Module):
     """What the modules share. `terms` are those of this thread's last forward, None before the
@@ -156,8 +156,7 @@ class _Module(torch.nn.Module):
         if evaluation_seed is not None:
             _integer("evaluation_seed", evaluation_seed)
         self.evaluation_seed = evaluation_seed
-        self._last_terms = _LastTerms()
-        self._compiled_terms: Optional[torch.Tensor] = None
+        self._record = TermsRecord()
         numbers = self._option_numbers()
         with _renamed(self._kind.names, self._kind.function):
             self._given = self.settings.given(
@@ -182,10 +181,8 @@ class _Module(torch.nn.Module):
     @property
     def terms(self) -> Any:
         """The weighted terms of this thread's last forward, and their sum; None before the first."""
-        terms = self._compiled_terms
-        if terms is None:
-            terms = self._last_terms.value
-        return None if terms is None else _LOSSES[self._kind.function][1](*terms.tolist())
+        terms = self._record.read()
+        return None if terms is None else _LOSSES[self._kind.function][1](*terms)
 
     def _option_numbers(self) -> list[float]:
         return _option_numbers(self._kind, {name: getattr(self, name)
@@ -204,7 +201,7 @@ class _Module(torch.nn.Module):
             return self._forward_of_python(views)
         return self._forward_with(settings, views)
 
-    @_not_compiled
+    @_not_compiled("a generator=, a process_group= or an evaluation_seed= is no part of a graph")
     def _forward_of_python(self, views: dict[str, torch.Tensor]) -> torch.Tensor:
         """With what no graph of torch.compile can have: a generator, other processes."""
         settings = self.settings
@@ -214,12 +211,8 @@ class _Module(torch.nn.Module):
         return self._forward_with(settings, views)
 
     def _forward_with(self, settings: Settings, views: dict[str, torch.Tensor]) -> torch.Tensor:
-        loss, terms = _apply(self._kind, self._option_numbers(), settings, self._given, views)
-        if _is_compiling():
-            self._compiled_terms = terms
-        else:
-            self._compiled_terms, self._last_terms.value = None, terms
-        return loss
+        return _apply(self._kind, self._option_numbers(), settings, self._given, views,
+                      self._record.number)
 
 
 class BarlowTwinsLoss(_Module):
@@ -227,9 +220,9 @@ class BarlowTwinsLoss(_Module):
     standardized views.
 
     lightly's BarlowTwinsLoss(lambda_param=5e-3, gather_distributed=False), of its pull request 1806
-    and later, where each view has its own statistics. `eps` is added to the biased variance.
-    `terms` has value, diagonal and off_diagonal of the last forward. For the other keyword
-    arguments see the module.
+    and later, where each view has its own statistics. `eps` is added to the biased variance;
+    standardize=False takes the views as they are. `terms` has value, diagonal and off_diagonal of
+    the last forward. For the other keyword arguments see decorr.torch.
     """
 
     _kind = _Loss("barlow_twins_loss", {"lambda_": "lambda_param", "scale": "scale", "epsilon": "eps",
@@ -252,10 +245,10 @@ class VICRegLoss(_Module):
     + nu_param * (R(K_A) + R(K_B)) / d ).
 
     lightly's VICRegLoss(lambda_param=25.0, mu_param=25.0, nu_param=1.0, gather_distributed=False,
-    eps=0.0001), for inputs of two dimensions. V is the average over the views, their sum with
+    eps=0.0001), of n x ... x d too the mean over the slices. V is the average over the views, their sum with
     `sum_variance`; `gamma` and `covariance_scaling` are those of decorr.VicregOptions. `terms` has
     value, invariance, variance and covariance of the last forward. For the other keyword arguments
-    see the module.
+    see decorr.torch.
     """
 
     _kind = _Loss("vicreg_loss", {"invariance": "lambda_param", "variance": "mu_param", "covariance": "nu_param",
@@ -272,7 +265,7 @@ class VICRegLoss(_Module):
                          sum_variance=sum_variance, covariance_scaling=covariance_scaling)
 
     def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
-        """The loss of two views, n x d raw embeddings each, n at least 2."""
+        """The loss of two views, n x d or n x ... x d raw embeddings each, n at least 2."""
         return self._forward(z_a=z_a, z_b=z_b)
 
 
@@ -280,7 +273,7 @@ class VarianceCovarianceLoss(_Module):
     """VICReg's terms for one view (VCReg): scale * ( mu_param * V + nu_param * R(K) / d ).
 
     `terms` has value, variance and covariance of the last forward. For the other arguments see
-    VICRegLoss and the module.
+    VICRegLoss and decorr.torch.
     """
 
     _kind = _Loss("variance_covariance_loss", {"variance": "mu_param", "covariance": "nu_param", "gamma": "gamma",
@@ -294,7 +287,7 @@ class VarianceCovarianceLoss(_Module):
                          scale=scale, gamma=gamma, covariance_scaling=covariance_scaling)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """The loss of one view, n x d, n at least 2."""
+        """The loss of one view, n x d or n x ... x d, n at least 2."""
         return self._forward(z=z)
 
 
@@ -305,11 +298,11 @@ _VICREG_LOSS_FUNC = _Loss("vicreg_loss", {
     "invariance": "sim_loss_weight", "variance": "var_loss_weight", "covariance": "cov_loss_weight"})
 
 
-@_not_compiled
+@_not_compiled("the functions are not for graphs: BarlowTwinsLoss and VICRegLoss are")
 def _function(owner: str, kind: _Loss, numbers: list[float], settings: dict[str, Any],
               z1: Any, z2: Any) -> torch.Tensor:
     made = Settings.of(owner, settings)
-    return _apply(kind, numbers, made, made.given(2), {"z1": z1, "z2": z2})[0]
+    return _apply(kind, numbers, made, made.given(2), {"z1": z1, "z2": z2})
 
 
 def barlow_loss_func(z1: torch.Tensor, z2: torch.Tensor, lamb: float = 5e-3,

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Optional
 import torch
 
 from .._interface import _COVARIANCE_SCALINGS, _Input, _Output
-from .._losses import _LOSSES, _loss
+from .._losses import _loss
 from .._options import BarlowTwinsOptions, Exact, Execution, Relaxed, VicregOptions
-from . import _formulas, _processes
+from . import _formulas, _processes, _terms
 from ._tensors import ELEMENT_TYPES, scalar_type
 
 class Call(NamedTuple):
@@ -37,6 +37,9 @@ class Call(NamedTuple):
     planning: str
     in_torch: bool
     group: int
+    record: int  # of the terms, 0 for none
+    slice_position: int
+    slices: int
 
     @property
     def needs(self) -> tuple[bool, bool]:
@@ -45,8 +48,8 @@ class Call(NamedTuple):
 
 _SCHEMA = ("(Tensor z_a, Tensor? z_b, bool needs_a, bool needs_b, str function, float[] options, "
            "bool relaxed, int exponent, int block_size, Tensor? permutation, Tensor? signs_a, "
-           "Tensor? signs_b, int threads, str planning, bool in_torch, int group) "
-           "-> (Tensor, Tensor, Tensor, Tensor, Tensor)")
+           "Tensor? signs_b, int threads, str planning, bool in_torch, int group, "
+           "int record, int slice_position, int slices) -> (Tensor, Tensor, Tensor, Tensor)")
 
 
 # Of each loss.
@@ -93,7 +96,7 @@ def _in_torch(z: torch.Tensor, call: Call) -> bool:
 
 def _compute(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) -> tuple:
     """The loss, a copy that stands for it in the graph of a gradient, as the loss itself may be
-    changed in place; both gradients, with no element where none is needed; the terms."""
+    changed in place; both gradients, with no element where none is needed."""
     call = Call(*arguments)
     # A lazy minus sign is not in memory.
     views = [z.resolve_neg() for z in (z_a, z_b) if z is not None]
@@ -107,7 +110,8 @@ def _compute(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) ->
     loss = terms[0].to(scalar_type(z_a.dtype), copy=True)
     if len(views) == 1:
         gradients.append(_empty_gradient(z_a, False))
-    return loss, loss.clone(), *gradients, terms
+    _terms.write(call.record, terms, call.slice_position, call.slices)
+    return loss, loss.clone(), *gradients
 
 
 def _empty_gradient(z: torch.Tensor, needed: bool) -> torch.Tensor:
@@ -144,9 +148,7 @@ def _shapes(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) -> 
     call, scalar = Call(*arguments), scalar_type(z_a.dtype)
     gradients = [z_a.new_empty((0,), dtype=scalar) if z is None else _empty_gradient(z, need)
                  for z, need in zip((z_a, z_b), call.needs)]
-    terms = z_a.new_empty((len(_LOSSES[call.function][1]._fields),),
-                          dtype=scalar if _in_torch(z_a, call) else torch.float64)
-    return z_a.new_empty((), dtype=scalar), z_a.new_empty((), dtype=scalar), *gradients, terms
+    return z_a.new_empty((), dtype=scalar), z_a.new_empty((), dtype=scalar), *gradients
 
 
 # ---- Differentiating
@@ -171,8 +173,8 @@ class _Gradient(torch.autograd.Function):
 
 
 def _save(ctx: Any, views: tuple, call: Call, outputs: tuple) -> None:
-    _, copy, grad_a, grad_b, terms = outputs
-    ctx.mark_non_differentiable(grad_a, grad_b, terms)
+    _, copy, grad_a, grad_b = outputs
+    ctx.mark_non_differentiable(grad_a, grad_b)
     ctx.save_for_backward(copy, grad_a, grad_b)
     ctx.dtypes = [z.dtype if need and z is not None else None
                   for z, need in zip(views, call.needs)]

@@ -33,6 +33,8 @@ def check_views(views: dict[str, Any], may_have_slices: bool) -> None:
                             "float16 or bfloat16")
         if z.dim() != 2 and not (z.dim() > 2 and may_have_slices):
             raise ValueError(f"{name} has {z.dim()} dimensions, expected 2: samples and features")
+        if 0 in z.shape[1:-1]:
+            raise ValueError(f"{name} is {_size(z)}, expected at least one slice")
     (first_name, first), *others = views.items()
     for name, z in others:
         if z.shape != first.shape:

@@ -1,0 +1,202 @@
+"""The operator of PyTorch 2: its own checks, torch.compile, and what it refuses."""
+
+import unittest
+import warnings
+
+import torch
+import torch.utils.checkpoint
+
+from decorr.torch import BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss, _losses, _operator
+
+LOSSES = BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss
+SIGNS = [[1, -1, 1, 1, -1, -1, 1, -1]] * 2
+HAS_OPERATOR = hasattr(torch.library, "custom_op")
+
+
+def views(n=9, d=8, dtype=torch.float32, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    common, *own = torch.randn(3, n, d, dtype=torch.float64, generator=generator)
+    return [(1 + common + 0.5 * each).to(dtype).requires_grad_() for each in own]
+
+
+def of(loss, **keywords):
+    if loss is VarianceCovarianceLoss and "signs" in keywords and keywords["signs"] is not False:
+        keywords["signs"] = keywords["signs"][0]
+    return loss(**keywords), 1 if loss is VarianceCovarianceLoss else 2
+
+
+def settings():
+    yield {}
+    yield {"regularizer": "relaxed", "signs": SIGNS, "block_size": 3, "permutation": range(8)}
+    yield {"backend": "torch", "regularizer": "relaxed", "signs": False, "exponent": 1}
+
+
+@unittest.skipUnless(HAS_OPERATOR, "torch.library.custom_op came with PyTorch 2.4")
+class Operator(unittest.TestCase):
+    def setUp(self):
+        filters = warnings.catch_warnings()
+        filters.__enter__()
+        self.addCleanup(filters.__exit__, None, None, None)
+        warnings.filterwarnings("ignore", "(lambda|nu)_param=")
+        torch.compiler.reset()
+
+    def test_opcheck(self):
+        """On what the losses give the operator."""
+        calls = []
+        original = _losses.operator
+        self.addCleanup(setattr, _losses, "operator", original)
+        _losses.operator = lambda *arguments: calls.append(arguments) or original(*arguments)
+        for loss in LOSSES:
+            for dtype in (torch.float32, torch.float64, torch.bfloat16):
+                for keywords in settings():
+                    made, count = of(loss, **keywords)
+                    a, b = views(dtype=dtype)
+                    made(*[a, b][:count])
+                    if count == 2:
+                        made(a, b.detach())
+                        made(a.detach(), b)
+                        made(a.T.contiguous().T.detach(), b[:, :1].expand(9, 8).detach())
+                        made(a[::2], b[::2])
+                    made(*[a.detach(), b.detach()][:count])
+        self.assertEqual(len(calls), 3 * 3 * (6 + 6 + 2))
+        for arguments in calls:
+            arguments = [each.detach().requires_grad_(each.requires_grad)
+                         if isinstance(each, torch.Tensor) and each.is_floating_point() else each
+                         for each in arguments]
+            torch.library.opcheck(_operator.operator, tuple(arguments))
+
+    def compare(self, loss, keywords, backend="inductor"):
+        torch.compiler.reset()
+        made, count = of(loss, **keywords)
+        torch.manual_seed(0)
+        network = torch.nn.Linear(5, 8)
+
+        def step(*inputs):
+            value = made(*[network(each) for each in inputs])
+            return value
+        compiled = torch.compile(step, fullgraph=True, backend=backend)
+        for n in (9, 14, 15):
+            inputs = [*torch.randn(2, n, 5)][:count]
+            results = []
+            for function in (step, compiled):
+                network.zero_grad()
+                value = function(*inputs)
+                value.backward()
+                results.append((value.detach(), network.weight.grad.clone(), made.terms))
+            (value, gradient, terms), (found_value, found_gradient, found_terms) = results
+            torch.testing.assert_close(found_value, value)
+            torch.testing.assert_close(found_gradient, gradient)
+            self.assertEqual(type(found_terms), type(terms))
+            torch.testing.assert_close(torch.tensor(found_terms), torch.tensor(terms))
+
+    def test_fullgraph(self):
+        for loss in LOSSES:
+            for keywords in settings():
+                with self.subTest(loss=loss.__name__, **keywords):
+                    self.compare(loss, keywords, "aot_eager")
+
+    def test_inductor(self):
+        self.compare(BarlowTwinsLoss, {"regularizer": "relaxed", "signs": SIGNS})
+
+    def test_a_whole_training_step(self):
+        """Compiled with its optimizer, the loss falls, and signs differ from step to step."""
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(torch.nn.Linear(5, 32), torch.nn.ReLU(),
+                                      torch.nn.Linear(32, 8))
+        made = BarlowTwinsLoss(regularizer="relaxed", block_size=4, permutation=True)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.02)
+
+        graphs = []
+
+        def counted(graph, inputs):
+            graphs.append(graph)
+            return torch._dynamo.lookup_backend("aot_eager")(graph, inputs)
+
+        @torch.compile(fullgraph=True, backend=counted)
+        def forward(a, b):
+            return made(network(a), network(b))
+
+        common = torch.randn(64, 5)
+        a, b = common + 0.1 * torch.randn(64, 5), common + 0.1 * torch.randn(64, 5)
+        self.assertEqual(len({forward(a, b).item() for _ in range(8)}), 8)
+        values = []
+        for _ in range(60):
+            loss = forward(a, b)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            values.append(loss.item())
+        self.assertLess(values[-1], 0.7 * values[0])
+        self.assertEqual(len(graphs), 1)
+
+    def test_slices(self):
+        made = VICRegLoss()
+        z = [each.reshape(9, 2, 4) for each in views()]
+        compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(*z), made(*z))
+
+    def test_one_view(self):
+        a, b = views()
+        made = VICRegLoss()
+        compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
+        compiled(a, b.detach()).backward()
+        self.assertIsNone(b.grad)
+        found, a.grad = a.grad, None
+        made(a, b.detach()).backward()
+        torch.testing.assert_close(found, a.grad)
+        with torch.no_grad():
+            self.assertFalse(compiled(a, b).requires_grad)
+
+    def test_weights_may_change(self):
+        z, made = views(), VICRegLoss()
+        compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
+        compiled(*z)
+        made.nu_param = 7.0
+        torch.testing.assert_close(compiled(*z), VICRegLoss(nu_param=7.0)(*z))
+
+    def test_autocast(self):
+        network, made = torch.nn.Linear(5, 8), VICRegLoss()
+
+        @torch.compile(fullgraph=True, backend="aot_eager")
+        def step(a, b):
+            with torch.autocast("cpu", torch.bfloat16):
+                return made(network(a), network(b))
+        value = step(*torch.randn(2, 9, 5))
+        self.assertEqual(value.dtype, torch.float32)
+        value.backward()
+
+    def test_checkpoint(self):
+        torch.manual_seed(0)
+        network, made = torch.nn.Linear(5, 8), BarlowTwinsLoss(regularizer="relaxed", signs=SIGNS)
+
+        def loss_of(a, b):
+            return made(network(a), network(b))
+
+        @torch.compile(fullgraph=True, backend="aot_eager")
+        def step(a, b):
+            return torch.utils.checkpoint.checkpoint(loss_of, a, b, use_reentrant=False)
+        a, b = torch.randn(2, 9, 5)
+        step(a, b).backward()
+        found = network.weight.grad.clone()
+        network.zero_grad()
+        loss_of(a, b).backward()
+        torch.testing.assert_close(found, network.weight.grad)
+
+    def test_what_is_no_graphs(self):
+        """A generator of the caller's breaks the graph, or is refused with its reason."""
+        made = BarlowTwinsLoss(regularizer="relaxed", generator=torch.Generator().manual_seed(1))
+        same = BarlowTwinsLoss(regularizer="relaxed", generator=torch.Generator().manual_seed(1))
+        z = views()
+        torch.testing.assert_close(torch.compile(made, backend="aot_eager")(*z), same(*z))
+        with self.assertRaisesRegex(Exception, "generator"):
+            torch.compile(lambda a, b: made(2 * a, b), fullgraph=True, backend="aot_eager")(*z)
+
+    def test_vmap_is_refused(self):
+        a, b = torch.randn(2, 3, 9, 8)
+        for made in (VICRegLoss(), BarlowTwinsLoss(backend="torch")):
+            with self.assertRaisesRegex(RuntimeError, "cannot be vectorized by torch.func.vmap"):
+                torch.func.vmap(made)(a, b)
+
+
+if __name__ == "__main__":
+    unittest.main()
