@@ -11,8 +11,12 @@ is_installed() {
   case $1 in
     gnuplot-nox) if command -v gnuplot >/dev/null; then return 0; fi ;;
     cargo) if command -v cargo >/dev/null; then return 0; fi ;;
+    libopenblas0-pthread)
+      if /sbin/ldconfig -p 2>/dev/null | grep -q 'libopenblas\.so'; then return 0; fi
+      ;;
   esac
-  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+  # A line for each of the package's architectures.
+  dpkg-query --show --showformat='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
 # find_missing <package>...: sets `missing` to those that are not installed.
@@ -38,7 +42,9 @@ become_root() {
 # apt_install <package>...: after become_root and apt-get update. Says how far it is now and then,
 # as hundreds of packages take minutes.
 apt_install() {
-  local options=(-y -qq --no-install-recommends) total line count=0
+  # Nobody is asked what becomes of a configuration file that was changed here: it stays.
+  local options=(-y -qq --no-install-recommends -o Dpkg::Options::=--force-confdef
+    -o Dpkg::Options::=--force-confold) total line count=0
   total=$(apt-get install --simulate "${options[@]}" "$@" | grep -c '^Inst ') || true
   echo "Installing $*: $total packages with what they need, to be downloaded first"
   "${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install "${options[@]}" \
@@ -58,7 +64,9 @@ install_available() {
   local as_root package known=()
   find_missing "$@"
   if [ ${#missing[@]} -eq 0 ] || ! become_root; then return; fi
-  "${as_root[@]}" apt-get update -qq
+  # The index that fails may be one that nothing here comes from.
+  "${as_root[@]}" apt-get update -qq ||
+    echo "apt-get update has failed for some index; trying with what there is" >&2
   for package in "${missing[@]}"; do
     if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); fi
   done

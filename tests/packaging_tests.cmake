@@ -13,6 +13,14 @@ add_test(NAME packaging.versions
                  "${CMAKE_CURRENT_SOURCE_DIR}/check_versions.cmake")
 set_tests_properties(packaging.versions PROPERTIES LABELS package)
 
+find_program(BASH_EXECUTABLE bash)
+mark_as_advanced(BASH_EXECUTABLE)
+if(BASH_EXECUTABLE)
+  add_test(NAME packaging.install_missing
+           COMMAND "${BASH_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/install_missing_test.sh")
+  set_tests_properties(packaging.install_missing PROPERTIES LABELS package)
+endif()
+
 set(vcpkg_directory "${CMAKE_CURRENT_BINARY_DIR}/vcpkg")
 add_test(
   NAME packaging.vcpkg_port

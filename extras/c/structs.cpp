@@ -9,8 +9,10 @@ namespace decorr {
 namespace c {
 namespace {
 
-bool to_bool(const Call& call, const char* name, std::int32_t value) {
-  if (value != 0 && value != 1) call.fail(name, " is ", value, ", expected 0 or 1");
+// `expected` has names for the two where they have some.
+bool to_bool(const Call& call, const char* name, std::int32_t value,
+             const char* expected = "0 or 1") {
+  if (value != 0 && value != 1) call.fail(name, " is ", value, ", expected ", expected);
   return value == 1;
 }
 
@@ -93,7 +95,8 @@ VicregOptions to_cpp(const Call& call, const decorr_vicreg_options* from) {
   result.epsilon = options.epsilon;
   result.scale = options.scale;
   result.sum_variance = to_bool(call, "sum_variance", options.sum_variance);
-  result.covariance_scaling = to_bool(call, "covariance_scaling", options.covariance_scaling)
+  result.covariance_scaling = to_bool(call, "covariance_scaling", options.covariance_scaling,
+                                      "DECORR_PER_DIMENSION or DECORR_BLOCK_MEAN")
                                   ? CovarianceScaling::block_mean
                                   : CovarianceScaling::per_dimension;
   return result;
@@ -152,7 +155,9 @@ std::optional<Relaxed> to_cpp(const Call& call, const char* name, const decorr_r
   decorr_regularizer defaults = to_c(std::optional<Relaxed>());
   defaults.form = default_form;
   const auto regularizer = read_struct(call, name, from, defaults);
-  if (!to_bool(call, "form", regularizer.form)) return std::nullopt;
+  if (!to_bool(call, "form", regularizer.form, "DECORR_EXACT or DECORR_RELAXED")) {
+    return std::nullopt;
+  }
   std::optional<Relaxed> relaxed(std::in_place);
   relaxed->exponent = regularizer.exponent;
   // Out of range either way, where Index is narrower.

@@ -14,9 +14,16 @@ find_python() {
   return 1
 }
 
+# Whether this Python's PyTorch is Debian's, which takes its products from the system's BLAS.
+torch_is_debians() {
+  "$python" -c 'import sys, torch; sys.exit(not torch.__file__.startswith("/usr/lib/python3/"))'
+}
+
 required=(g++ cmake make libeigen3-dev libfftw3-dev)
-# Without OpenBLAS, PyTorch's products would be those of the reference library, fifty times slower.
-find_python || required+=(python3-numpy python3-torch libopenblas0-pthread)
+find_python || required+=(python3-numpy python3-torch)
+# Without OpenBLAS Debian's PyTorch would be compared with the products of the reference library,
+# fifty times slower.
+if ! find_python || torch_is_debians; then required+=(libopenblas0-pthread); fi
 . docs/install_missing.sh
 install_missing "a C++17 compiler, CMake, make, Eigen 3.4, FFTW 3, NumPy and PyTorch, and do what \
 README.md beside this script says." "${required[@]}"

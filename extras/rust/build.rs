@@ -1,5 +1,6 @@
 //! Finds libdecorr: in the directory DECORR_LIB_DIR where that is set, else by
-//! `pkg-config --libs decorr-c`.
+//! `pkg-config --libs decorr-c`. The build scripts of crates that depend on this one are told the
+//! directory in DEP_DECORR_LIB_DIR, as a library's own link arguments do not reach them.
 
 use std::env;
 use std::fs;
@@ -52,6 +53,7 @@ fn use_directory(directory: &str) -> Result<(), String> {
     let path = fs::canonicalize(directory)
         .map_err(|error| format!("Its directory {directory} cannot be read: {error}"))?;
     println!("cargo:rustc-link-search=native={}", path.display());
+    println!("cargo:lib_dir={}", path.display());
     if env::var_os("CARGO_CFG_UNIX").is_some() {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", path.display());
     }

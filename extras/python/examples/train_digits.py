@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains a small PyTorch network on handwritten digits without their labels, twice from the same
 random numbers: with the loss in plain PyTorch, and with decorr's. The losses are the same but for
-rounding. Then a linear probe of the encoder, and the time that a large loss takes either way.
+rounding, the times of training are not. Then a linear probe of the encoder, and the time that a large loss takes either way.
 
 Needs PyTorch, NumPy and libdecorr; ../quickstart.sh gets and builds them.
 """
@@ -147,14 +147,22 @@ def probe_accuracy(encode: Callable[[torch.Tensor], torch.Tensor], images: torch
     return (scores.argmax(dim=1) == labels[TRAIN_IMAGES:]).double().mean().item()
 
 
+def name_of(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 def compare_training(settings: argparse.Namespace) -> None:
     """Both runs in both precisions: loss curves, their difference, and the probes."""
     images, labels = load_digits(settings.data)
     curves, encoders = {}, {}
     for dtype in (torch.float64, torch.float32):
         for side, make in (("autograd", autograd_criterion), ("decorr", decorr_criterion)):
+            print(f"training with {side} in {name_of(dtype)}, {settings.steps} steps: ", end="",
+                  flush=True)
+            start = time.perf_counter()
             curves[dtype, side], encoders[side] = train(
                 images[:TRAIN_IMAGES], make(settings, settings.seed), settings, dtype)
+            print(f"{time.perf_counter() - start:.1f} s")
 
     print(f"{settings.loss}, {settings.regularizer}, n = {settings.batch_size}, "
           f"d = {settings.dimension}: loss at each step")
@@ -168,8 +176,7 @@ def compare_training(settings: argparse.Namespace) -> None:
                        zip(curves[dtype, "decorr"], curves[dtype, "autograd"])]
         # NaN in either is no agreement.
         largest = max(differences) if all(map(math.isfinite, differences)) else math.nan
-        name = str(dtype).removeprefix("torch.")
-        print(f"largest relative difference, {name}: {largest:.1e}, "
+        print(f"largest relative difference, {name_of(dtype)}: {largest:.1e}, "
               f"at the first step {differences[0]:.1e}")
     print("  (in float32 rounding takes some ReLU to the other side of zero now and then)")
 
@@ -195,6 +202,7 @@ def compare_times(settings: argparse.Namespace) -> None:
     generator = torch.Generator().manual_seed(settings.seed)
     z_a, z_b = (torch.randn(n, d, generator=generator).requires_grad_() for _ in "ab")
     times = {}
+    print(f"\ntimes at d = {d}, a minute at most", flush=True)
     # What takes long is not disturbed by little.
     for regularizer, turns in (("exact", 2), ("relaxed", 7)):
         case = argparse.Namespace(loss=settings.loss, regularizer=regularizer, exponent=2)
@@ -208,7 +216,7 @@ def compare_times(settings: argparse.Namespace) -> None:
                 key = regularizer, side
                 times[key] = min(times[key], milliseconds(criterion, z_a, z_b))
 
-    print(f"\n{settings.loss}, loss and gradients at n = {n}, d = {d}, float32, one thread, "
+    print(f"{settings.loss}, loss and gradients at n = {n}, d = {d}, float32, one thread, "
           "milliseconds")
     print(f"{'':10} {'autograd':>10} {'decorr':>10} {'ratio':>7}")
     for regularizer in ("exact", "relaxed"):
