@@ -12,11 +12,13 @@ is_installed() {
     gnuplot-nox) if command -v gnuplot >/dev/null; then return 0; fi ;;
     cargo) if command -v cargo >/dev/null; then return 0; fi ;;
     libopenblas0-pthread)
-      if /sbin/ldconfig -p 2>/dev/null | grep -q 'libopenblas\.so'; then return 0; fi
+      if [[ $(/sbin/ldconfig -p 2>/dev/null) == *libopenblas.so* ]]; then return 0; fi
       ;;
   esac
-  # A line for each of the package's architectures.
-  dpkg-query --show --showformat='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+  # A word for each of the package's architectures.
+  local states
+  states=$(dpkg-query --show --showformat='${db:Status-Status} ' "$1" 2>/dev/null) || return 1
+  [[ " $states" == *" installed "* ]]
 }
 
 # find_missing <package>...: sets `missing` to those that are not installed.

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 import weakref
-from typing import Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import numpy
 
 from ._interface import CollectiveError, _FLOAT64, _GRADIENTS, _Output, _call, _library, _refusal
 from ._arguments import _ELEMENT_TYPES, _choice, _integer
-from ._options import Exact, Execution, Regularizer, Relaxed, VicregOptions, _optional
-from ._losses import _LOSSES, _matrices, _only_sum, _terms
+from ._options import (
+    BarlowTwinsOptions, Exact, Execution, Regularizer, Relaxed, VicregOptions, _optional)
+from ._losses import (
+    _LOSSES, BarlowTwinsTerms, VarianceCovarianceTerms, VicregTerms, _matrices, _only_sum, _terms)
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class _Batch:
@@ -41,10 +45,10 @@ class _Batch:
     _names = "z_a z_b grad_a grad_b"
     _gradients = _GRADIENTS
 
-    def __init__(self, d: int, dtype, gradients: Optional[str], execution: Optional[Execution],
-                 settings: Callable[[], list]):
+    def __init__(self, d: int, dtype: DTypeLike, gradients: Optional[str],
+                 execution: Optional[Execution], settings: Callable[[], list[Any]]):
         pointer = ctypes.c_void_p()
-        self._failure = None  # with several processes, for end_pass()
+        self._failure: Optional[BaseException] = None  # with several processes, for end_pass()
         self._execution = together = _only_sum(execution)
         try:
             try:
@@ -70,10 +74,10 @@ class _Batch:
         self._pointer, self._d = pointer.value, d
         weakref.finalize(self, _library.decorr_batch_destroy, pointer.value)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a batch in parts cannot be copied or pickled")
 
-    def _views(self, *arrays) -> list:
+    def _views(self, *arrays: Any) -> list[Any]:
         """With None in the place of what a batch of one view has not."""
         matrices = _matrices(self._names, *arrays)
         if (matrices[0].type == _FLOAT64) != (self._dtype == numpy.float64):
@@ -82,7 +86,7 @@ class _Batch:
                            "dtype= makes it another")
         return matrices if len(arrays) == 4 else [matrices[0], None, matrices[1], None]
 
-    def _add(self, *arrays) -> None:
+    def _add(self, *arrays: Any) -> None:
         try:
             views = self._views(*arrays)[:2]
         except Exception as error:
@@ -100,8 +104,8 @@ class _Batch:
         the batch is of no use any more."""
         try:
             _call("batch_end_pass", self._pointer, execution=self._execution)
-        except (CollectiveError, ValueError):
-            raise self._failure or sys.exc_info()[1]  # pylint: disable=raise-missing-from
+        except (CollectiveError, ValueError) as error:
+            raise self._failure or error  # pylint: disable=raise-missing-from
 
     def count(self) -> int:
         """The rows of the batch, of all processes; after the first pass."""
@@ -125,16 +129,15 @@ class _BatchOfTwoViews(_Batch):
 class _BatchOfLoss(_Batch):
     """With the options, the regularizer and the terms of a loss."""
 
-    def __init__(self, d: int, dtype=numpy.float32, options=None,
-                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
-                 gradients: str = "both"):
+    def __init__(self, d: int, dtype: DTypeLike, options: Any,
+                 regularizer: Optional[Regularizer], execution: Optional[Execution],
+                 gradients: str):
         options_type = _LOSSES[f"{self._function}_loss"][0]
         super().__init__(d, dtype, gradients, execution, lambda: [
             _optional("options", options, options_type),
             _optional("regularizer", regularizer, Exact, Relaxed)])
 
-    def loss(self):
-        """The terms of the whole batch's, after the passes that it needs, any number of times."""
+    def _loss(self) -> Any:
         _, terms_type, terms_struct = _LOSSES[f"{self._function}_loss"]
         terms = terms_struct()
         _call(f"{self._function}_batch_loss", self._pointer, terms)
@@ -142,26 +145,50 @@ class _BatchOfLoss(_Batch):
 
 
 class BarlowTwinsBatch(_BatchOfLoss, _BatchOfTwoViews):
-    __doc__ = "barlow_twins_loss in parts. " + _Batch.__doc__
+    __doc__ = f"barlow_twins_loss in parts. {_Batch.__doc__}"
     _function = "barlow_twins"
+
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32,
+                 options: Optional[BarlowTwinsOptions] = None,
+                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
+                 gradients: str = "both"):
+        super().__init__(d, dtype, options, regularizer, execution, gradients)
+
+    def loss(self) -> BarlowTwinsTerms:
+        """The terms of the whole batch's, after the passes that it needs, any number of times."""
+        return self._loss()
 
 
 class VicregBatch(_BatchOfLoss, _BatchOfTwoViews):
-    __doc__ = "vicreg_loss in parts. " + _Batch.__doc__
+    __doc__ = f"vicreg_loss in parts. {_Batch.__doc__}"
     _function = "vicreg"
+
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32,
+                 options: Optional[VicregOptions] = None,
+                 regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
+                 gradients: str = "both"):
+        super().__init__(d, dtype, options, regularizer, execution, gradients)
+
+    def loss(self) -> VicregTerms:
+        """The terms of the whole batch's, after the passes that it needs, any number of times."""
+        return self._loss()
 
 
 class VarianceCovarianceBatch(_BatchOfLoss):
     __doc__ = ("variance_covariance_loss in parts; add(z), gradient(z, grad), and gradients is \"a\" "
-               "or \"none\". " + _Batch.__doc__)
+               f"or \"none\". {_Batch.__doc__}")
     _function = "variance_covariance"
     _names = "z grad"
     _gradients = {name: _GRADIENTS[name] for name in ("a", "none")}
 
-    def __init__(self, d: int, dtype=numpy.float32, options: Optional[VicregOptions] = None,
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32, options: Optional[VicregOptions] = None,
                  regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
                  gradients: str = "a"):
         super().__init__(d, dtype, options, regularizer, execution, gradients)
+
+    def loss(self) -> VarianceCovarianceTerms:
+        """The terms of the whole batch's, after the passes that it needs, any number of times."""
+        return self._loss()
 
     def add(self, z: numpy.ndarray) -> None:
         """Adds rows of the pass."""
@@ -174,16 +201,16 @@ class VarianceCovarianceBatch(_BatchOfLoss):
 
 class RegularizerBatch(_BatchOfTwoViews):
     __doc__ = ("r_sum, or for Exact(), the default, r_off, in parts; value() in the place of "
-               "loss(). " + _Batch.__doc__)
+               f"loss(). {_Batch.__doc__}")
     _function = "r_off"
     _names = "a b grad_a grad_b"
 
-    def __init__(self, d: int, dtype=numpy.float32, regularizer: Optional[Regularizer] = None,
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32, regularizer: Optional[Regularizer] = None,
                  execution: Optional[Execution] = None, gradients: str = "both"):
         if isinstance(regularizer, Relaxed):
             self._function = "r_sum"
 
-        def settings():
+        def settings() -> list[Any]:
             struct = _optional("regularizer", regularizer, Exact, Relaxed)
             return [struct] if self._function == "r_sum" else []
         super().__init__(d, dtype, gradients, execution, settings)
@@ -196,12 +223,12 @@ class RegularizerBatch(_BatchOfTwoViews):
 
 
 class SumvecBatch(_Batch):
-    __doc__ = "sumvec in parts; lags() in the place of loss(), and no gradient. " + _Batch.__doc__
+    __doc__ = f"sumvec in parts; lags() in the place of loss(), and no gradient. {_Batch.__doc__}"
     _function = "sumvec"
     _names = "a b grad_a grad_b"
-    _gradients = {}
+    _gradients: dict[str, int] = {}
 
-    def __init__(self, d: int, dtype=numpy.float32, execution: Optional[Execution] = None):
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32, execution: Optional[Execution] = None):
         super().__init__(d, dtype, None, execution, list)
 
     def add(self, a: numpy.ndarray, b: numpy.ndarray) -> None:

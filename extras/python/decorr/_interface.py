@@ -8,7 +8,7 @@ import ctypes.util
 import os
 import pathlib
 import sys
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy
 
@@ -33,7 +33,7 @@ _Sum = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_d
 class _Struct(ctypes.Structure):
     """A struct whose first field is its size."""
 
-    def __init__(self, *fields, **named_fields):
+    def __init__(self, *fields: Any, **named_fields: Any):
         super().__init__(ctypes.sizeof(self), *fields, **named_fields)
 
 
@@ -75,12 +75,12 @@ class _Execution(_Struct):
 
     failure: Optional[BaseException] = None
 
-    def sum_by(self, function: Callable[[numpy.ndarray], None]) -> None:
+    def sum_by(self, function: Callable[[numpy.ndarray], Any]) -> None:
         """No exception may go through C: it is kept until the call has ended."""
-        def summed(_, numbers, count):
+        def summed(_: Any, numbers: Any, count: int) -> int:
             try:
                 # Not by way of ctypeslib, whose arrays have a format that mpi4py does not know.
-                memory = (ctypes.c_double * count).from_address(ctypes.addressof(numbers.contents))
+                memory: Any = (ctypes.c_double * count).from_address(ctypes.addressof(numbers.contents))
                 result = function(numpy.frombuffer(memory, numpy.float64))
                 if result is not None:
                     raise TypeError(f"sum returned a {type(result).__name__}, expected None: it "
@@ -112,12 +112,11 @@ class _VarianceCovarianceTerms(_Struct):
                 ("variance", ctypes.c_double), ("covariance", ctypes.c_double)]
 
 
-def _two_view_arguments(*rest):
-    matrices = [ctypes.POINTER(_Input)] * 2 + [ctypes.POINTER(_Output)] * 2
-    return [*matrices, *rest]
+def _two_view_arguments(*rest: Any) -> list[Any]:
+    return [*[ctypes.POINTER(_Input)] * 2, *[ctypes.POINTER(_Output)] * 2, *rest]
 
 
-def _batch_arguments(*settings):
+def _batch_arguments(*settings: Any) -> list[Any]:
     """Of the functions that make a batch in parts."""
     return [ctypes.c_int32, ctypes.c_int64, *settings, ctypes.POINTER(_Execution),
             ctypes.POINTER(ctypes.c_void_p)]
@@ -280,15 +279,15 @@ _EXCEPTIONS = {_OUT_OF_MEMORY: MemoryError, _FAILED: RuntimeError, _COLLECTIVE: 
 _NAMES = {"lambda": "lambda_", "lags": "out"}
 
 
-def _refusal(kind: type, argument: str, text: str, function: str = "") -> Exception:
+def _refusal(kind: type[Exception], argument: str, text: str, function: str = "") -> Exception:
     """An exception about an argument, whose name and what is said of it are also apart, for callers
     that have other names for their arguments."""
-    error = kind((f"{function}: " if function else "") + argument + text)
+    error: Any = kind((f"{function}: " if function else "") + argument + text)
     error.argument, error.text = argument, text
     return error
 
 
-def _call(function: str, *arguments, execution: Optional[_Execution] = None) -> None:
+def _call(function: str, *arguments: Any, execution: Optional[_Execution] = None) -> None:
     """Calls decorr_<function>; anything but DECORR_OK becomes an exception. What the execution's sum
     has raised, which stands among the arguments where it is not given apart, is raised again."""
     status = getattr(_library, f"decorr_{function}")(*arguments)

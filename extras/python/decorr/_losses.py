@@ -42,14 +42,15 @@ class VarianceCovarianceTerms(NamedTuple):
 
 
 # By the name of the loss: its options, its terms, and these as a struct.
-_LOSSES = {
+_LOSSES: dict[str, tuple[Any, Any, Any]] = {
     "barlow_twins_loss": (BarlowTwinsOptions, BarlowTwinsTerms, _BarlowTwinsTerms),
     "vicreg_loss": (VicregOptions, VicregTerms, _VicregTerms),
     "variance_covariance_loss": (VicregOptions, VarianceCovarianceTerms, _VarianceCovarianceTerms),
 }
 
 
-def _loss(name: str, matrices: Callable[[], list], options, regularizer, execution):
+def _loss(name: str, matrices: Callable[[], list[Any]], options: Any, regularizer: Any,
+          execution: Any) -> Any:
     """A loss of these inputs and outputs."""
     options_type, terms_type, terms_struct = _LOSSES[name]
     terms = terms_struct()
@@ -60,11 +61,11 @@ def _loss(name: str, matrices: Callable[[], list], options, regularizer, executi
     return _terms(terms_type, terms)
 
 
-def _terms(terms_type: type, terms: _Struct):
+def _terms(terms_type: Any, terms: _Struct) -> Any:
     return terms_type(*(getattr(terms, field) for field in terms_type._fields))
 
 
-def _arguments(execution: Any, make: Callable[[], list]) -> list:
+def _arguments(execution: Any, make: Callable[[], Any]) -> Any:
     """The arguments of a call. Of several processes none fails alone: the others are told, in the
     first sum, by a call that is bound to fail before it."""
     try:
@@ -83,12 +84,12 @@ def _only_sum(execution: Any) -> Optional[_Execution]:
     return Execution(sum=execution.sum)._struct()
 
 
-def _matrices(names: str, *arrays) -> list:
+def _matrices(names: str, *arrays: Any) -> list[Any]:
     """Inputs, then as many gradients, of which any may be None, by their names."""
-    names, count = names.split(), len(arrays) // 2
+    each, count = names.split(), len(arrays) // 2
     matrices = [_input(name, array) if position < count else _gradient(name, array)
-                for position, (name, array) in enumerate(zip(names, arrays))]
-    _check_one_scalar(names, matrices)
+                for position, (name, array) in enumerate(zip(each, arrays))]
+    _check_one_scalar(each, matrices)
     return matrices
 
 
@@ -183,18 +184,20 @@ def sumvec(a: numpy.ndarray, b: numpy.ndarray, out: Optional[numpy.ndarray] = No
 
     It is written to `out` where that is given; else it is float64 where a and b are, else float32.
     """
-    def arguments():
-        nonlocal out
+    def arguments() -> tuple[list[Any], numpy.ndarray]:
         matrices = [_input("a", a), _input("b", b)]
-        if out is None:
-            out = numpy.empty(a.shape[1], "float64" if a.dtype == numpy.float64 else "float32")
-        element_type = _check_array("out", out)
-        if out.ndim != 1:
-            raise _refusal(ValueError, "out", f" has {out.ndim} dimensions, expected 1")
-        _check_writable("out", out)
-        lags = _Output(out.ctypes.data, element_type, 0, out.size, 1, *_strides("out", out), 1)
+        written = out
+        if written is None:
+            written = numpy.empty(a.shape[1], "float64" if a.dtype == numpy.float64 else "float32")
+        element_type = _check_array("out", written)
+        if written.ndim != 1:
+            raise _refusal(ValueError, "out", f" has {written.ndim} dimensions, expected 1")
+        _check_writable("out", written)
+        lags = _Output(written.ctypes.data, element_type, 0, written.size, 1,
+                       *_strides("out", written), 1)
         _check_one_scalar(["a", "b", "out"], [*matrices, lags])
-        return [*matrices, _optional("execution", execution, Execution), lags]
+        return [*matrices, _optional("execution", execution, Execution), lags], written
 
-    _call("sumvec", *_arguments(execution, arguments))
-    return out
+    given, written = _arguments(execution, arguments)
+    _call("sumvec", *given)
+    return written

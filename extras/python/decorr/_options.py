@@ -138,7 +138,7 @@ class Execution:
         return struct
 
 
-def _optional(name: str, value: Any, *types: type):
+def _optional(name: str, value: Any, *types: type[Any]) -> Any:
     """The struct of options; None, which means the defaults, for None."""
     if value is None:
         return None

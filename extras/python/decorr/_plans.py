@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from typing import TYPE_CHECKING, Iterator, Union
 
 import numpy
 
 from ._interface import _FLOAT32, _FLOAT64, _call, _library, _refusal
 from ._arguments import _ELEMENT_TYPES, _integer
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
 
 @contextlib.contextmanager
-def planner_lock():
+def planner_lock() -> Iterator[None]:
     """The lock that the library holds around FFTW's planner, which is not thread-safe:
 
         with decorr.planner_lock():
@@ -53,7 +59,7 @@ def set_workspace_limit(bytes: int) -> int:  # pylint: disable=redefined-builtin
     return before.value
 
 
-def _wisdom(function: str, path, dtype) -> None:
+def _wisdom(function: str, path: Path, dtype: DTypeLike) -> None:
     element_type = _ELEMENT_TYPES.get(numpy.dtype(dtype).name)
     if element_type not in (_FLOAT32, _FLOAT64):
         raise _refusal(ValueError, "dtype", f" is {numpy.dtype(dtype)}, expected float32 or "
@@ -64,12 +70,12 @@ def _wisdom(function: str, path, dtype) -> None:
     _call(function, element_type, encoded)
 
 
-def save_wisdom(path, dtype=numpy.float32) -> None:
+def save_wisdom(path: Path, dtype: DTypeLike = numpy.float32) -> None:
     """Writes FFTW's wisdom for float32 or float64 to a file; RuntimeError where it cannot."""
     _wisdom("save_wisdom", path, dtype)
 
 
-def load_wisdom(path, dtype=numpy.float32) -> None:
+def load_wisdom(path: Path, dtype: DTypeLike = numpy.float32) -> None:
     """Adds FFTW's wisdom for float32 or float64 from a file; RuntimeError where it cannot."""
     _wisdom("load_wisdom", path, dtype)
 

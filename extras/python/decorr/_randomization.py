@@ -27,22 +27,22 @@ class Generator:
         self._lock = threading.Lock()
         weakref.finalize(self, _library.decorr_generator_destroy, pointer.value)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a decorr.Generator cannot be copied or pickled")
 
-    def _draw(self, function: str, *arguments) -> None:
+    def _draw(self, function: str, *arguments: Any) -> None:
         with self._lock:
             _call(function, *arguments)
 
 
-def _pointer(generator: Any) -> int:
+def _pointer(generator: Any) -> Any:
     if not isinstance(generator, Generator):
         raise _refusal(TypeError, "generator", f" is a {_type_name(generator)}, expected a "
                                                "decorr.Generator")
     return generator._pointer
 
 
-def _random_array(function: str, d: int, generator: Generator, dtype: type) -> numpy.ndarray:
+def _random_array(function: str, d: int, generator: Generator, dtype: Any) -> numpy.ndarray:
     pointer, d = _pointer(generator), _integer("d", d)
     # What the library refuses is not allocated either.
     array = numpy.empty(d if 1 <= d < 2**31 else 1, dtype)
@@ -82,14 +82,16 @@ def _preset(function: str, presets: dict[str, int], options: _Struct, preset: st
     number = _choice("preset", preset, presets)
     d, block_size = _integer("d", d), _integer("block_size", block_size)
     size = d if 1 <= d < 2**31 else 1
-    drawn = [numpy.empty(size, dtype) for dtype in (numpy.int64, numpy.int8, numpy.int8)]
+    types: tuple[Any, ...] = numpy.int64, numpy.int8, numpy.int8
+    drawn = [numpy.empty(size, dtype) for dtype in types]
     regularizer = _Regularizer()
-    arguments = [function, number, d, block_size, None if generator is None else
-                 _pointer(generator), *(array.ctypes.data for array in drawn), options, regularizer]
+    pointer = None if generator is None else _pointer(generator)
+    call = _call if generator is None else generator._draw
     try:
-        _call(*arguments) if generator is None else generator._draw(*arguments)
+        call(function, number, d, block_size, pointer, *(array.ctypes.data for array in drawn),
+             options, regularizer)
     except ValueError as error:
-        if error.argument != "generator":
+        if getattr(error, "argument", None) != "generator":
             raise
         raise _refusal(ValueError, "generator",
                        f" is None, and {preset!r} draws from one") from None

@@ -43,10 +43,10 @@ def _renamed(names: dict[str, str], function: str = "") -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        if not hasattr(error, "argument"):
+        argument, text = getattr(error, "argument", None), getattr(error, "text", "")
+        if argument is None:
             raise
-        name = names.get(error.argument, error.argument)
-        raise _refusal(type(error), name, error.text) from None  # type: ignore[attr-defined]
+        raise _refusal(type(error), names.get(argument, argument), text) from None
 
 
 def _number(name: str, value: Any) -> Any:

@@ -69,9 +69,12 @@ def option_numbers(function: str, options: dict[str, Any]) -> list[float]:
 
 def options_of(function: str, numbers: list[float]) -> Any:
     if function == "barlow_twins_loss":
-        return BarlowTwinsOptions(*numbers[:3], standardize=bool(numbers[3]))
-    scaling, = (name for name, number in _COVARIANCE_SCALINGS.items() if number == numbers[7])
-    return VicregOptions(*numbers[:6], sum_variance=bool(numbers[6]), covariance_scaling=scaling)
+        lambda_, scale, epsilon, standardize = numbers
+        return BarlowTwinsOptions(lambda_, scale, epsilon, bool(standardize))
+    invariance, variance, covariance, gamma, epsilon, scale, sum_variance, scaling = numbers
+    scaling_name, = (name for name, number in _COVARIANCE_SCALINGS.items() if number == scaling)
+    return VicregOptions(invariance, variance, covariance, gamma, epsilon, scale, bool(sum_variance),
+                         scaling_name)
 
 
 # ---- The processes of a call, which an operator's arguments can only have a number for
@@ -199,6 +202,7 @@ class _Function(torch.autograd.Function):
     backward = staticmethod(_gradients)
 
 
+operator: Any
 if hasattr(torch.library, "custom_op"):
     operator = torch.library.custom_op("decorr::loss", _compute, mutates_args=(), schema=_SCHEMA)
     operator.register_fake(_shapes)
@@ -212,6 +216,7 @@ if hasattr(torch.library, "custom_op"):
             raise RuntimeError("decorr's losses cannot be vectorized by torch.func.vmap: call them "
                                "once for each slice")
 else:
-    def operator(*arguments: Any) -> tuple:
+    def _function(*arguments: Any) -> tuple:
         needed = any(Call(*arguments[2:]).needs)
         return _Function.apply(*arguments) if needed else _compute(*arguments)
+    operator = _function
