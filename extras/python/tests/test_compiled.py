@@ -25,6 +25,17 @@ def of(loss, **keywords):
     return loss(**keywords), 1 if loss is VarianceCovarianceLoss else 2
 
 
+def calls_of(loss, *z):
+    """The arguments that a loss has for the operator."""
+    calls, original = [], _losses.function
+    _losses.function = lambda *arguments: calls.append(arguments) or original(*arguments)
+    try:
+        loss(*z)
+    finally:
+        _losses.function = original
+    return calls
+
+
 def settings():
     yield {}
     yield {"regularizer": "relaxed", "signs": SIGNS, "block_size": 3, "permutation": range(8)}
@@ -43,21 +54,17 @@ class Operator(unittest.TestCase):
     def test_opcheck(self):
         """On what the losses give the operator."""
         calls = []
-        original = _losses.operator
-        self.addCleanup(setattr, _losses, "operator", original)
-        _losses.operator = lambda *arguments: calls.append(arguments) or original(*arguments)
         for loss in LOSSES:
             for dtype in (torch.float32, torch.float64, torch.bfloat16):
                 for keywords in settings():
                     made, count = of(loss, **keywords)
                     a, b = views(dtype=dtype)
-                    made(*[a, b][:count])
+                    batches = [[a, b], [a.detach(), b.detach()]]
                     if count == 2:
-                        made(a, b.detach())
-                        made(a.detach(), b)
-                        made(a.T.contiguous().T.detach(), b[:, :1].expand(9, 8).detach())
-                        made(a[::2], b[::2])
-                    made(*[a.detach(), b.detach()][:count])
+                        batches += [[a, b.detach()], [a.detach(), b], [a[::2], b[::2]],
+                                    [a.T.contiguous().T.detach(), b[:, :1].expand(9, 8).detach()]]
+                    for batch in batches:
+                        calls += calls_of(made, *batch[:count])
         self.assertEqual(len(calls), 3 * 3 * (6 + 6 + 2))
         for arguments in calls:
             arguments = [each.detach().requires_grad_(each.requires_grad)
@@ -194,8 +201,12 @@ class Operator(unittest.TestCase):
     def test_vmap_is_refused(self):
         a, b = torch.randn(2, 3, 9, 8)
         for made in (VICRegLoss(), BarlowTwinsLoss(backend="torch")):
-            with self.assertRaisesRegex(RuntimeError, "cannot be vectorized by torch.func.vmap"):
-                torch.func.vmap(made)(a, b)
+            for function in (made, torch.compile(made, backend="aot_eager")):
+                with self.assertRaisesRegex(Exception, "cannot be vectorized by torch.func.vmap"):
+                    torch.func.vmap(function)(a, b)
+        with self.assertRaisesRegex(RuntimeError, "cannot be vectorized by torch.func.vmap"):
+            torch.func.vmap(_operator.operator, in_dims=(0, 0, *[None] * len(_operator.Call._fields)))(
+                a, b, *calls_of(VICRegLoss(), a[0], b[0])[0][2:])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 from .._arguments import _integer
 from .._interface import _refusal
 from .._losses import _LOSSES, _arguments
-from ._operator import OPTIONS, Call, group_number, operator, option_numbers, options_of
+from ._operator import OPTIONS, Call, function, group_number, operator, option_numbers, options_of
 from ._settings import Draw, Settings
 from ._tensors import check_views
 from ._terms import TermsRecord
@@ -111,7 +111,7 @@ def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
         if _is_compiling():
             return operator(z_a, z_b, *call)[0]
         with _renamed(names, kind.function):
-            return operator(z_a, z_b, *call)[0]
+            return function(z_a, z_b, *call)[0]
 
     losses = []
     for position, draw in enumerate(draws):

@@ -1,9 +1,9 @@
 """A loss as one operation on tensors, whose gradients are computed with its value, since that is
 cheapest together, for the views that require one.
 
-Where PyTorch has torch.library.custom_op (2.4) it is an operator of PyTorch's, decorr::loss, that
-torch.compile takes into its graphs; before that an autograd.Function. What is random has been drawn
-before, so that the same arguments give the same results.
+In the graphs of torch.compile, where PyTorch has torch.library.custom_op (2.4), it is an operator of
+PyTorch's, decorr::loss, and an autograd.Function elsewhere, both of the same parts. What is random has
+been drawn before, so that the same arguments give the same results.
 """
 
 from __future__ import annotations
@@ -176,6 +176,9 @@ class _Gradient(torch.autograd.Function):
 
 
 def _save(ctx: Any, views: tuple, call: Call, outputs: tuple) -> None:
+    if not any(call.needs):
+        ctx.mark_non_differentiable(*outputs)
+        return
     _, copy, grad_a, grad_b = outputs
     ctx.mark_non_differentiable(grad_a, grad_b)
     ctx.save_for_backward(copy, grad_a, grad_b)
@@ -192,17 +195,37 @@ def _gradients(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor, *_: A
     return (*_Gradient.apply(ctx.dtypes, copy, factor, *gradients), *[None] * len(Call._fields))
 
 
+_NO_VMAP = ("decorr's losses cannot be vectorized by torch.func.vmap: call them once for each "
+            "slice")
+
+
 class _Function(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> tuple:
-        outputs = _compute(*arguments)
-        _save(ctx, arguments[:2], Call(*arguments[2:]), outputs)
-        return outputs
+    """What computes without a graph: a call costs less than the operator's."""
+
+    if hasattr(torch.autograd.Function, "setup_context"):  # PyTorch 2
+        @staticmethod
+        def forward(*arguments: Any) -> Any:
+            return _compute(*arguments)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+            _save(ctx, inputs[:2], Call(*inputs[2:]), output)
+
+        @staticmethod
+        def vmap(*_: Any) -> Any:
+            raise RuntimeError(_NO_VMAP)
+    else:
+        @staticmethod
+        def forward(ctx: Any, *arguments: Any) -> Any:
+            outputs = _compute(*arguments)
+            _save(ctx, arguments[:2], Call(*arguments[2:]), outputs)
+            return outputs
 
     backward = staticmethod(_gradients)
 
 
-operator: Any
+function = _Function.apply
+operator: Any = None
 if hasattr(torch.library, "custom_op"):
     operator = torch.library.custom_op("decorr::loss", _compute, mutates_args=(), schema=_SCHEMA)
     operator.register_fake(_shapes)
@@ -213,10 +236,4 @@ if hasattr(torch.library, "custom_op"):
     if hasattr(operator, "register_vmap"):
         @operator.register_vmap
         def _refuse_vmap(*_: Any) -> None:
-            raise RuntimeError("decorr's losses cannot be vectorized by torch.func.vmap: call them "
-                               "once for each slice")
-else:
-    def _function(*arguments: Any) -> tuple:
-        needed = any(Call(*arguments[2:]).needs)
-        return _Function.apply(*arguments) if needed else _compute(*arguments)
-    operator = _function
+            raise RuntimeError(_NO_VMAP)
