@@ -17,8 +17,8 @@ float32 or a 16-bit type, are overwritten, and may overlap neither the inputs no
 the default, in a gradient's place leaves that view without one, and what is computed for it alone
 is not paid for.
 
-A batch whose rows come in parts has classes of its own, BarlowTwinsBatch for one, and one that several
-processes hold together Execution(sum=...).
+A batch whose rows come in parts has classes of its own, BarlowTwinsBatch for one, and one that
+several processes hold together Execution(sum=...).
 
 Errors. ValueError for arguments that do not fit, with the function, the argument and what is
 expected; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
@@ -30,12 +30,13 @@ Threads. All functions may be called from several threads at once, and leave Pyt
 running while they compute.
 
 The library is looked for, in this order: the file that the environment variable DECORR_LIBRARY
-names, and no other if it is set; in this package's folder, where pip puts it, and beside that folder;
-in lib/ of the prefix where share/decorr/python/ has this package, as cmake --install leaves them; in
-the folders build/python, build/release and build of the clone of decorr that this file is in; where
-the system keeps its libraries.
+names, and no other if it is set; in this package's folder, where pip puts it, and beside that
+folder; in lib/ of the prefix where share/decorr/python/ has this package, as cmake --install leaves
+them; in the folders build/python, build/release and build of the clone of decorr that this file is
+in; where the system keeps its libraries.
 
-decorr.torch has the losses for PyTorch. `python -m decorr.inspect file.npy` tells of saved embeddings.
+decorr.torch has the losses for PyTorch. `python -m decorr.inspect file.npy` tells of saved
+embeddings.
 """
 
 from __future__ import annotations

@@ -129,6 +129,6 @@ def _check_one_scalar(names: list[str], matrices: list) -> None:
     """All are computed in the scalar of the first."""
     for name, matrix in zip(names[1:], matrices[1:]):
         if matrix is not None and (matrix.type == _FLOAT64) != (matrices[0].type == _FLOAT64):
-            raise _refusal(ValueError, name, f" is of type {_TYPE_NAMES[matrix.type]}, {names[0]} is "
-                           f"of type {_TYPE_NAMES[matrices[0].type]}, expected float64 for both or "
-                           "for neither")
+            raise _refusal(ValueError, name, f" is of type {_TYPE_NAMES[matrix.type]}, {names[0]} "
+                           f"is of type {_TYPE_NAMES[matrices[0].type]}, expected float64 for both "
+                           "or for neither")

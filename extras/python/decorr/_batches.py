@@ -32,9 +32,9 @@ class _Batch:
             batch.gradient(z_a, z_b, grad_a, grad_b)
 
     The rows of all passes together are the same ones. Values and gradients are those of the whole
-    batch, up to rounding; docs/distributed.md says how many passes there are. `dtype` is that of the
-    parts; 16-bit ones are as float32. `gradients` is which ones will be asked for: "both",
-    "a", "b" or "none"; without any of them there are fewer passes.
+    batch, up to rounding; docs/distributed.md says how many passes there are. `dtype` is that of
+    the parts; 16-bit ones are as float32. `gradients` is which ones will be asked for: "both", "a",
+    "b" or "none"; without any of them there are fewer passes.
 
     With Execution(sum=...), and so several processes, add() raises nothing for what is wrong with
     its rows, and nor does what makes the batch: end_pass() does, on all processes. One thread at a
@@ -100,8 +100,8 @@ class _Batch:
         return bool(_library.decorr_batch_has_pass(self._pointer))
 
     def end_pass(self) -> None:
-        """After the last rows of a pass; with several processes all of them call it. Where it raises,
-        the batch is of no use any more."""
+        """After the last rows of a pass; with several processes all of them call it. Where it
+        raises, the batch is of no use any more."""
         try:
             _call("batch_end_pass", self._pointer, execution=self._execution)
         except (CollectiveError, ValueError) as error:
@@ -175,13 +175,14 @@ class VicregBatch(_BatchOfLoss, _BatchOfTwoViews):
 
 
 class VarianceCovarianceBatch(_BatchOfLoss):
-    __doc__ = ("variance_covariance_loss in parts; add(z), gradient(z, grad), and gradients is \"a\" "
-               f"or \"none\". {_Batch.__doc__}")
+    __doc__ = ("variance_covariance_loss in parts; add(z), gradient(z, grad), and gradients is "
+               f"\"a\" or \"none\". {_Batch.__doc__}")
     _function = "variance_covariance"
     _names = "z grad"
     _gradients = {name: _GRADIENTS[name] for name in ("a", "none")}
 
-    def __init__(self, d: int, dtype: DTypeLike = numpy.float32, options: Optional[VicregOptions] = None,
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32,
+                 options: Optional[VicregOptions] = None,
                  regularizer: Optional[Regularizer] = None, execution: Optional[Execution] = None,
                  gradients: str = "a"):
         super().__init__(d, dtype, options, regularizer, execution, gradients)
@@ -205,7 +206,8 @@ class RegularizerBatch(_BatchOfTwoViews):
     _function = "r_off"
     _names = "a b grad_a grad_b"
 
-    def __init__(self, d: int, dtype: DTypeLike = numpy.float32, regularizer: Optional[Regularizer] = None,
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32,
+                 regularizer: Optional[Regularizer] = None,
                  execution: Optional[Execution] = None, gradients: str = "both"):
         if isinstance(regularizer, Relaxed):
             self._function = "r_sum"
@@ -228,7 +230,8 @@ class SumvecBatch(_Batch):
     _names = "a b grad_a grad_b"
     _gradients: dict[str, int] = {}
 
-    def __init__(self, d: int, dtype: DTypeLike = numpy.float32, execution: Optional[Execution] = None):
+    def __init__(self, d: int, dtype: DTypeLike = numpy.float32,
+                 execution: Optional[Execution] = None):
         super().__init__(d, dtype, None, execution, list)
 
     def add(self, a: numpy.ndarray, b: numpy.ndarray) -> None:

@@ -80,7 +80,8 @@ class _Execution(_Struct):
         def summed(_: Any, numbers: Any, count: int) -> int:
             try:
                 # Not by way of ctypeslib, whose arrays have a format that mpi4py does not know.
-                memory: Any = (ctypes.c_double * count).from_address(ctypes.addressof(numbers.contents))
+                address = ctypes.addressof(numbers.contents)
+                memory: Any = (ctypes.c_double * count).from_address(address)
                 result = function(numpy.frombuffer(memory, numpy.float64))
                 if result is not None:
                     raise TypeError(f"sum returned a {type(result).__name__}, expected None: it "
@@ -198,9 +199,9 @@ _PROTOTYPES = {
 
 _OLDEST_VERSION = 0, 2
 _HOW_TO_BUILD = """
-`pip install path-to-decorr/extras/python` builds and brings it. Or build it in a clone of decorr, whose
-extras/python then finds it. Either way (Debian, Ubuntu): apt-get install g++ cmake libeigen3-dev
-libfftw3-dev.
+`pip install path-to-decorr/extras/python` builds and brings it. Or build it in a clone of decorr,
+whose extras/python then finds it. Either way first (Debian, Ubuntu): apt-get install g++ cmake
+libeigen3-dev libfftw3-dev.
   cmake -B build/python -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-march=native \\
     -DDECORR_BUILD_C=ON -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF \\
     -DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_BUILD_EXAMPLES=OFF
@@ -288,8 +289,9 @@ def _refusal(kind: type[Exception], argument: str, text: str, function: str = ""
 
 
 def _call(function: str, *arguments: Any, execution: Optional[_Execution] = None) -> None:
-    """Calls decorr_<function>; anything but DECORR_OK becomes an exception. What the execution's sum
-    has raised, which stands among the arguments where it is not given apart, is raised again."""
+    """Calls decorr_<function>; anything but DECORR_OK becomes an exception. What the execution's
+    sum has raised, which stands among the arguments where it is not given apart, is raised
+    again."""
     status = getattr(_library, f"decorr_{function}")(*arguments)
     if status == _OK:
         return

@@ -111,11 +111,11 @@ class Execution:
     searches for its plans at the first call for a length: "estimate", whose results alone repeat
     bit for bit from run to run, "measure" or "patient".
 
-    With `sum` several processes hold the batch together: it replaces the numbers of a float64 array,
-    in place, by their sums over all of them, the same on each bit for bit. All processes make the
-    call, with the same settings and each with its own rows, perhaps none. Values are then those of
-    the whole batch, gradients those of its loss by this process's rows: a trainer that averages
-    gradients over P processes multiplies them by P. With mpi4py:
+    With `sum` several processes hold the batch together: it replaces the numbers of a float64
+    array, in place, by their sums over all of them, the same on each bit for bit. All processes
+    make the call, with the same settings and each with its own rows, perhaps none. Values are then
+    those of the whole batch, gradients those of its loss by this process's rows: a trainer that
+    averages gradients over P processes multiplies them by P. With mpi4py:
 
         def sum_over_processes(numbers):
             MPI.COMM_WORLD.Allreduce(MPI.IN_PLACE, numbers)

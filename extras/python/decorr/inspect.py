@@ -2,8 +2,8 @@
 
     python -m decorr.inspect a.npy [b.npy] [option...]
 
-`--help` lists the options; docs/inspect.md tells what the report means. The program is looked for in
-this package's folder, where pip puts it if CLI11 was there to build it, then in the folders
+`--help` lists the options; docs/inspect.md tells what the report means. The program is looked for
+in this package's folder, where pip puts it if CLI11 was there to build it, then in the folders
 build/python, build/release and build of the clone of decorr that this file is in, then in the PATH.
 """
 
@@ -37,8 +37,9 @@ def main(arguments: list[str]) -> int:
     """Runs it with these arguments; its exit status, and 2 where it is not there."""
     found = program()
     if found is None:
-        print("decorr.inspect: the program decorr-inspect is nowhere. pip builds it where CLI11 is found "
-              "(Debian, Ubuntu: libcli11-dev), and so does the build of decorr.", file=sys.stderr)
+        print("decorr.inspect: the program decorr-inspect is nowhere. pip builds it where CLI11 is "
+              "found (Debian, Ubuntu: libcli11-dev), and so does the build of decorr.",
+              file=sys.stderr)
         return 2
     return subprocess.run([found, *arguments], check=False).returncode
 

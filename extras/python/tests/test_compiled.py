@@ -205,7 +205,8 @@ class Operator(unittest.TestCase):
                 with self.assertRaisesRegex(Exception, "cannot be vectorized by torch.func.vmap"):
                     torch.func.vmap(function)(a, b)
         with self.assertRaisesRegex(RuntimeError, "cannot be vectorized by torch.func.vmap"):
-            torch.func.vmap(_operator.operator, in_dims=(0, 0, *[None] * len(_operator.Call._fields)))(
+            in_dims = 0, 0, *[None] * len(_operator.Call._fields)
+            torch.func.vmap(_operator.operator, in_dims)(
                 a, b, *calls_of(VICRegLoss(), a[0], b[0])[0][2:])
 
 

@@ -71,7 +71,7 @@ class Formulas(unittest.TestCase):
         # A float's unit is 6e-8, of which a loss squared and its terms lose a few dozen.
         for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
             for n, d in ((9, 8), (6, 13), (20, 5), (2, 1), (3, 1), (3, 2)):
-                # Two standardized rows are +1 and -1 whatever they were, and a gradient is rounding.
+                # Two standardized rows are +1 and -1 whatever they were, a gradient is rounding.
                 for loss in LOSSES[1 if n == 2 else 0:]:
                     one_view = loss is VarianceCovarianceLoss
                     z = views(n, d, dtype)[:1 if one_view else 2]
@@ -147,7 +147,8 @@ class Formulas(unittest.TestCase):
                     a, b = views(9, 8)
                     with torch.no_grad():
                         a[1, 2] = wrong
-                    value, grad_a, _ = value_and_gradients(loss(backend="torch", **keywords), [a, b])
+                    value, grad_a, _ = value_and_gradients(
+                        loss(backend="torch", **keywords), [a, b])
                     self.assertFalse(value.isfinite().item())
                     self.assertFalse(grad_a.isfinite().all().item())
 

@@ -103,7 +103,8 @@ class Declarations(unittest.TestCase):
 
     def test_defaults_are_the_librarys(self):
         for options, struct, name in (
-                (decorr.BarlowTwinsOptions(), _interface._BarlowTwinsOptions, "barlow_twins_options"),
+                (decorr.BarlowTwinsOptions(), _interface._BarlowTwinsOptions,
+                 "barlow_twins_options"),
                 (decorr.VicregOptions(), _interface._VicregOptions, "vicreg_options"),
                 (decorr.Exact(), _interface._Regularizer, "regularizer"),
                 (decorr.Execution(), _interface._Execution, "execution")):
@@ -136,8 +137,8 @@ class Finding(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = pathlib.Path(temporary.name) / "extras/python"
         self.folder.mkdir(parents=True)
-        shutil.copytree(PACKAGE, self.folder / "decorr", ignore=shutil.ignore_patterns("__pycache__",
-                                                                                "libdecorr*"))
+        shutil.copytree(PACKAGE, self.folder / "decorr",
+                        ignore=shutil.ignore_patterns("__pycache__", "libdecorr*"))
 
     def test_importing_needs_no_torch(self):
         code = ("import sys; sys.modules['torch'] = None; import decorr; "

@@ -376,7 +376,8 @@ class Parts(TestCase):
         with self.assertRaisesRegex(ValueError, "z_a has 5 columns, expected 6") as caught:
             batch.add(z_a[:, :5], z_b[:, :5])
         self.assertEqual(caught.exception.argument, "z_a")
-        with self.assertRaisesRegex(ValueError, "z_a is of type float32, and the batch is of float64"):
+        with self.assertRaisesRegex(ValueError,
+                                    "z_a is of type float32, and the batch is of float64"):
             batch.add(z_a.astype("float32"), z_b.astype("float32"))
         with self.assertRaisesRegex(TypeError, "z_b is a list"):
             batch.add(z_a, z_b.tolist())
@@ -514,10 +515,10 @@ class Refusals(TestCase):
                          self.z_a.astype(self.z_a.dtype.newbyteorder()))
         self.refuse_view(TypeError, "is a masked array", numpy.ma.masked_array(self.z_a))
         self.refuse(TypeError, "z_a is a NoneType", decorr.vicreg_loss, None, self.z_b)
-        self.refuse(ValueError, "z_b is of type float32, z_a is of type float64, expected float64 for both",
-                    decorr.vicreg_loss, self.z_a, self.z_b.astype("float32"))
-        self.refuse(ValueError, "out is of type float32, a is of type float64, expected", decorr.sumvec,
-                    self.z_a, self.z_b, numpy.zeros(6, "float32"))
+        self.refuse(ValueError, "z_b is of type float32, z_a is of type float64, expected float64 "
+                    "for both", decorr.vicreg_loss, self.z_a, self.z_b.astype("float32"))
+        self.refuse(ValueError, "out is of type float32, a is of type float64, expected",
+                    decorr.sumvec, self.z_a, self.z_b, numpy.zeros(6, "float32"))
         self.refuse(ValueError, "grad_a", decorr.vicreg_loss, self.z_a, self.z_b,
                     *(each.astype("float32") for each in self.gradients))
 
@@ -558,7 +559,8 @@ class Refusals(TestCase):
                 self.refuse(ValueError, f"{name} overlaps", decorr.vicreg_loss, z_a, z_b,
                             **{name: wrong})
         before = z_b.copy()
-        self.refuse(TypeError, "options is a numpy.ndarray, expected decorr.VicregOptions", decorr.variance_covariance_loss, z_a, z_b)
+        self.refuse(TypeError, "options is a numpy.ndarray, expected decorr.VicregOptions",
+                    decorr.variance_covariance_loss, z_a, z_b)
         self.assertTrue((z_b == before).all())
         packed = numpy.zeros((7, 6), numpy.dtype([("x", "f8"), ("y", "i1")]))["x"]
         self.refuse_view(ValueError, "has strides of .* not multiples", packed)
@@ -570,9 +572,10 @@ class Refusals(TestCase):
         def loss(options=None, regularizer=None, execution=None, call=decorr.vicreg_loss):
             return call(self.z_a, self.z_b, *self.gradients, options, regularizer, execution)
         self.refuse(TypeError, "options is a dict", loss, {})
-        self.refuse(TypeError, "options is a decorr.BarlowTwinsOptions, expected decorr.V", loss, BarlowTwinsOptions())
-        self.refuse(TypeError, "regularizer is a str, expected decorr.Exact or decorr.Relaxed", loss,
-                    None, "relaxed")
+        self.refuse(TypeError, "options is a decorr.BarlowTwinsOptions, expected decorr.V", loss,
+                    BarlowTwinsOptions())
+        self.refuse(TypeError, "regularizer is a str, expected decorr.Exact or decorr.Relaxed",
+                    loss, None, "relaxed")
         self.refuse(TypeError, "regularizer is a type", loss, None, Relaxed)
         self.refuse(TypeError, "execution is a int", loss, None, None, 2)
         self.refuse(TypeError, "relaxed is a decorr.Exact", decorr.r_sum, self.z_a, self.z_b,
@@ -709,8 +712,8 @@ class Randomization(TestCase):
                 draw(2.0, generator)
             with self.assertRaisesRegex(TypeError, "generator is a int"):
                 draw(4, 1)
-            with self.assertRaisesRegex(TypeError, r"generator is a numpy\.random.*Generator, expected "
-                                        r"a decorr\.Generator"):
+            with self.assertRaisesRegex(TypeError, r"generator is a numpy\.random.*Generator, "
+                                        r"expected a decorr\.Generator"):
                 draw(4, numpy.random.default_rng())
         with self.assertRaisesRegex(TypeError, "cannot be copied or pickled"):
             pickle.dumps(generator)
@@ -765,7 +768,8 @@ class Randomization(TestCase):
 
     def test_each_loss_has_the_presets_of_the_library(self):
         for function, presets, options in (
-                ("barlow_twins_preset", _interface._BARLOW_TWINS_PRESETS, _interface._BarlowTwinsOptions),
+                ("barlow_twins_preset", _interface._BARLOW_TWINS_PRESETS,
+                 _interface._BarlowTwinsOptions),
                 ("vicreg_preset", _interface._VICREG_PRESETS, _interface._VicregOptions)):
             for name, number in _interface._PRESETS.items():
                 d = int((name.rpartition("_")[2:] if name[-1].isdigit() else ("8",))[0])

@@ -1,5 +1,5 @@
-"""docs/porting.md: the losses of other codes in plain PyTorch, differentiated by autograd, and those
-packages themselves where they are installed, against the options that the page says."""
+"""docs/porting.md: the losses of other codes in plain PyTorch, differentiated by autograd, and
+those packages themselves where they are installed, against the options that the page says."""
 
 import importlib.util
 import os
@@ -55,7 +55,8 @@ class Formulas(TestCase):
     def test_14_stable_pretraining_barlow_twins(self):
         def theirs(a, b):
             c = deviation_beside_root(a).T @ deviation_beside_root(b) / len(a)
-            return (c.diagonal() - 1).square().sum() + 0.005 * autograd_losses.off_diagonal_squares(c)
+            return ((c.diagonal() - 1).square().sum()
+                    + 0.005 * autograd_losses.off_diagonal_squares(c))
         ours = BarlowTwinsLoss(standardize=False)
         self.check(lambda a, b: ours(deviation_beside_root(a), deviation_beside_root(b)), theirs)
 
@@ -81,7 +82,8 @@ class Formulas(TestCase):
             x_a, x_b = ((z - z.mean(dim=0)) / (z.var(dim=0, unbiased=False) + 1e-4).sqrt()
                         for z in (a, b))
             c = x_a.T @ x_b / len(a)
-            return (c.diagonal() - 1).square().sum() + 0.0051 * autograd_losses.off_diagonal_squares(c)
+            return ((c.diagonal() - 1).square().sum()
+                    + 0.0051 * autograd_losses.off_diagonal_squares(c))
         self.check(BarlowTwinsLoss(0.0051, eps=1e-4), theirs)
 
     def test_16_the_papers_vicreg(self):
@@ -98,8 +100,8 @@ class Formulas(TestCase):
 
 
 def published(package, file, name):
-    """A class of a package that this test does not need, from the file that has it, as packages want
-    much more than their losses; None where it is not there."""
+    """A class of a package that this test does not need, from the file that has it, as packages
+    want much more than their losses; None where it is not there."""
     found = importlib.util.find_spec(package)
     if found is None:
         return None

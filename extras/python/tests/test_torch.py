@@ -190,7 +190,8 @@ class Values(TestCase):
     def test_without_standardization(self):
         def theirs(a, b):
             c = a.T @ b / len(a)
-            return (1 - c.diagonal()).square().sum() + 0.005 * autograd_losses.off_diagonal_squares(c)
+            return ((1 - c.diagonal()).square().sum()
+                    + 0.005 * autograd_losses.off_diagonal_squares(c))
         self.assert_same_loss(BarlowTwinsLoss(standardize=False), theirs, views())
 
     def test_slices(self):
@@ -617,8 +618,8 @@ class Refusals(TestCase):
                 refuse(TypeError, "has the layout torch._mkldnn", a.float().to_mkldnn())
                 refuse(TypeError, "is of type torch.quint8",
                        torch.quantize_per_tensor(a.float(), 0.1, 0, torch.quint8))
-                self.refuse(ValueError, f"^{names.split()[0]} is on the device .* on the device .*, "
-                            "expected the same", loss,
+                self.refuse(ValueError, f"^{names.split()[0]} is on the device .* on the device .*"
+                            ", expected the same", loss,
                             *(a.to("meta") if each == position else b for each in range(2)))
                 refuse(ValueError, "has 1 dimensions", a[0])
                 if "barlow" in str(loss).lower():
@@ -682,8 +683,8 @@ class Refusals(TestCase):
             self.refuse(TypeError, "threads is 1.5", loss, threads=1.5)
             self.refuse(ValueError, "planning is 'x'", loss, planning="x")
             self.refuse(TypeError, "generator is a int", loss, generator=1)
-            self.refuse(TypeError, "generator is a decorr.Generator, expected a torch.Generator", loss,
-                        generator=decorr.Generator(1))
+            self.refuse(TypeError, "generator is a decorr.Generator, expected a torch.Generator",
+                        loss, generator=decorr.Generator(1))
             self.refuse(TypeError, "generator is a numpy.random.*Generator, expected a torch", loss,
                         generator=numpy.random.default_rng())
         for name in ("BarlowTwinsLoss", "VICRegLoss", "VarianceCovarianceLoss"):

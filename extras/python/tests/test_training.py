@@ -1,6 +1,5 @@
 """Trainings that take the same course with decorr's losses as with autograd's."""
 
-import os
 import pathlib
 import re
 import subprocess

@@ -11,19 +11,19 @@ BarlowTwinsLoss and VICRegLoss give the values and gradients of lightly's classe
 barlow_loss_func and vicreg_loss_func those of solo-learn's functions. VarianceCovarianceLoss has
 VICReg's terms for a single view, of any layer.
 
-Tensors have two dimensions, a row a sample: float32, float64, float16 or bfloat16, of which the last
-two are computed in float32. VICRegLoss, vicreg_loss_func and VarianceCovarianceLoss also take n x ... x
-d, and are then the mean over the slices n x d, each with a draw of its own. The loss has no dimension
-and the inputs' type, under autocast float32 for 16-bit ones; gradients go back in the inputs' types. A
-view that requires no gradient, as a teacher's, gets none, and it is not computed. A 16-bit loss
-holds three digits at best, and a gradient scaler's factor may be beyond it:
+Tensors have two dimensions, a row a sample: float32, float64, float16 or bfloat16, of which the
+last two are computed in float32. VICRegLoss, vicreg_loss_func and VarianceCovarianceLoss also take
+n x ... x d, and are then the mean over the slices n x d, each with a draw of its own. The loss has
+no dimension and the inputs' type, under autocast float32 for 16-bit ones; gradients go back in the
+inputs' types. A view that requires no gradient, as a teacher's, gets none, and it is not computed.
+A 16-bit loss holds three digits at best, and a gradient scaler's factor may be beyond it:
 `criterion(z_a.float(), z_b.float())` gives a float32 loss. There are first derivatives only:
-`create_graph=True` gives a gradient, which cannot be differentiated. Nor is there one by the options,
-which may be numbers or tensors of one element that require none.
+`create_graph=True` gives a gradient, which cannot be differentiated. Nor is there one by the
+options, which may be numbers or tensors of one element that require none.
 
-On the CPU libdecorr computes, and reads tensors in place, whatever their strides. Of tensors on other
-devices the same formulas are computed there, in PyTorch's operations and with the same derivatives by
-hand; the exact regularizer then always goes through the d x d matrix.
+On the CPU libdecorr computes, and reads tensors in place, whatever their strides. Of tensors on
+other devices the same formulas are computed there, in PyTorch's operations and with the same
+derivatives by hand; the exact regularizer then always goes through the d x d matrix.
 
 All losses take these keyword arguments, which do not change what is asked for unless
 `regularizer="relaxed"` does:
@@ -52,8 +52,8 @@ and the modules one more:
   evaluation_seed  None, the default: after eval(), too, each forward draws anew, so that a loss for
                validation is noisy; or an integer, from which all forwards after eval() draw alike
 
-Integers are sequences, NumPy arrays or tensors of an integer type on the CPU, and are copied when the
-loss is made; None is False.
+Integers are sequences, NumPy arrays or tensors of an integer type on the CPU, and are copied when
+the loss is made; None is False.
 
 A draw of signs is an estimate of the exact loss, with a single block a noisy one where d is small
 or not large beside n. Smaller blocks cut the noise, whose standard deviation falls about like
@@ -66,22 +66,22 @@ signs=False and exponent=1 with the exact regularizer's weight.
 The modules' `terms` are those of the last forward of the thread that asks.
 
 torch.compile. With PyTorch 2.4 and newer the modules are one operator, decorr::loss, in a compiled
-graph, also with fullgraph=True. A generator, a process group and an evaluation seed are no part of a
-graph: with them the forward runs between two graphs. So do the functions.
+graph, also with fullgraph=True. A generator, a process group and an evaluation seed are no part of
+a graph: with them the forward runs between two graphs. So do the functions.
 
 Activation checkpointing repeats a forward with the state that PyTorch's own generators had, and so
-with the same draws. A generator of yours would go on: a loss that draws from one refuses to be called
-in torch.utils.checkpoint.
+with the same draws. A generator of yours would go on: a loss that draws from one refuses to be
+called in torch.utils.checkpoint.
 
 Several processes. With `process_group` each process gives its own rows, as many as it has, perhaps
-none, and the loss is that of all rows together, the same on all of them. Gradients are those of this
-loss by the process's own rows, times the number of processes: DistributedDataParallel averages the
-parameters' gradients over the processes, and the average is then the gradient of the loss. What
+none, and the loss is that of all rows together, the same on all of them. Gradients are those of
+this loss by the process's own rows, times the number of processes: DistributedDataParallel averages
+the parameters' gradients over the processes, and the average is then the gradient of the loss. What
 draws a permutation or signs draws the same on all, by a generator with a seed that the first
-process draws from its own. Tensors are on the CPU, and sums go over it, so with the backend gloo, or
-several ("cpu:gloo,cuda:nccl"); they are O(d) numbers but for
-the exact loss, d^2 (docs/distributed.md). What is wrong on one process raises on all of them, there
-a decorr.CollectiveError, which says how many have failed. gather_distributed=True, an argument of
+process draws from its own. Tensors are on the CPU, and sums go over it, so with the backend gloo,
+or several ("cpu:gloo,cuda:nccl"); they are O(d) numbers but for the exact loss, d^2
+(docs/distributed.md). What is wrong on one process raises on all of them, there a
+decorr.CollectiveError, which says how many have failed. gather_distributed=True, an argument of
 lightly's losses, is process_group=True.
 
 Errors are those of decorr: TypeError for what is no dense tensor of floating-point numbers,

@@ -4,8 +4,8 @@ The same formulas as in libdecorr, with its derivatives by hand (docs/mathematic
 transforms, and the exact regularizer through the d x d matrix C always. float64 for float64, else
 float32, sums over the batch too.
 
-Conjugates are taken at once: a lazy one, of conj(), gets lost where a compiled graph of PyTorch 2 calls
-an operator.
+Conjugates are taken at once: a lazy one, of conj(), gets lost where a compiled graph of PyTorch 2
+calls an operator.
 """
 
 from __future__ import annotations
@@ -234,10 +234,10 @@ def _regularizer(call: Any, a: torch.Tensor, b: torch.Tensor, m: int, weights: _
                            torch.where(lags < 0, -torch.ones_like(lags), lags))
         value, slope = counted * lags.abs(), counted * sign
     spectrum = torch.fft.rfft(slope) / m  # G x G x f
-    gradients = [
-        _rows(_filtered("ghf,khf->kgf", spectrum.conj_physical(), spectrum_b), size, d) if needs[0] else None,
-        _rows(_filtered("ghf,kgf->khf", spectrum, spectrum_a), size, d) if needs[1] else None]
-    return value.sum(), gradients
+    filtered = [
+        _filtered("ghf,khf->kgf", spectrum.conj_physical(), spectrum_b) if needs[0] else None,
+        _filtered("ghf,kgf->khf", spectrum, spectrum_a) if needs[1] else None]
+    return value.sum(), [None if each is None else _rows(each, size, d) for each in filtered]
 
 
 def _exact(a: torch.Tensor, b: torch.Tensor, m: int, weights: _BlockWeights,

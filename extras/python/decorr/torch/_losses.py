@@ -54,8 +54,8 @@ def _number(name: str, value: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
     if value.requires_grad:
-        raise TypeError(f"{name} is a tensor that requires a gradient, which decorr's losses have by "
-                        f"the views alone: pass {name}.item()")
+        raise TypeError(f"{name} is a tensor that requires a gradient, which decorr's losses have "
+                        f"by the views alone: pass {name}.item()")
     if value.numel() != 1 or value.is_complex():
         raise TypeError(f"{name} is a tensor of type {value.dtype} and shape {tuple(value.shape)}, "
                         "expected a number")
@@ -89,8 +89,8 @@ def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
         check_views(views, kind.function != "barlow_twins_loss")
         tensors = list(views.values())
         if together and (tensors[0].device.type != "cpu" or settings.backend == "torch"):
-            raise ValueError("process_group is for tensors on the CPU and libdecorr: gather the rows "
-                             "of all processes, then call the loss")
+            raise ValueError("process_group is for tensors on the CPU and libdecorr: gather the "
+                             "rows of all processes, then call the loss")
         slices = tensors[0].shape[1:-1].numel()
         return tensors, [settings.draw(given, tensors[0].shape[-1]) for _ in range(slices)]
     tensors, draws = _arguments(settings.execution(), prepare) if together else prepare()
@@ -180,7 +180,7 @@ class _Module(torch.nn.Module):
 
     @property
     def terms(self) -> Any:
-        """The weighted terms of this thread's last forward, and their sum; None before the first."""
+        """The weighted terms of this thread's last forward, and their sum; None before it."""
         terms = self._record.read()
         return None if terms is None else _LOSSES[self._kind.function][1](*terms)
 
@@ -225,8 +225,9 @@ class BarlowTwinsLoss(_Module):
     the last forward. For the other keyword arguments see decorr.torch.
     """
 
-    _kind = _Loss("barlow_twins_loss", {"lambda_": "lambda_param", "scale": "scale", "epsilon": "eps",
-                                        "standardize": "standardize"})
+    _kind = _Loss("barlow_twins_loss", {
+        "lambda_": "lambda_param", "scale": "scale", "epsilon": "eps",
+        "standardize": "standardize"})
     _exact_weight = "lambda_param", 5e-3
     _presets = "barlow_twins_preset"
 
@@ -245,15 +246,16 @@ class VICRegLoss(_Module):
     + nu_param * (R(K_A) + R(K_B)) / d ).
 
     lightly's VICRegLoss(lambda_param=25.0, mu_param=25.0, nu_param=1.0, gather_distributed=False,
-    eps=0.0001), of n x ... x d too the mean over the slices. V is the average over the views, their sum with
-    `sum_variance`; `gamma` and `covariance_scaling` are those of decorr.VicregOptions. `terms` has
-    value, invariance, variance and covariance of the last forward. For the other keyword arguments
-    see decorr.torch.
+    eps=0.0001), of n x ... x d too the mean over the slices. V is the average over the views, their
+    sum with `sum_variance`; `gamma` and `covariance_scaling` are those of decorr.VicregOptions.
+    `terms` has value, invariance, variance and covariance of the last forward. For the other
+    keyword arguments see decorr.torch.
     """
 
-    _kind = _Loss("vicreg_loss", {"invariance": "lambda_param", "variance": "mu_param", "covariance": "nu_param",
-              "gamma": "gamma", "epsilon": "eps", "scale": "scale",
-              "sum_variance": "sum_variance", "covariance_scaling": "covariance_scaling"})
+    _kind = _Loss("vicreg_loss", {
+        "invariance": "lambda_param", "variance": "mu_param", "covariance": "nu_param",
+        "gamma": "gamma", "epsilon": "eps", "scale": "scale", "sum_variance": "sum_variance",
+        "covariance_scaling": "covariance_scaling"})
     _exact_weight = "nu_param", 1.0
 
     def __init__(self, lambda_param: float = 25.0, mu_param: float = 25.0, nu_param: float = 1.0,
@@ -276,8 +278,9 @@ class VarianceCovarianceLoss(_Module):
     VICRegLoss and decorr.torch.
     """
 
-    _kind = _Loss("variance_covariance_loss", {"variance": "mu_param", "covariance": "nu_param", "gamma": "gamma",
-              "epsilon": "eps", "scale": "scale", "covariance_scaling": "covariance_scaling"})
+    _kind = _Loss("variance_covariance_loss", {
+        "variance": "mu_param", "covariance": "nu_param", "gamma": "gamma", "epsilon": "eps",
+        "scale": "scale", "covariance_scaling": "covariance_scaling"})
     _exact_weight = "nu_param", 1.0
 
     def __init__(self, mu_param: float = 25.0, nu_param: float = 1.0, eps: float = 0.0001, *,
@@ -295,7 +298,8 @@ class VarianceCovarianceLoss(_Module):
 
 _BARLOW_LOSS_FUNC = _Loss("barlow_twins_loss", {"lambda_": "lamb", "scale": "scale_loss"})
 _VICREG_LOSS_FUNC = _Loss("vicreg_loss", {
-    "invariance": "sim_loss_weight", "variance": "var_loss_weight", "covariance": "cov_loss_weight"})
+    "invariance": "sim_loss_weight", "variance": "var_loss_weight",
+    "covariance": "cov_loss_weight"})
 
 
 @_not_compiled("the functions are not for graphs: BarlowTwinsLoss and VICRegLoss are")

@@ -1,9 +1,9 @@
 """A loss as one operation on tensors, whose gradients are computed with its value, since that is
 cheapest together, for the views that require one.
 
-In the graphs of torch.compile, where PyTorch has torch.library.custom_op (2.4), it is an operator of
-PyTorch's, decorr::loss, and an autograd.Function elsewhere, both of the same parts. What is random has
-been drawn before, so that the same arguments give the same results.
+In the graphs of torch.compile, where PyTorch has torch.library.custom_op (2.4), it is an operator
+of PyTorch's, decorr::loss, and an autograd.Function elsewhere, both of the same parts. What is
+random has been drawn before, so that the same arguments give the same results.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def options_of(function: str, numbers: list[float]) -> Any:
         return BarlowTwinsOptions(lambda_, scale, epsilon, bool(standardize))
     invariance, variance, covariance, gamma, epsilon, scale, sum_variance, scaling = numbers
     scaling_name, = (name for name, number in _COVARIANCE_SCALINGS.items() if number == scaling)
-    return VicregOptions(invariance, variance, covariance, gamma, epsilon, scale, bool(sum_variance),
-                         scaling_name)
+    return VicregOptions(invariance, variance, covariance, gamma, epsilon, scale,
+                         bool(sum_variance), scaling_name)
 
 
 # ---- The processes of a call, which an operator's arguments can only have a number for

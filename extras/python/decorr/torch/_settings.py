@@ -188,8 +188,8 @@ class Settings:
     # A torch.Generator can neither be pickled nor copied, its state can.
     def __getstate__(self) -> dict[str, Any]:
         if self.process_group not in (None, True):
-            raise TypeError("a loss with a process group can neither be pickled nor copied, one with "
-                            "process_group=True can")
+            raise TypeError("a loss with a process group can neither be pickled nor copied, one "
+                            "with process_group=True can")
         state = dict(self.__dict__)
         if self.generator is not None:
             state["generator"] = self.generator.get_state()
@@ -204,13 +204,13 @@ class Settings:
 
 
 def _refuse_in_checkpoint() -> None:
-    """Activation checkpointing repeats a forward, with PyTorch's own generators as they were and any
-    other one as it then is: the gradient would be that of other signs."""
+    """Activation checkpointing repeats a forward, with PyTorch's own generators as they were and
+    any other one as it then is: the gradient would be that of other signs."""
     frame, file = sys._getframe(), torch.utils.checkpoint.__file__
     while frame is not None:
         if frame.f_code.co_filename == file:
             raise RuntimeError(
-                "torch.utils.checkpoint repeats this forward, and would draw other signs or another "
-                "permutation from the loss's generator: leave generator at None, whose draws "
-                "checkpoint() repeats, or give signs= and permutation=, or call the loss outside")
+                "torch.utils.checkpoint repeats this forward, and would draw other signs or "
+                "another permutation from the loss's generator: leave generator at None, whose "
+                "draws checkpoint() repeats, or give signs= and permutation=, or call the loss outside")
         frame = frame.f_back  # type: ignore[assignment]

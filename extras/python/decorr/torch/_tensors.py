@@ -41,8 +41,8 @@ def check_views(views: dict[str, Any], may_have_slices: bool) -> None:
             raise ValueError(f"{first_name} is {_size(first)}, {name} is {_size(z)}, expected the "
                              "same shape")
         if z.device != first.device:
-            raise ValueError(f"{first_name} is on the device {first.device}, {name} is on the device "
-                             f"{z.device}, expected the same")
+            raise ValueError(f"{first_name} is on the device {first.device}, {name} is on the "
+                             f"device {z.device}, expected the same")
         if (z.dtype == torch.float64) != (first.dtype == torch.float64):
             raise TypeError(f"{first_name} is of type {first.dtype}, {name} is of type {z.dtype}, "
                             "expected torch.float64 for both or for neither")
