@@ -196,14 +196,15 @@ class _Module(torch.nn.Module):
 
     def _forward(self, **views: torch.Tensor) -> torch.Tensor:
         settings = self.settings
-        if settings.process_group is not None or settings.draws_from_own or \
+        if operator is None or settings.process_group is not None or settings.draws_from_own or \
                 not self.training and self.evaluation_seed is not None:
             return self._forward_of_python(views)
         return self._forward_with(settings, views)
 
     @_not_compiled("a generator=, a process_group= or an evaluation_seed= is no part of a graph")
     def _forward_of_python(self, views: dict[str, torch.Tensor]) -> torch.Tensor:
-        """With what no graph of torch.compile can have: a generator, other processes."""
+        """With what no graph of torch.compile can have: a generator, other processes; before
+        PyTorch 2.4, all."""
         settings = self.settings
         if not self.training and self.evaluation_seed is not None:
             generator = torch.Generator().manual_seed(self.evaluation_seed)

@@ -156,6 +156,16 @@ def _shapes(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) -> 
 
 # ---- Differentiating
 
+# Before PyTorch 2 a Function's forward does what setup_context does since.
+_HAS_SETUP_CONTEXT = hasattr(torch.autograd.Function, "setup_context")
+
+
+def _times(dtypes: list, copy: torch.Tensor, grad_loss: torch.Tensor,
+           *gradients: torch.Tensor) -> tuple:
+    return tuple(None if dtype is None else (gradient * grad_loss).to(dtype)
+                 for gradient, dtype in zip(gradients, dtypes))
+
+
 class _Gradient(torch.autograd.Function):
     """The gradients times that of the loss, each in its dtype; None where that is None.
 
@@ -163,11 +173,16 @@ class _Gradient(torch.autograd.Function):
     is an error, also in a sum with terms that have second derivatives.
     """
 
-    @staticmethod
-    def forward(ctx: Any, dtypes: list, copy: torch.Tensor, grad_loss: torch.Tensor,
-                *gradients: torch.Tensor) -> tuple:
-        return tuple(None if dtype is None else (gradient * grad_loss).to(dtype)
-                     for gradient, dtype in zip(gradients, dtypes))
+    if _HAS_SETUP_CONTEXT:
+        forward = staticmethod(_times)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+            pass
+    else:
+        @staticmethod
+        def forward(ctx: Any, *arguments: Any) -> Any:
+            return _times(*arguments)
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> None:
@@ -202,10 +217,8 @@ _NO_VMAP = ("decorr's losses cannot be vectorized by torch.func.vmap: call them 
 class _Function(torch.autograd.Function):
     """What computes without a graph: a call costs less than the operator's."""
 
-    if hasattr(torch.autograd.Function, "setup_context"):  # PyTorch 2
-        @staticmethod
-        def forward(*arguments: Any) -> Any:
-            return _compute(*arguments)
+    if _HAS_SETUP_CONTEXT:
+        forward = staticmethod(_compute)
 
         @staticmethod
         def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
