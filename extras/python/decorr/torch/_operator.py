@@ -174,15 +174,13 @@ class _Gradient(torch.autograd.Function):
     """
 
     if _HAS_SETUP_CONTEXT:
-        forward = staticmethod(_times)
+        forward: Any = staticmethod(_times)
 
         @staticmethod
         def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
             pass
     else:
-        @staticmethod
-        def forward(ctx: Any, *arguments: Any) -> Any:
-            return _times(*arguments)
+        forward = staticmethod(lambda ctx, *arguments: _times(*arguments))
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> None:
@@ -214,11 +212,17 @@ _NO_VMAP = ("decorr's losses cannot be vectorized by torch.func.vmap: call them 
             "slice")
 
 
+def _compute_and_save(ctx: Any, *arguments: Any) -> tuple:
+    outputs = _compute(*arguments)
+    _save(ctx, arguments[:2], Call(*arguments[2:]), outputs)
+    return outputs
+
+
 class _Function(torch.autograd.Function):
     """What computes without a graph: a call costs less than the operator's."""
 
     if _HAS_SETUP_CONTEXT:
-        forward = staticmethod(_compute)
+        forward: Any = staticmethod(_compute)
 
         @staticmethod
         def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
@@ -228,11 +232,7 @@ class _Function(torch.autograd.Function):
         def vmap(*_: Any) -> Any:
             raise RuntimeError(_NO_VMAP)
     else:
-        @staticmethod
-        def forward(ctx: Any, *arguments: Any) -> Any:
-            outputs = _compute(*arguments)
-            _save(ctx, arguments[:2], Call(*arguments[2:]), outputs)
-            return outputs
+        forward = staticmethod(_compute_and_save)
 
     backward = staticmethod(_gradients)
 
