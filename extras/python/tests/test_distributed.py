@@ -170,6 +170,8 @@ def mistakes_end_all(rank):
         found, message = failure(
             BarlowTwinsLoss(process_group=True, **(other if is_last else one)), own)
         assert found is decorr.CollectiveError and "differs" in message, message
+    found, message = failure(BarlowTwinsLoss(process_group=True, backend="torch"), own)
+    assert found is ValueError and "is for tensors on the CPU and libdecorr" in message, message
     found, message = failure(BarlowTwinsLoss(process_group=True), own)
     assert found is None, message
 

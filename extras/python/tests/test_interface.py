@@ -183,6 +183,20 @@ class Finding(unittest.TestCase):
         for build in ("build", "build/release", "build/python"):
             self.check_found(self.folder, root / build / "extras/c/libdecorr.so")
 
+    def test_inspect_without_its_program(self):
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "PATH": str(self.folder)}
+        result = subprocess.run([sys.executable, "-m", "decorr.inspect", "a.npy"], cwd="/",
+                                env=environment, text=True, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("libcli11-dev", result.stderr)
+        program = self.folder / "decorr/decorr-inspect"
+        program.write_text("#!/bin/sh\necho \"$@\"\nexit 3\n")
+        program.chmod(0o755)
+        result = subprocess.run([sys.executable, "-m", "decorr.inspect", "a.npy", "--loss", "x y"],
+                                cwd="/", env={**environment, "PATH": "/bin:/usr/bin"}, text=True,
+                                stdout=subprocess.PIPE, check=False)
+        self.assertEqual((result.returncode, result.stdout), (3, "a.npy --loss x y\n"))
+
     def test_another_library(self):
         other = ctypes.util.find_library("fftw3f")
         self.assertIsNotNone(other)

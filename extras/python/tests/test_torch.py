@@ -7,6 +7,7 @@ import io
 import pickle
 import threading
 import unittest
+import unittest.mock
 import warnings
 
 import numpy
@@ -696,6 +697,9 @@ class Refusals(TestCase):
         for loss in (BarlowTwinsLoss, VICRegLoss):
             self.refuse(TypeError, "process_group is 3, expected None, True or a group", loss,
                         process_group=3)
+            with unittest.mock.patch.object(torch.distributed, "is_available", lambda: False):
+                self.refuse(ValueError, "gather_distributed is True, and this PyTorch has no", loss,
+                            gather_distributed=True)
             # Where torch.distributed is not initialized this process has the batch alone.
             self.assertEqual(float(loss(gather_distributed=True)(a, b)), float(loss()(a, b)))
 

@@ -149,6 +149,9 @@ class _Module(torch.nn.Module):
         super().__init__()
         evaluation_seed = settings.pop("evaluation_seed", None)
         if gather_distributed:
+            if not torch.distributed.is_available():
+                raise ValueError("gather_distributed is True, and this PyTorch has no "
+                                 "torch.distributed")
             settings = {"process_group": True, **settings}
         for name, value in options.items():
             setattr(self, name, _number(name, value))

@@ -18,7 +18,8 @@ def check_process_group(group: Any) -> None:
 def members(group: Any) -> int:
     """How many processes hold the batch together; 0 where this one has it alone."""
     distributed = torch.distributed
-    if group is None or not distributed.is_available() or not distributed.is_initialized():
+    # Of a PyTorch without it there is no is_initialized.
+    if group is None or not getattr(distributed, "is_initialized", bool)():
         return 0
     if distributed.get_backend(_group(group)) == "nccl":
         raise ValueError("process_group has the backend nccl, and decorr computes on the CPU: pass "
