@@ -284,7 +284,8 @@ static void test_options(void) {
   vicreg.sum_variance = -1;
   REFUSED(variance_covariance(), "sum_variance is -1");
   vicreg.covariance_scaling = 2;
-  REFUSED(vicreg_call(), "covariance_scaling is 2, expected DECORR_PER_DIMENSION or DECORR_BLOCK_MEAN");
+  REFUSED(vicreg_call(),
+          "covariance_scaling is 2, expected DECORR_PER_DIMENSION or DECORR_BLOCK_MEAN");
 
   regularizer.form = 2;
   REFUSED(barlow_twins(), "form is 2, expected DECORR_EXACT or DECORR_RELAXED");
