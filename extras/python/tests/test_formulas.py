@@ -128,6 +128,23 @@ class Formulas(unittest.TestCase):
         for dtype, tolerance in ((torch.float16, 1e-3), (torch.bfloat16, 8e-3)):
             self.check(VICRegLoss, {}, views(20, 8, dtype), tolerance)
 
+    def test_state_of_pytorch(self):
+        """Neither 16-bit products nor another default type or device change a bit."""
+        for loss in (BarlowTwinsLoss, VICRegLoss):
+            for keywords in ({}, {"regularizer": "relaxed", "signs": False, "block_size": 3}):
+                z = views(20, 8, torch.float32)
+                made = loss(backend="torch", **keywords)
+                expected = value_and_gradients(made, z)
+                states = [lambda: torch.autocast("cpu", torch.bfloat16)]
+                if hasattr(torch.library, "custom_op"):
+                    states.append(lambda: torch.device("meta"))
+                for state in states:
+                    with state():
+                        found = value_and_gradients(made, z)
+                    for mine, other in zip(found, expected):
+                        self.assertTrue(torch.equal(mine, other))
+                    self.assertEqual(mine.device.type, "cpu")
+
     def test_far_from_zero_and_constant(self):
         a, b = views(50, 8, torch.float32)
         with torch.no_grad():

@@ -15,13 +15,22 @@ from typing import Any, NamedTuple, Optional
 import torch
 
 from .._interface import _refusal
-from ._tensors import scalar_type
+from ._tensors import autocasts, scalar_type
 
 
 def loss(call: Any, options: Any, views: list[torch.Tensor],
          gradients: list[torch.Tensor]) -> torch.Tensor:
     """Writes the gradients that are needed; the terms, the value first."""
     _check(call, views)
+    device_type = views[0].device.type
+    if autocasts(device_type):
+        with torch.autocast(device_type, enabled=False):
+            return _computed(call, options, views, gradients)
+    return _computed(call, options, views, gradients)
+
+
+def _computed(call: Any, options: Any, views: list[torch.Tensor],
+              gradients: list[torch.Tensor]) -> torch.Tensor:
     rows = [z.to(scalar_type(z.dtype)) for z in views]
     device = rows[0].device
     permutation, *signs = (None if each is None else each.to(device)

@@ -16,7 +16,7 @@ from .._interface import _refusal
 from .._losses import _LOSSES, _arguments
 from ._operator import OPTIONS, Call, function, group_number, operator, option_numbers, options_of
 from ._settings import Draw, Settings
-from ._tensors import check_views
+from ._tensors import autocasts, check_views
 from ._terms import TermsRecord
 
 # Of PyTorch 2; what stands for them before is never compiled.
@@ -126,13 +126,7 @@ def _loss_type(views: list[torch.Tensor]) -> torch.dtype:
     dtype = views[0].dtype
     for z in views[1:]:
         dtype = torch.promote_types(dtype, z.dtype)
-    return torch.promote_types(dtype, torch.float32) if _autocasts(views[0].device.type) else dtype
-
-
-def _autocasts(device_type: str) -> bool:
-    if hasattr(torch.library, "custom_op"):  # PyTorch 2.4
-        return torch.is_autocast_enabled(device_type)
-    return torch.is_autocast_cpu_enabled() if device_type == "cpu" else torch.is_autocast_enabled()
+    return torch.promote_types(dtype, torch.float32) if autocasts(views[0].device.type) else dtype
 
 
 # ---- Modules

@@ -20,6 +20,13 @@ def scalar_type(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
+def autocasts(device_type: str) -> bool:
+    """Whether products on such a device are taken in 16 bits."""
+    if hasattr(torch.library, "custom_op"):  # PyTorch 2.4
+        return torch.is_autocast_enabled(device_type)
+    return torch.is_autocast_cpu_enabled() if device_type == "cpu" else torch.is_autocast_enabled()
+
+
 def check_views(views: dict[str, Any], may_have_slices: bool) -> None:
     """Raises for what no loss can be asked. With slices between samples and features where the loss
     takes their mean."""
