@@ -134,7 +134,7 @@ def _by_library(call: Call, views: list[torch.Tensor],
             _matrix(_Output, gradient) if need else None
             for gradient, need in zip(gradients, call.needs)]
 
-    drawn = [None if each is None else each.numpy()
+    drawn = [None if each is None else each.cpu().numpy()
              for each in (call.permutation, call.signs_a, call.signs_b)]
     regularizer = Relaxed(call.exponent, call.block_size, *drawn) if call.relaxed else Exact()
     group = _groups[call.group] if call.group else None
