@@ -315,6 +315,14 @@ TEST_CASE("blocks with more samples than blocks, as a whole and in parts") {
   }
 }
 
+TEST_CASE("more rows than are gathered of a frequency at a time") {
+  for (const Kind kind : {Kind::views, Kind::samples}) {
+    Choice halved = relaxed(2, 4);
+    halved.halves_middle = true;
+    check(kind, 230, 600, halved);
+  }
+}
+
 TEST_CASE("blocks with fewer samples than blocks, as a whole and in parts") {
   for (const Kind kind : {Kind::views, Kind::samples}) {
     for (const int exponent : {1, 2}) {
