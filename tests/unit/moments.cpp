@@ -374,7 +374,11 @@ TEST_CASE("the diagonal is summed from the raw numbers, in a read of its own or 
     parts.add(part_of(a, b, 100, 50));
     // Two chunks, the second of them no rows.
     by_row.begin(0);
-    for (Index k = 0; k < kRows; ++k) by_row.add(0, a.row(k).data(), b.row(k).data());
+    for (Index k = 0; k < kRows; ++k) {
+      const Index cut = 200;
+      by_row.add(0, 0, cut, a.row(k).data(), b.row(k).data());
+      by_row.add(0, cut, kCols - cut, a.row(k).data() + cut, b.row(k).data() + cut);
+    }
     by_row.merge(0);
     by_row.begin(0);
     by_row.merge(0);

@@ -155,8 +155,11 @@ void check(const Case& c, Index rows, bool has_a, bool has_b) {
     const Index row = fft.first_row(group, signal);
     return at(pairing.pairs_samples() ? row / 2 : row);
   };
-  fft.for_each_group(batch, 0, rows, [&](const auto& group) noexcept {
-    fft.transform(group);
+  const auto nothing = [](int) noexcept {};
+  const auto forward = [&](const auto& body) {
+    fft.forward(batch, 0, rows, 2 * kTileRows, nullptr, nothing, body, nothing);
+  };
+  forward([&](const auto& group) noexcept {
     for (Index signal = group.begin; signal < group.end; ++signal) {
       const std::size_t index = index_of(group, signal);
       ++handled[index];
@@ -180,8 +183,8 @@ void check(const Case& c, Index rows, bool has_a, bool has_b) {
         const double error = std::abs(fft.spectrum(group, signal)[f] - expected[at(f)]) / largest;
         if (!(error <= errors[index])) errors[index] = error;
       }
-      fft.save(group, signal, 0, layout.signal_size() / 3);
-      fft.save(group, signal, layout.signal_size() / 3, layout.signal_size());
+      fft.save(batch, group, signal, 0, layout.signal_size() / 3);
+      fft.save(batch, group, signal, layout.signal_size() / 3, layout.signal_size());
     }
   });
   const std::vector<int> once(at(signals), 1);
@@ -209,9 +212,11 @@ void check(const Case& c, Index rows, bool has_a, bool has_b) {
         handled[index_of(group, signal)] += adds ? 1 : 0;
         const Index size = layout.signal_size();
         for_each_chunk(size, size / 2 + 1, [&](Index begin, Index end) noexcept {
-          fft.load(group, signal, begin, end, [&](Index f, Index count, const double* z) noexcept {
-            std::copy_n(z, 2 * count, reinterpret_cast<double*>(fft.signal(group, signal) + f));
-          });
+          fft.load(batch, group, signal, begin, end,
+                   [&](Index f, Index count, const double* z) noexcept {
+                     std::copy_n(z, 2 * count,
+                                 reinterpret_cast<double*>(fft.derivative(group, signal) + f));
+                   });
         });
       }
     });
@@ -257,10 +262,9 @@ void check(const Case& c, Index rows, bool has_a, bool has_b) {
   // Spectra that waited in the gradient rows are gone.
   const auto access = row_access(batch);
   if (possible_place(c.place, layout, pairing, access) == SpectrumPlace::gradient_rows) {
-    fft.for_each_group(batch, 0, rows, [&](const auto& group) noexcept {
-      fft.transform(group);
+    forward([&](const auto& group) noexcept {
       for (Index signal = group.begin; signal < group.end; ++signal) {
-        fft.save(group, signal, 0, layout.signal_size());
+        fft.save(batch, group, signal, 0, layout.signal_size());
       }
     });
   }

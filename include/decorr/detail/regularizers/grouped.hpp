@@ -55,8 +55,9 @@ class GroupedRelaxed {
                  fft_.workers()),
         layout_(spectra_.layout()),
         num_blocks_(layout_.num_blocks),
-        at_once_(setup.has_whole_batch && spectra_.holds_all() && !penalty_.is_in_lags() &&
-                 layout_.has_full_vectors()),
+        by_frequencies_(setup.has_whole_batch && !penalty_.is_in_lags() &&
+                        layout_.has_full_vectors()),
+        at_once_(by_frequencies_ && spectra_.holds_all()),
         window_(window_rows(setup.most_rows)),
         workers_(worker_count(setup.execution.threads, layout_.chunks, 1)),
         gathered_b_(arena, workers_, window_ * layout_.chunk_size()),
@@ -75,10 +76,10 @@ class GroupedRelaxed {
                             ? 0
                             : (at_once_ ? Index{workers_} : layout_.chunks) * filter_size()),
         last_filter_(arena, setup.access.has_gradient() ? num_blocks_ * num_blocks_ * 2 : 0),
-        lags_(arena, at_once_ ? num_blocks_ : 0, LagSums()),
+        lags_(arena, by_frequencies_ ? num_blocks_ : 0, LagSums()),
         lags_of_rows_(arena, fft_.workers(), lags_.size()),
         lag_values_(arena, lags_.size()),
-        values_(arena, at_once_ ? layout_.chunks : 0) {}
+        values_(arena, by_frequencies_ ? layout_.chunks : 0) {}
 
   // m S_gh(f), the sum over the rows of conj(A_g(f)) B_h(f), block by block; of a covariance where
   // h >= g.
@@ -102,7 +103,7 @@ class GroupedRelaxed {
   // they are at hand.
   Sum value(const BatchRows<Scalar>& rows, Sum m, Sum gradient_weight) noexcept {
     const Sum factor = gradient_weight / (m * Sum(layout_.length)) * Sum(is_covariance_ ? 2 : 1);
-    return at_once_ ? value_at_once(rows, m, factor) : value_of_sums(m, factor);
+    return by_frequencies_ ? value_by_frequencies(rows, m, factor) : value_of_sums(m, factor);
   }
 
   // Whether gradient() makes whole rows, one after another, and between them reads nothing else
@@ -140,7 +141,7 @@ class GroupedRelaxed {
   // As many rows of a product are computed before they are added up, or put in place.
   static constexpr Index kProductRows = 64, kDerivativeRows = 8;
   // Rows whose products are added up in the scalar.
-  static constexpr Index kSumRows = 64;
+  static constexpr Index kSumRows = kSpectrumWindow;
   // A covariance's S_hg is conj(S_gh): of so many rows, only the blocks from their first on.
   static constexpr Index kHermitianRows = 4;
   // What is gathered of one chunk of frequencies stays in the second-level cache.
@@ -193,7 +194,7 @@ class GroupedRelaxed {
       const Complex* z = fft_.spectrum(group, signal);
       const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
       for (Index g = 0; g < num_blocks_; ++g) {
-        LagSums* lags = at_once_ ? lags_of_rows_.of(group.worker) + g : nullptr;
+        LagSums* lags = lags_ ? lags_of_rows_.of(group.worker) + g : nullptr;
         spectra_.split(group.worker, z + g * layout_.length, scale, row, g, u, v, lags);
       }
     }
@@ -221,7 +222,7 @@ class GroupedRelaxed {
       const Scalar* u = is_covariance_ ? of_b : wants_a_ ? of_second : nullptr;
       const Scalar* v = is_covariance_ ? of_second : wants_b_ ? of_b : nullptr;
       spectra_.join(group.worker, fft_.row_scale_of(group, signal), row, u, v,
-                    fft_.signal(group, signal));
+                    fft_.derivative(group, signal));
     }
   }
 
@@ -274,17 +275,24 @@ class GroupedRelaxed {
     }
   }
 
-  // Adds what rows contribute to the correlations at one chunk of frequencies.
+  // Adds what rows contribute to the correlations at one chunk of frequencies, in the same order
+  // whether they come window by window or all at once.
   void correlate(const BatchRows<Scalar>& rows, Index window, Index last, int worker,
                  Index chunk) noexcept {
-    for_each_chunk(last - window, window_, [&](Index begin, Index end) noexcept {
-      gather(rows, window, window + begin, end - begin, worker, chunk);
-      for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
-        for_each_chunk(end - begin, kSumRows, [&](Index first_row, Index last_row) noexcept {
-          add_products(slice, first_row, last_row - first_row, products_.of(worker));
-        });
-      });
-    });
+    for_each_chunk(
+        last - window, window_,
+        [&](Index begin, Index end) noexcept {
+          gather(rows, window, window + begin, end - begin, worker, chunk);
+          for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+            for_each_chunk(
+                end - begin, kSumRows,
+                [&](Index first_row, Index last_row) noexcept {
+                  add_products(slice, first_row, last_row - first_row, products_.of(worker));
+                },
+                Sweep::descending);
+          });
+        },
+        Sweep::descending);
   }
   DECORR_DETAIL_NOINLINE void add_products(const Slice& slice, Index first, Index count,
                                            Scalar* products) noexcept {
@@ -315,31 +323,28 @@ class GroupedRelaxed {
 
   // Replaces a window's spectra by the derivatives of the same view's, at one chunk of frequencies:
   // b's is a's spectra times the filter, and the other way round. Of a covariance both are one,
-  // computed as b's. The last rows may be gathered already.
+  // computed as b's. The first rows may be gathered already.
   void differentiate(const BatchRows<Scalar>& rows, Index window, Index last, int worker,
                      Index chunk, bool is_gathered) noexcept {
-    for_each_chunk(
-        last - window, window_,
-        [&](Index begin, Index end) noexcept {
-          const Index first = window + begin, count = end - begin;
-          if (!is_gathered) {
-            gather(rows, window, first, count, worker, chunk);
-          }
-          is_gathered = false;
-          for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
-            differentiate(
-                slice, count, products_.of(worker),
-                [&](bool is_b, Index row, Index rows_of_product, const Scalar* product) noexcept {
-                  const auto place = [&](Index k) noexcept {
-                    return is_b ? spectra_.b(rows, window, k) : spectra_.a(rows, window, k);
-                  };
-                  const Scalar* of_last = (is_b ? last_b_ : last_a_).of(worker);
-                  spectra_.scatter(place, first + row, rows_of_product, chunk, product,
-                                   of_last + row * num_blocks_ * 2);
-                });
-          });
-        },
-        Sweep::descending);
+    for_each_chunk(last - window, window_, [&](Index begin, Index end) noexcept {
+      const Index first = window + begin, count = end - begin;
+      if (!is_gathered) {
+        gather(rows, window, first, count, worker, chunk);
+      }
+      is_gathered = false;
+      for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+        differentiate(
+            slice, count, products_.of(worker),
+            [&](bool is_b, Index row, Index rows_of_product, const Scalar* product) noexcept {
+              const auto place = [&](Index k) noexcept {
+                return is_b ? spectra_.b(rows, window, k) : spectra_.a(rows, window, k);
+              };
+              const Scalar* of_last = (is_b ? last_b_ : last_a_).of(worker);
+              spectra_.scatter(place, first + row, rows_of_product, chunk, product,
+                               of_last + row * num_blocks_ * 2);
+            });
+      });
+    });
   }
   // Few rows at a time, since each view needs the other's, to where put(is_b, row, count, product)
   // says; frequency length/2 in place.
@@ -417,8 +422,9 @@ class GroupedRelaxed {
   // How many blocks of C a computed one stands for.
   Index counts(Index g, Index h) const noexcept { return is_covariance_ && h > g ? 2 : 1; }
 
-  // Correlations, value and derivatives in one go for each chunk of frequencies.
-  Sum value_at_once(const BatchRows<Scalar>& rows, Sum m, Sum factor) noexcept {
+  // One chunk of frequencies after another, with correlations and derivatives in the same go if all
+  // spectra wait. The value is the same bit for bit wherever they wait, and without gradients.
+  Sum value_by_frequencies(const BatchRows<Scalar>& rows, Sum m, Sum factor) noexcept {
     const Index last = num_blocks_ - 1;
     // Of blocks off the diagonal and on it, and of these with the last block, which may be short.
     const LagWeights weights[] = {weights_.of(0, 1), weights_.of(0, 0), weights_.of(0, last),
@@ -434,10 +440,12 @@ class GroupedRelaxed {
       value += penalty_.middle_square(weights_of(g, g), lag_values_[g]);
     }
     for_each_frequency_chunk([&](int worker, Index chunk) noexcept {
-      for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
-        std::fill_n(slice.sums, num_blocks_ * num_blocks_ * slice.sums_stride, ComplexSum(0));
-      });
-      correlate(rows, 0, rows.size(), worker, chunk);
+      if (at_once_) {
+        for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
+          std::fill_n(slice.sums, num_blocks_ * num_blocks_ * slice.sums_stride, ComplexSum(0));
+        });
+        correlate(rows, 0, rows.size(), worker, chunk);
+      }
       values_[chunk] = 0;
       for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
         for (Index g = 0; g < num_blocks_; ++g) {
@@ -448,12 +456,16 @@ class GroupedRelaxed {
               values_[chunk] +=
                   Sum(counts(g, h)) * penalty_.square(slice.first_frequency + i, number,
                                                       weights_of(g, h), lag_values_[g]);
-              set_filters(slice, i, g, h, factor * number);
+              if (filters_) {
+                set_filters(slice, i, g, h, factor * number);
+              }
             }
           }
         }
       });
-      differentiate(rows, 0, rows.size(), worker, chunk, true);
+      if (at_once_) {
+        differentiate(rows, 0, rows.size(), worker, chunk, true);
+      }
     });
     for (Index chunk = 0; chunk < layout_.chunks; ++chunk) {
       value += values_[chunk];
@@ -469,9 +481,10 @@ class GroupedRelaxed {
   SpectrumRows<Scalar> spectra_;
   SpectrumLayout<Scalar> layout_;
   Index num_blocks_;
-  bool at_once_;                               // whether value() makes the derivatives too
-  Index window_;                               // rows that are gathered at a time
-  int workers_;                                // for chunks of frequencies
+  bool by_frequencies_;  // whether the value is summed over frequencies, lags 0 being known
+  bool at_once_;         // and value() makes the derivatives too
+  Index window_;         // rows that are gathered at a time
+  int workers_;          // for chunks of frequencies
   PerWorker<Scalar> gathered_b_, gathered_a_;  // of a covariance, one and the same
   PerWorker<Scalar> last_b_, last_a_;          // the same of frequency length/2
   PerWorker<Scalar> products_;

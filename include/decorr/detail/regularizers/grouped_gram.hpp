@@ -192,14 +192,17 @@ class GroupedGram {
   }
 
   void load_spectra(const BatchRows<Scalar>& rows, Index first, Index last) noexcept {
-    fft_.for_each_group(rows, first, last, [&](const auto& group) noexcept {
-      fft_.transform(group);
-      for (Index signal = group.begin; signal < group.end; ++signal) {
-        split(reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal)),
-              fft_.row_scale_of(group, signal), fft_.first_row(group, signal),
-              fft_.pairing().has_second_row(signal, group.rows));
-      }
-    });
+    const auto nothing = [](int) noexcept {};
+    fft_.forward(
+        rows, first, last, kTileRows, nullptr, nothing,
+        [&](const auto& group) noexcept {
+          for (Index signal = group.begin; signal < group.end; ++signal) {
+            split(reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal)),
+                  fft_.row_scale_of(group, signal), fft_.first_row(group, signal),
+                  fft_.pairing().has_second_row(signal, group.rows));
+          }
+        },
+        nothing);
   }
 
   // The two spectra that share a signal, b's and a's or two samples', to where they are kept.
@@ -384,7 +387,7 @@ class GroupedGram {
       for (Index signal = group.begin; signal < group.end; ++signal) {
         join(fft_.row_scale_of(group, signal), fft_.first_row(group, signal) - first, last - first,
              fft_.pairing().has_second_row(signal, group.rows),
-             reinterpret_cast<Scalar*>(fft_.signal(group, signal)));
+             reinterpret_cast<Scalar*>(fft_.derivative(group, signal)));
       }
     });
   }

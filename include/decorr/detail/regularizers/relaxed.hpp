@@ -58,7 +58,7 @@ class UngroupedRelaxed {
         [&](int worker) noexcept { std::fill_n(parts_.of(worker), sums_.size(), Scalar(0)); },
         [&](const auto& group) noexcept {
           for_each_chunk(length_, kChunkFrequencies, [&](Index begin, Index end) noexcept {
-            add_spectra(group, begin, end, parts_.of(group.worker));
+            add_spectra(rows, group, begin, end, parts_.of(group.worker));
           });
         },
         [&](int worker) noexcept {
@@ -90,13 +90,13 @@ class UngroupedRelaxed {
   // The gradient with respect to the prepared rows, through the sinks.
   void gradient(const BatchRows<Scalar>& rows, const GradientSinks<Scalar>& sinks) noexcept {
     fft_.backward(rows, 0, rows.size(), kChunkRows, sinks,
-                  [&](const auto& group) noexcept { filter(group); });
+                  [&](const auto& group) noexcept { filter(rows, group); });
   }
   // The same of some rows on one of so many workers; `first` is even.
   void gradient_on(int worker, const BatchRows<Scalar>& rows, Index first, Index last,
                    const GradientSinks<Scalar>& sinks) noexcept {
     fft_.backward_on(worker, rows, first, last, sinks,
-                     [&](const auto& group) noexcept { filter(group); });
+                     [&](const auto& group) noexcept { filter(rows, group); });
   }
   int workers() const noexcept { return fft_.workers(); }
   Index rows_of_group() const noexcept { return fft_.rows_of_group(); }
@@ -110,12 +110,13 @@ class UngroupedRelaxed {
 
   // Adds some frequencies of a group's signals, which are saved. Bound by bytes.
   template <class Group>
-  void add_spectra(const Group& group, Index first, Index last, Scalar* parts) noexcept {
+  void add_spectra(const BatchRows<Scalar>& rows, const Group& group, Index first, Index last,
+                   Scalar* parts) noexcept {
     alignas(kWorkspaceAlignment) Scalar partial[2 * kChunkFrequencies] = {};
     for (Index signal = group.begin; signal < group.end; ++signal) {
       const auto* z = reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal) + first);
       pairing_.add_products(z, last - first, partial);
-      fft_.save(group, signal, first, last);
+      fft_.save(rows, group, signal, first, last);
     }
     const Index scalars = pairing_.sums_per_frequency();
     for (Index i = 0; i < scalars * (last - first); ++i) {
@@ -132,20 +133,20 @@ class UngroupedRelaxed {
   }
 
   template <class Group>
-  void filter(const Group& group) noexcept {
+  void filter(const BatchRows<Scalar>& rows, const Group& group) noexcept {
     fft_.transform_what_was_not_saved(group);
     for_each_chunk(length_, kChunkFrequencies,
-                   [&](Index begin, Index end) noexcept { filter(group, begin, end); });
+                   [&](Index begin, Index end) noexcept { filter(rows, group, begin, end); });
   }
   // Y = H o Z, for some frequencies of a group's signals; written out because std::complex's
   // product checks for NaN. Bound by bytes.
   template <class Group>
-  void filter(const Group& group, Index first, Index last) noexcept {
+  void filter(const BatchRows<Scalar>& rows, const Group& group, Index first, Index last) noexcept {
     for (Index signal = group.begin; signal < group.end; ++signal) {
-      fft_.load(group, signal, first, last,
+      fft_.load(rows, group, signal, first, last,
                 [&](Index begin, Index count, const Scalar* z) noexcept {
                   const auto* h = reinterpret_cast<const Scalar*>(filter_.data() + begin);
-                  auto* y = reinterpret_cast<Scalar*>(fft_.signal(group, signal) + begin);
+                  auto* y = reinterpret_cast<Scalar*>(fft_.derivative(group, signal) + begin);
                   for (Index f = 0; f < count; ++f) {
                     y[2 * f] = h[2 * f] * z[2 * f] - h[2 * f + 1] * z[2 * f + 1];
                     y[2 * f + 1] = h[2 * f] * z[2 * f + 1] + h[2 * f + 1] * z[2 * f];

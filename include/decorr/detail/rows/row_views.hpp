@@ -201,6 +201,10 @@ struct RowAccess {
   bool copies_a = false, copies_b = false, copies_gradient_a = false, copies_gradient_b = false;
 
   bool has_gradient() const noexcept { return gradient_a || gradient_b; }
+  // Whether any of them has.
+  bool copies() const noexcept {
+    return copies_a || copies_b || copies_gradient_a || copies_gradient_b;
+  }
   RowAccess inputs() const noexcept { return {false, false, copies_a, copies_b, false, false}; }
 };
 

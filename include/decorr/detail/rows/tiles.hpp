@@ -39,12 +39,15 @@ struct Tile {
   Index stride = 0;
   Scalar* row(Index k) const noexcept { return data + k * stride; }
 
+  // Asks for the beginning of a row that need not exist.
+  void prefetch(Index k, Index count) const noexcept { detail::prefetch(row(k), count); }
+
   // Asks for part of the row after row k, or of the next one that is a page away: passes that do
   // other work between rows leave the processor no stream to foresee.
   void prefetch_after(Index k, Index column, Index count) const noexcept {
     constexpr auto page = static_cast<Index>(4096 / sizeof(Scalar));
     const Index ahead = stride >= page ? 1 : page / std::max(stride, Index{1});
-    prefetch(row(k + ahead) + column, count);
+    detail::prefetch(row(k + ahead) + column, count);
   }
 };
 

@@ -2,6 +2,7 @@
 #define DECORR_DETAIL_SPECTRA_PACKED_FFT_HPP_
 
 #include <algorithm>
+#include <array>
 #include <complex>
 #include <vector>
 
@@ -38,26 +39,28 @@ class TransformBuffers {
  public:
   using Complex = std::complex<Scalar>;
 
-  // Takes memory for a group of signals unless it is there.
-  void prepare(Arena& arena, int workers, Index group_size, Index permuted_size) {
-    if (workers_ != workers || group_size_ != group_size || permuted_size_ != permuted_size) {
-      workers_ = workers;
-      group_size_ = group_size;
-      permuted_size_ = permuted_size;
-      signals_ = PerWorker<Complex>(arena, workers, group_size);
+  // Takes memory unless it is there: for signals that are loaded together, spectra of a group of
+  // them, and what permutes one.
+  void prepare(Arena& arena, int workers, Index loaded_size, Index group_size,
+               Index permuted_size) {
+    const std::array<Index, 4> sizes{workers, loaded_size, group_size, permuted_size};
+    if (sizes != sizes_) {
+      sizes_ = sizes;
+      signals_ = PerWorker<Complex>(arena, workers, loaded_size);
       spectra_ = PerWorker<Complex>(arena, workers, group_size);
+      derivatives_ = PerWorker<Complex>(arena, workers, group_size);
       permuted_ = PerWorker<Complex>(arena, workers, permuted_size);
     }
   }
 
   Complex* signals(int worker) noexcept { return signals_.of(worker); }
   Complex* spectra(int worker) noexcept { return spectra_.of(worker); }
+  Complex* derivatives(int worker) noexcept { return derivatives_.of(worker); }
   Complex* permuted(int worker) noexcept { return permuted_.of(worker); }
 
  private:
-  int workers_ = 0;
-  Index group_size_ = 0, permuted_size_ = 0;
-  PerWorker<Complex> signals_, spectra_, permuted_;
+  std::array<Index, 4> sizes_{};
+  PerWorker<Complex> signals_, spectra_, derivatives_, permuted_;
 };
 
 // What the transforms have to know before they see rows.
@@ -76,8 +79,8 @@ struct PackedFftSetup {
   TransformBuffers<Scalar>* shared_buffers = nullptr;
 };
 
-// Memory: O(d) a thread where the matrices' rows are contiguous, and tiles of kTileRows rows where
-// they are not.
+// Memory: O(d) a thread where the matrices' rows are contiguous, and the signals of kTileRows rows
+// where they are not: those are copied strip by strip, for all rows of a tile.
 template <class Scalar>
 class PackedFft {
  public:
@@ -88,8 +91,7 @@ class PackedFft {
     int worker;
     Index first_row, rows;  // of the tile, among the rows at hand
     Index begin, end;       // signals of the tile
-    Tile<const Scalar> a, b;
-    Tile<Scalar> gradient_a, gradient_b;
+    Index loaded;           // the first one that is in the buffer of signals
   };
 
   DECORR_DETAIL_COLD PackedFft(Arena& arena, const PackedFftSetup<Scalar>& setup)
@@ -100,11 +102,13 @@ class PackedFft {
         stride_(layout_.template signal_stride<Scalar>()),
         workers_(worker_count(setup.execution.threads, setup.rows, kTileRows)),
         group_(std::max(Index{1}, std::min(kTileRows, kGroupBytes / (stride_ * kComplexBytes)))),
+        loaded_(setup.access.copies() ? pairing_.num_signals(kTileRows) : group_),
         packing_(arena, layout_.features, setup.permutation, setup.second_row),
         forward_(transform_plan<Scalar>(layout_.fft_length, layout_.num_blocks, Direction::forward,
                                         setup.execution.planning)),
         buffers_(prepared_buffers(arena, setup)),
-        tiles_(arena, workers_, setup.access, kTileRows, layout_.features) {
+        strips_(arena, workers_, setup.access, kTileRows,
+                std::min(layout_.features, kStripColumns)) {
     if (!pairing_.pairs_samples() && a_->is_raw()) {
       scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
     }
@@ -120,6 +124,10 @@ class PackedFft {
   const BlockLayout& layout() const noexcept { return layout_; }
   int workers() const noexcept { return workers_; }
   const TransformPlan<Scalar>& forward_plan() const noexcept { return forward_; }
+  // How many rows of a tile are handled together.
+  Index rows_of_group() const noexcept {
+    return std::min(kTileRows, pairing_.pairs_samples() ? 2 * group_ : group_);
+  }
 
   // Rows to spectra, on all workers: body(group) when a group's have been made, and around a
   // worker's chunk begin(worker) and, in order, merge(worker). `first` is even where samples are
@@ -135,15 +143,20 @@ class PackedFft {
             diagonal->begin(worker);
           }
           begin(worker);
-          for_each_group(
-              rows, worker, chunk_first, chunk_last,
-              [&](const SignalGroup& group) noexcept {
-                transform(group);
-                for (Index signal = group.begin; diagonal != nullptr && signal < group.end;
-                     ++signal) {
-                  diagonal->add(worker, group.a.row(signal), group.b.row(signal));
+          for_each_load(
+              worker, chunk_first, chunk_last,
+              [&](const SignalGroup& load) noexcept {
+                load_signals(rows, load, Sweep::descending);
+                if (diagonal != nullptr) {
+                  add_diagonal(rows, load, *diagonal);
                 }
-                body(group);
+                for_each_group(
+                    load,
+                    [&](const SignalGroup& group) noexcept {
+                      transform(group);
+                      body(group);
+                    },
+                    Sweep::descending);
               },
               Sweep::descending);
         },
@@ -156,15 +169,6 @@ class PackedFft {
         Sweep::descending);
   }
 
-  // Calls body(group) for the signals of some rows, group by group, on all workers.
-  void for_each_group(const BatchRows<Scalar>& rows, Index first, Index last,
-                      FunctionRef<const SignalGroup&> body) noexcept {
-    parallel_chunks(workers_, first, last, kTileRows,
-                    [&](int worker, Index chunk_first, Index chunk_last) noexcept {
-                      for_each_group(rows, worker, chunk_first, chunk_last, body, Sweep::ascending);
-                    });
-  }
-
   // Among the rows at hand, the one that a signal holds, or the first of two.
   Index first_row(const SignalGroup& group, Index signal) const noexcept {
     return group.first_row + pairing_.first_row(signal);
@@ -173,46 +177,22 @@ class PackedFft {
   RowScale<Scalar> row_scale_of(const SignalGroup& group, Index signal) const noexcept {
     return scales_ ? scales_[group.first_row + signal] : RowScale<Scalar>();
   }
-
-  // A group's rows to its spectra.
-  DECORR_DETAIL_NOINLINE void transform(const SignalGroup& group) noexcept {
-    if (scales_) {
-      for (Index signal = group.begin; signal < group.end; ++signal) {
-        scales_[group.first_row + signal] =
-            row_scale(group.b.row(signal), group.a.row(signal), layout_.features);
-      }
-    }
-    packing_.for_each_positions(
-        [&](Index first, Index count) noexcept { load_rows(group, first, count); });
-    for (Index signal = group.begin; signal < group.end; ++signal) {
-      Complex* packed = this->signal(group, signal);
-      if (packing_.permutes()) {
-        Complex* permuted = buffers_.permuted(group.worker);
-        packing_.permute(packed, permuted);
-        packed = permuted;
-      }
-      layout_.pad(packed, packing_.reverses());
-      forward_.execute(packed, spectrum(group, signal));
-    }
-  }
-
-  // A signal before the forward transform, or the spectrum of its derivative before the backward
-  // one.
-  Complex* signal(const SignalGroup& group, Index signal) noexcept {
-    return buffers_.signals(group.worker) + (signal - group.begin) * stride_;
-  }
-  // What the last transform gave for it.
+  // The spectrum of a signal, after the forward transform.
   Complex* spectrum(const SignalGroup& group, Index signal) noexcept {
     return buffers_.spectra(group.worker) + (signal - group.begin) * stride_;
   }
+  // Where that of its derivative is wanted, for the backward one.
+  Complex* derivative(const SignalGroup& group, Index signal) noexcept {
+    return buffers_.derivatives(group.worker) + (signal - group.begin) * stride_;
+  }
 
-  // Frequencies first .. last - 1 of a spectrum that transform() has just given wait for the
-  // backward pass, where there is room.
-  DECORR_DETAIL_NOINLINE void save(const SignalGroup& group, Index signal, Index first,
-                                   Index last) noexcept {
+  // Frequencies first .. last - 1 of a spectrum that has just been made wait for the backward pass,
+  // where there is room.
+  DECORR_DETAIL_NOINLINE void save(const BatchRows<Scalar>& rows, const SignalGroup& group,
+                                   Index signal, Index first, Index last) noexcept {
     if (waits(group)) {
-      store_.save(signal_rows(group, signal), signal_index(group, signal), spectrum(group, signal),
-                  first, last);
+      store_.save(signal_rows(rows, group, signal), signal_index(group, signal),
+                  spectrum(group, signal), first, last);
     }
   }
   // Makes a group's spectra ready to be loaded.
@@ -221,18 +201,18 @@ class PackedFft {
       transform(group);
     }
   }
-  void load(const SignalGroup& group, Index signal, Index first, Index last,
-            FunctionRef<Index, Index, const Scalar*> body) noexcept {
+  void load(const BatchRows<Scalar>& rows, const SignalGroup& group, Index signal, Index first,
+            Index last, FunctionRef<Index, Index, const Scalar*> body) noexcept {
     if (waits(group)) {
-      store_.load(signal_rows(group, signal), signal_index(group, signal), first, last, body);
+      store_.load(signal_rows(rows, group, signal), signal_index(group, signal), first, last, body);
     } else {
       body(first, last - first, reinterpret_cast<const Scalar*>(spectrum(group, signal) + first));
     }
   }
 
-  // Derivatives to gradient rows, on all workers: fill(group) writes the spectra of the derivatives
-  // to where signal() says. Of two views the real part becomes a's gradient, the imaginary part
-  // b's. The sinks take strips of them; slopes of `chunk_rows` rows are added up in Scalar.
+  // Derivatives to gradient rows, on all workers: fill(group) writes their spectra to where
+  // derivative() says. Of two views the real part becomes a's gradient, the imaginary part b's. The
+  // sinks take strips of them; slopes of `chunk_rows` rows are added up in Scalar.
   void backward(const BatchRows<Scalar>& rows, Index first, Index last, Index chunk_rows,
                 const GradientSinks<Scalar>& sinks, FunctionRef<const SignalGroup&> fill) noexcept {
     parallel_chunks(
@@ -251,25 +231,17 @@ class PackedFft {
   DECORR_DETAIL_NOINLINE void backward_on(int worker, const BatchRows<Scalar>& rows, Index first,
                                           Index last, const GradientSinks<Scalar>& sinks,
                                           FunctionRef<const SignalGroup&> fill) noexcept {
-    Reads reads{sinks.a.reads_rows() || sinks.b.reads_other_rows(),
-                sinks.b.reads_rows() || sinks.a.reads_other_rows()};
-    if (!store_.holds(pairing_.num_signals(last))) {
-      reads.a |= reads_to_transform().a;
-      reads.b |= reads_to_transform().b;
-    }
-    for_each_tile(rows, worker, first, last, reads, [&](SignalGroup& tile) noexcept {
-      for_each_group(tile, [&](const SignalGroup& group) noexcept {
+    for_each_load(worker, first, last, [&](const SignalGroup& load) noexcept {
+      if (!waits(load)) {
+        load_signals(rows, load, Sweep::ascending);
+      }
+      for_each_group(load, [&](const SignalGroup& group) noexcept {
         fill(group);
         invert(group);
-        packing_.for_each_positions(
-            [&](Index column, Index count) noexcept { split(group, column, count, sinks); });
       });
-      store_gradients(rows, tile);
+      packing_.for_each_positions(
+          [&](Index column, Index count) noexcept { split(rows, load, column, count, sinks); });
     });
-  }
-  // How many rows of a tile are handled together.
-  Index rows_of_group() const noexcept {
-    return std::min(kTileRows, pairing_.pairs_samples() ? 2 * group_ : group_);
   }
 
  private:
@@ -281,7 +253,7 @@ class PackedFft {
                                             const PackedFftSetup<Scalar>& setup) const {
     TransformBuffers<Scalar> own;
     TransformBuffers<Scalar>& buffers = setup.shared_buffers ? *setup.shared_buffers : own;
-    buffers.prepare(arena, workers_, group_ * stride_,
+    buffers.prepare(arena, workers_, loaded_ * stride_, group_ * stride_,
                     packing_.permutes() ? layout_.signal_size() : 0);
     return buffers;
   }
@@ -294,143 +266,219 @@ class PackedFft {
     return store_.holds(signal_index(group, group.end));
   }
 
-  // The views whose rows a pass reads: others are not copied.
-  struct Reads {
-    bool a, b;
-  };
-  Reads reads_to_transform() const noexcept { return {true, !pairing_.pairs_samples()}; }
-
-  DECORR_DETAIL_NOINLINE void for_each_tile(const BatchRows<Scalar>& rows, int worker, Index first,
-                                            Index last, const Reads& reads,
-                                            FunctionRef<SignalGroup&> body,
+  // Calls body for the signals of some rows that are loaded together, tile by tile.
+  DECORR_DETAIL_NOINLINE void for_each_load(int worker, Index first, Index last,
+                                            FunctionRef<const SignalGroup&> body,
                                             Sweep sweep = Sweep::ascending) noexcept {
     for_each_chunk(
         last - first, kTileRows,
-        [&](Index begin, Index end) noexcept {
-          SignalGroup tile{};
-          tile.worker = worker;
-          tile.first_row = first + begin;
-          tile.rows = end - begin;
-          const Index d = layout_.features;
-          if (reads.a) {
-            tile.a = rows.a.tile(tile.first_row, tile.rows, 0, d, tiles_.a(worker));
-          }
-          if (reads.b) {
-            tile.b = rows.b.tile(tile.first_row, tile.rows, 0, d, tiles_.b(worker));
-          }
-          if (rows.gradient_a) {
-            tile.gradient_a = rows.gradient_a.tile(tile.first_row, 0, d, tiles_.gradient_a(worker));
-          }
-          if (rows.gradient_b) {
-            tile.gradient_b = rows.gradient_b.tile(tile.first_row, 0, d, tiles_.gradient_b(worker));
-          }
-          body(tile);
+        [&](Index tile_begin, Index tile_end) noexcept {
+          const Index tile_rows = tile_end - tile_begin;
+          for_each_chunk(
+              pairing_.num_signals(tile_rows), loaded_,
+              [&](Index begin, Index end) noexcept {
+                body({worker, first + tile_begin, tile_rows, begin, end, begin});
+              },
+              sweep);
         },
         sweep);
   }
-  void for_each_group(const BatchRows<Scalar>& rows, int worker, Index first, Index last,
-                      FunctionRef<const SignalGroup&> body, Sweep sweep) noexcept {
-    for_each_tile(
-        rows, worker, first, last, reads_to_transform(),
-        [&](SignalGroup& tile) noexcept { for_each_group(tile, body, sweep); }, sweep);
-  }
-  void for_each_group(SignalGroup& tile, FunctionRef<const SignalGroup&> body,
+  void for_each_group(const SignalGroup& load, FunctionRef<const SignalGroup&> body,
                       Sweep sweep = Sweep::ascending) noexcept {
     for_each_chunk(
-        pairing_.num_signals(tile.rows), group_,
+        load.end - load.begin, group_,
         [&](Index begin, Index end) noexcept {
-          tile.begin = begin;
-          tile.end = end;
-          body(tile);
+          SignalGroup group = load;
+          group.begin = load.begin + begin;
+          group.end = load.begin + end;
+          body(group);
         },
         sweep);
   }
-  void store_gradients(const BatchRows<Scalar>& rows, const SignalGroup& tile) noexcept {
-    if (rows.gradient_a) {
-      rows.gradient_a.store(tile.first_row, tile.rows, 0, layout_.features, tile.gradient_a);
-    }
-    if (rows.gradient_b) {
-      rows.gradient_b.store(tile.first_row, tile.rows, 0, layout_.features, tile.gradient_b);
-    }
+
+  // A signal before the forward transform, or its derivative after the backward one.
+  Complex* signal(const SignalGroup& group, Index signal) noexcept {
+    return buffers_.signals(group.worker) + (signal - group.loaded) * stride_;
   }
 
-  void load_rows(const SignalGroup& group, Index first, Index count) noexcept {
+  // The rows of signals that are loaded together: the first one, and how many.
+  Index begin_row(const SignalGroup& load) const noexcept { return first_row(load, load.begin); }
+  Index num_rows(const SignalGroup& load) const noexcept {
+    return std::min(load.rows, pairing_.first_row(load.end)) - pairing_.first_row(load.begin);
+  }
+  // Some columns of them.
+  Tile<const Scalar> strip(const InputRows<Scalar>& view, const SignalGroup& load, Index column,
+                           Index count, Scalar* buffer) const noexcept {
+    return view.tile(begin_row(load), num_rows(load), column, count, buffer);
+  }
+  template <class Body>
+  void for_each_strip_of_both(const BatchRows<Scalar>& rows, const SignalGroup& load,
+                              const Body& body) noexcept {
+    for_each_chunk(layout_.features, kStripColumns, [&](Index column, Index end) noexcept {
+      const Index count = end - column;
+      body(strip(rows.a, load, column, count, strips_.a(load.worker)),
+           strip(rows.b, load, column, count, strips_.b(load.worker)), column, count);
+    });
+  }
+
+  DECORR_DETAIL_NOINLINE void load_signals(const BatchRows<Scalar>& rows, const SignalGroup& load,
+                                           Sweep sweep) noexcept {
+    if (scales_) {
+      find_scales(rows, load);
+    }
+    packing_.for_each_positions(
+        [&](Index first, Index count) noexcept { load_strip(rows, load, first, count, sweep); });
+  }
+  // Two samples of view a share a signal, x_1 + i x_2, or two views do, b + i a or b + i rev(a).
+  void load_strip(const BatchRows<Scalar>& rows, const SignalGroup& load, Index first, Index count,
+                  Sweep sweep) noexcept {
+    const bool pairs_samples = pairing_.pairs_samples();
+    const Index second_column = packing_.second_column(first, count);
+    const auto u = pairs_samples ? strip(rows.a, load, first, count, strips_.a(load.worker))
+                                 : strip(rows.b, load, first, count, strips_.b(load.worker));
+    const auto v =
+        pairs_samples ? u : strip(rows.a, load, second_column, count, strips_.a(load.worker));
+    for (Index signal = load.begin; signal < load.end; ++signal) {
+      const Index k = pairing_.first_row(signal) - pairing_.first_row(load.begin);
+      // The rows of the next signal on the way, which on the way back come before those of `load`.
+      const Index rows_of_signal = pairs_samples ? 2 : 1;
+      const bool goes_back = sweep == Sweep::descending && signal + 1 == load.end;
+      const Index next = k + rows_of_signal * (goes_back ? 1 - 2 * (load.end - load.begin) : 1);
+      u.prefetch(next, count);
+      if (pairs_samples) {
+        u.prefetch(next + 1, count);
+        packing_.load(*a_, u.row(k), *a_,
+                      pairing_.has_second_row(signal, load.rows) ? u.row(k + 1) : nullptr,
+                      RowScale<Scalar>(), first, count, this->signal(load, signal));
+      } else {
+        v.prefetch(next, count);
+        packing_.load(*b_, u.row(k), *a_, v.row(k), row_scale_of(load, signal), first, count,
+                      this->signal(load, signal));
+      }
+    }
+  }
+  void find_scales(const BatchRows<Scalar>& rows, const SignalGroup& load) noexcept {
+    Scalar largest_a[kTileRows] = {}, largest_b[kTileRows] = {};
+    for_each_strip_of_both(rows, load,
+                           [&](const auto& a, const auto& b, Index, Index count) noexcept {
+                             for (Index k = 0; k < num_rows(load); ++k) {
+                               largest_a[k] = largest_size(a.row(k), count, largest_a[k]);
+                               largest_b[k] = largest_size(b.row(k), count, largest_b[k]);
+                             }
+                           });
+    for (Index k = 0; k < num_rows(load); ++k) {
+      scales_[begin_row(load) + k] = row_scale(largest_b[k], largest_a[k]);
+    }
+  }
+  void add_diagonal(const BatchRows<Scalar>& rows, const SignalGroup& load,
+                    DiagonalSums<Scalar>& diagonal) noexcept {
+    for_each_strip_of_both(rows, load,
+                           [&](const auto& a, const auto& b, Index column, Index count) noexcept {
+                             for (Index k = 0; k < num_rows(load); ++k) {
+                               diagonal.add(load.worker, column, count, a.row(k), b.row(k));
+                             }
+                           });
+  }
+
+  DECORR_DETAIL_NOINLINE void transform(const SignalGroup& group) noexcept {
+    for (Index signal = group.begin; signal < group.end; ++signal) {
+      Complex* packed = this->signal(group, signal);
+      if (packing_.permutes()) {
+        Complex* permuted = buffers_.permuted(group.worker);
+        packing_.permute(packed, permuted);
+        packed = permuted;
+      }
+      layout_.pad(packed, packing_.reverses());
+      forward_.execute(packed, spectrum(group, signal));
+    }
+  }
+  void invert(const SignalGroup& group) noexcept {
     for (Index signal = group.begin; signal < group.end; ++signal) {
       Complex* to = this->signal(group, signal);
-      if (pairing_.pairs_samples()) {
-        // x_1 + i x_2; a missing second sample is zero.
-        const Index row = pairing_.first_row(signal);
-        group.a.prefetch_after(row + 1, first, count);
-        group.a.prefetch_after(row + 2, first, count);
-        packing_.load(*a_, group.a.row(row), *a_,
-                      pairing_.has_second_row(signal, group.rows) ? group.a.row(row + 1) : nullptr,
-                      RowScale<Scalar>(), first, count, to);
-      } else {
-        // b + i a, or b + i rev(a).
-        group.b.prefetch_after(signal, first, count);
-        group.a.prefetch_after(signal, packing_.second_column(first, count), count);
-        packing_.load(*b_, group.b.row(signal), *a_, group.a.row(signal),
-                      row_scale_of(group, signal), first, count, to);
+      Complex* inverse = packing_.permutes() ? buffers_.permuted(group.worker) : to;
+      backward_.execute(derivative(group, signal), inverse);
+      layout_.unpad(inverse, packing_.reverses());
+      if (packing_.permutes()) {
+        packing_.restore(inverse, to);
       }
     }
   }
 
-  SignalRows<Scalar> signal_rows(const SignalGroup& group, Index signal) const noexcept {
+  // Of the matrices whose rows are contiguous.
+  SignalRows<Scalar> signal_rows(const BatchRows<Scalar>& rows, const SignalGroup& group,
+                                 Index signal) const noexcept {
+    const auto row = [](const OutputRows<Scalar>& gradient, Index k) noexcept {
+      return gradient ? gradient.tile(k, 0, 0, nullptr).data : nullptr;
+    };
+    const Index first = first_row(group, signal);
+    if (!pairing_.pairs_samples()) {
+      return {row(rows.gradient_a, first), row(rows.gradient_b, first)};
+    }
+    return {row(rows.gradient_a, first), pairing_.has_second_row(signal, group.rows)
+                                             ? row(rows.gradient_a, first + 1)
+                                             : nullptr};
+  }
+
+  // Some positions of derivatives into their gradient rows, and through the sinks. Bound by bytes.
+  DECORR_DETAIL_NOINLINE void split(const BatchRows<Scalar>& rows, const SignalGroup& load,
+                                    Index column, Index count,
+                                    const GradientSinks<Scalar>& sinks) noexcept {
+    const int worker = load.worker;
+    const bool pairs_samples = pairing_.pairs_samples();
+    const Index first = begin_row(load), column_b = packing_.second_column(column, count);
+    const auto strip_of = [&](const OutputRows<Scalar>& gradient, Index from,
+                              Scalar* buffer) noexcept {
+      return gradient ? gradient.tile(first, from, count, buffer) : Tile<Scalar>();
+    };
+    const auto a = strip_of(rows.gradient_a, column, strips_.gradient_a(worker));
+    const auto b = strip_of(rows.gradient_b, column_b, strips_.gradient_b(worker));
     const auto row = [](const Tile<Scalar>& tile, Index k) noexcept {
       return tile.data == nullptr ? nullptr : tile.row(k);
     };
-    if (!pairing_.pairs_samples()) {
-      return {row(group.gradient_a, signal), row(group.gradient_b, signal)};
-    }
-    const Index first = pairing_.first_row(signal);
-    return {row(group.gradient_a, first), pairing_.has_second_row(signal, group.rows)
-                                              ? row(group.gradient_a, first + 1)
-                                              : nullptr};
-  }
-
-  void invert(const SignalGroup& group) noexcept {
-    for (Index signal = group.begin; signal < group.end; ++signal) {
-      Complex* derivative = spectrum(group, signal);
-      backward_.execute(this->signal(group, signal), derivative);
-      layout_.unpad(derivative, packing_.reverses());
-      if (packing_.permutes()) {
-        packing_.restore(derivative, this->signal(group, signal));
+    for (Index signal = load.begin; signal < load.end; ++signal) {
+      const Index k = pairing_.first_row(signal) - pairing_.first_row(load.begin);
+      const Complex* derivative = this->signal(load, signal);
+      if (pairs_samples) {
+        packing_.split(derivative, column, count, RowScale<Scalar>(), row(a, k),
+                       pairing_.has_second_row(signal, load.rows) ? row(a, k + 1) : nullptr);
+      } else {
+        // The derivative by a has been multiplied by the factor of b, and the other one by that of
+        // a.
+        const RowScale<Scalar> scale = row_scale_of(load, signal);
+        packing_.split(derivative, column, count, {scale.second, scale.first}, row(a, k),
+                       row(b, k));
       }
     }
-  }
-
-  // Some positions of a group's derivatives into their gradient rows, and through the sinks. Bound
-  // by bytes.
-  DECORR_DETAIL_NOINLINE void split(const SignalGroup& group, Index column, Index count,
-                                    const GradientSinks<Scalar>& sinks) noexcept {
-    for (Index signal = group.begin; signal < group.end; ++signal) {
-      const Complex* derivative =
-          packing_.permutes() ? this->signal(group, signal) : spectrum(group, signal);
-      const SignalRows<Scalar> to = signal_rows(group, signal);
-      if (pairing_.pairs_samples()) {
-        packing_.split(derivative, column, count, RowScale<Scalar>(), to.first, to.second);
-        const Index row = pairing_.first_row(signal);
-        finish(group, sinks.a, group.a, group.b, row, column, count, to.first);
-        finish(group, sinks.a, group.a, group.b, row + 1, column, count, to.second);
-        continue;
-      }
-      // The derivative by a has been multiplied by the factor of b, and the other one by that of a.
-      const RowScale<Scalar> scale = row_scale_of(group, signal);
-      packing_.split(derivative, column, count, {scale.second, scale.first}, to.first, to.second);
-      const Index column_b = packing_.second_column(column, count);
-      finish(group, sinks.a, group.a, group.b, signal, column, count, to.first);
-      finish(group, sinks.b, group.b, group.a, signal, column_b, count, to.second);
+    finish(sinks.a, rows.a, rows.b, load, column, count, a, strips_.a(worker), strips_.b(worker));
+    if (rows.gradient_a) {
+      rows.gradient_a.store(first, num_rows(load), column, count, a);
     }
-  }
-  void finish(const SignalGroup& group, const GradientSink<Scalar>& sink,
-              const Tile<const Scalar>& own, const Tile<const Scalar>& other, Index row,
-              Index column, Index count, Scalar* gradient) const noexcept {
-    if (gradient == nullptr || !sink.is_needed()) {
+    if (pairs_samples) {
       return;
     }
-    const Scalar* own_row = sink.reads_rows() ? own.row(row) + column : nullptr;
-    const Scalar* other_row = sink.reads_other_rows() ? other.row(row) + column : nullptr;
-    sink(group.worker, column, count, own_row, other_row, gradient + column);
+    finish(sinks.b, rows.b, rows.a, load, column_b, count, b, strips_.b(worker), strips_.a(worker));
+    if (rows.gradient_b) {
+      rows.gradient_b.store(first, num_rows(load), column_b, count, b);
+    }
+  }
+  // Some columns of one view's gradient.
+  void finish(const GradientSink<Scalar>& sink, const InputRows<Scalar>& own,
+              const InputRows<Scalar>& other, const SignalGroup& load, Index column, Index count,
+              const Tile<Scalar>& gradient, Scalar* own_buffer,
+              Scalar* other_buffer) const noexcept {
+    if (gradient.data == nullptr || !sink.is_needed()) {
+      return;
+    }
+    Tile<const Scalar> own_strip, other_strip;
+    if (sink.reads_rows()) {
+      own_strip = strip(own, load, column, count, own_buffer);
+    }
+    if (sink.reads_other_rows()) {
+      other_strip = strip(other, load, column, count, other_buffer);
+    }
+    for (Index k = 0; k < num_rows(load); ++k) {
+      sink(load.worker, column, count, own_strip.row(k), other_strip.row(k), gradient.row(k));
+    }
   }
 
   SignalPairing pairing_;
@@ -439,11 +487,11 @@ class PackedFft {
   const Preparation<Scalar>* b_;
   Index stride_;  // from one signal to the next
   int workers_;
-  Index group_;  // signals that are handled together
+  Index group_, loaded_;  // signals that are transformed, and loaded, together
   Packing<Scalar> packing_;
   TransformPlan<Scalar> forward_, backward_;
   TransformBuffers<Scalar> buffers_;
-  TileBuffers<Scalar> tiles_;
+  TileBuffers<Scalar> strips_;
   SpectrumStore<Scalar> store_;
   Buffer<RowScale<Scalar>> scales_;
 };

@@ -71,14 +71,15 @@ class Packing {
   }
 
   // signal_j = factor first'_j + i factor second'_j for a chunk of positions, the second row
-  // reversed unless permute() does that. A missing second row is zero. Bound by bytes.
+  // reversed unless permute() does that. The rows are given from the chunk's first feature on,
+  // which for the second one is second_column(). A missing second row is zero. Bound by bytes.
   DECORR_DETAIL_NOINLINE void load(const Preparation<Scalar>& first_view, const Scalar* first_row,
                                    const Preparation<Scalar>& second_view, const Scalar* second_row,
                                    const RowScale<Scalar>& factors, Index first, Index count,
                                    Complex* signal) const noexcept {
     alignas(kWorkspaceAlignment) Scalar first_block[kStripColumns], second_block[kStripColumns];
     auto* to = reinterpret_cast<Scalar*>(signal + first);
-    const Scalar* u = first_view.apply(first_row + first, first, count, first_block);
+    const Scalar* u = first_view.apply(first_row, first, count, first_block);
     if (second_row == nullptr) {
       for (Index i = 0; i < count; ++i) {
         to[2 * i] = factors.first * u[i];
@@ -87,7 +88,7 @@ class Packing {
       return;
     }
     const Index column = second_column(first, count);
-    const Scalar* v = second_view.apply(second_row + column, column, count, second_block);
+    const Scalar* v = second_view.apply(second_row, column, count, second_block);
     if (swaps_ends()) {
       for (Index i = 0; i < count; ++i) {
         to[2 * i] = factors.first * u[i];
@@ -134,13 +135,14 @@ class Packing {
     }
   }
 
-  // Splits a chunk of positions into parts of two gradient rows, either of which may be null.
+  // Splits a chunk of positions into parts of two gradient rows, given in the same way, either of
+  // which may be null.
   DECORR_DETAIL_NOINLINE void split(const Complex* signal, Index first, Index count,
                                     const RowScale<Scalar>& factors, Scalar* first_row,
                                     Scalar* second_row) const noexcept {
     const auto* y = reinterpret_cast<const Scalar*>(signal + first);
     if (first_row != nullptr) {
-      Scalar* to = first_row + first;
+      Scalar* to = first_row;
       for (Index i = 0; i < count; ++i) {
         to[i] = factors.first * y[2 * i];
       }
@@ -148,7 +150,7 @@ class Packing {
     if (second_row == nullptr) {
       return;
     }
-    Scalar* to = second_row + second_column(first, count);
+    Scalar* to = second_row;
     if (swaps_ends()) {
       for (Index i = 0; i < count; ++i) {
         to[count - 1 - i] = factors.second * y[2 * i + 1];

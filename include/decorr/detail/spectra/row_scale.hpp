@@ -21,14 +21,18 @@ struct RowScale {
   Scalar first = 1, second = 1;  // the factors; their product is 1
 };
 
+// The largest size in a row, or in what came before; NaN may be passed over.
 template <class Scalar>
-DECORR_DETAIL_NOINLINE RowScale<Scalar> row_scale(const Scalar* first, const Scalar* second,
-                                                  Index features) noexcept {
-  Scalar largest_first = 0, largest_second = 0;
-  for (Index j = 0; j < features; ++j) {
-    largest_first = std::max(largest_first, std::abs(first[j]));
-    largest_second = std::max(largest_second, std::abs(second[j]));
+DECORR_DETAIL_NOINLINE Scalar largest_size(const Scalar* row, Index count, Scalar before) noexcept {
+  for (Index j = 0; j < count; ++j) {
+    before = std::max(before, std::abs(row[j]));
   }
+  return before;
+}
+
+// From the largest sizes of both rows.
+template <class Scalar>
+RowScale<Scalar> row_scale(Scalar largest_first, Scalar largest_second) noexcept {
   constexpr int kLimit = std::numeric_limits<Scalar>::max_exponent / 2 - 4;
   int exponent = 0;
   if (!(largest_first > 0) || !(largest_second > 0)) {

@@ -26,7 +26,7 @@ class DiagonalSums {
   DiagonalSums() = default;
   DiagonalSums(Arena& arena, Index features, Index most_rows, const RowAccess& access, int threads)
       : workers_(worker_count(threads, most_rows, kTileRows)),
-        tiles_(arena, workers_, access.inputs(), std::min(most_rows, kTileRows), features),
+        tiles_(arena, workers_, access.inputs(), kTileRows, std::min(features, kStripColumns)),
         parts_(arena, workers_, features),
         totals_(arena, features, Sum(0)) {}
 
@@ -35,9 +35,11 @@ class DiagonalSums {
 
   // A worker's chunk of rows, to be merged in the order of the chunks.
   void begin(int worker) noexcept { std::fill_n(parts_.of(worker), totals_.size(), Sum(0)); }
-  DECORR_DETAIL_NOINLINE void add(int worker, const Scalar* a, const Scalar* b) noexcept {
-    Sum* parts = parts_.of(worker);
-    for (Index j = 0; j < totals_.size(); ++j) {
+  // `count` features from `column` on, of one sample.
+  DECORR_DETAIL_NOINLINE void add(int worker, Index column, Index count, const Scalar* a,
+                                  const Scalar* b) noexcept {
+    Sum* parts = parts_.of(worker) + column;
+    for (Index j = 0; j < count; ++j) {
       parts[j] += Sum(a[j]) * Sum(b[j]);
     }
   }
@@ -53,13 +55,15 @@ class DiagonalSums {
     parallel_chunks(
         workers_, 0, rows.size(), kTileRows,
         [&](int worker, Index first, Index last) noexcept {
-          const Index count = last - first;
-          const auto a = rows.a.tile(first, count, 0, totals_.size(), tiles_.a(worker));
-          const auto b = rows.b.tile(first, count, 0, totals_.size(), tiles_.b(worker));
           begin(worker);
-          for (Index k = 0; k < count; ++k) {
-            add(worker, a.row(k), b.row(k));
-          }
+          for_each_chunk(totals_.size(), kStripColumns, [&](Index column, Index end) noexcept {
+            const Index count = last - first, width = end - column;
+            const auto a = rows.a.tile(first, count, column, width, tiles_.a(worker));
+            const auto b = rows.b.tile(first, count, column, width, tiles_.b(worker));
+            for (Index k = 0; k < count; ++k) {
+              add(worker, column, width, a.row(k), b.row(k));
+            }
+          });
         },
         [&](int worker) noexcept { merge(worker); });
   }
