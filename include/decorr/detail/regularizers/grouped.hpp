@@ -151,7 +151,8 @@ class GroupedRelaxed {
   Index window_rows(Index most_rows) const {
     const Index views = is_covariance_ ? 1 : 2;
     const auto bytes = views * layout_.chunk_size() * static_cast<Index>(sizeof(Scalar));
-    return std::min(most_rows, std::max(kSumRows, kGatheredBytes / bytes / kSumRows * kSumRows));
+    const Index fitting = kGatheredBytes / bytes / kSumRows * kSumRows;
+    return std::clamp(fitting, kSumRows, std::max(kSumRows, most_rows));
   }
   Index gathered_size() const noexcept { return window_ * layout_.chunk_size(); }
   Index last_size() const noexcept { return window_ * num_blocks_ * 2; }
