@@ -90,7 +90,7 @@ class VarianceCovariance {
   const ViewEpilogue<Scalar>& epilogue() const noexcept { return epilogue_; }
 
   // After covariance(): the coefficients of epilogue(). `variance_weight` is that of variance().
-  DECORR_DETAIL_COLD void set_coefficients(Sum variance_weight) noexcept {
+  DECORR_DETAIL_NOINLINE void set_coefficients(Sum variance_weight) noexcept {
     if (!epilogue_) {
       return;
     }

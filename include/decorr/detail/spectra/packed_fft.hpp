@@ -108,7 +108,9 @@ class PackedFft {
                                         setup.execution.planning)),
         buffers_(prepared_buffers(arena, setup)),
         strips_(arena, workers_, setup.access, kTileRows,
-                std::min(layout_.features, kStripColumns)) {
+                std::min(layout_.features, kStripColumns)),
+        other_strips_(arena, workers_, setup.access.inputs(), kTileRows,
+                      std::min(layout_.features, kStripColumns)) {
     if (!pairing_.pairs_samples() && a_->is_raw()) {
       scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
     }
@@ -419,65 +421,78 @@ class PackedFft {
                                              : nullptr};
   }
 
+  // Some columns of one view's gradient and of what its sink reads.
+  struct Strips {
+    Tile<const Scalar> own, other;
+    Tile<Scalar> gradient;
+
+    Scalar* row(Index k) const noexcept {
+      return gradient.data == nullptr ? nullptr : gradient.row(k);
+    }
+  };
+  Strips strips_of(const GradientSink<Scalar>& sink, const SignalGroup& load,
+                   const InputRows<Scalar>& own, const InputRows<Scalar>& other,
+                   const OutputRows<Scalar>& gradient, Index column, Index count,
+                   Scalar* own_buffer, Scalar* other_buffer,
+                   Scalar* gradient_buffer) const noexcept {
+    Strips strips;
+    if (!gradient) {
+      return strips;
+    }
+    strips.gradient = gradient.tile(begin_row(load), column, count, gradient_buffer);
+    if (sink.reads_rows()) {
+      strips.own = strip(own, load, column, count, own_buffer);
+    }
+    if (sink.reads_other_rows()) {
+      strips.other = strip(other, load, column, count, other_buffer);
+    }
+    return strips;
+  }
+
   // Some positions of derivatives into their gradient rows, and through the sinks. Bound by bytes.
   DECORR_DETAIL_NOINLINE void split(const BatchRows<Scalar>& rows, const SignalGroup& load,
                                     Index column, Index count,
                                     const GradientSinks<Scalar>& sinks) noexcept {
     const int worker = load.worker;
-    const bool pairs_samples = pairing_.pairs_samples();
     const Index first = begin_row(load), column_b = packing_.second_column(column, count);
-    const auto strip_of = [&](const OutputRows<Scalar>& gradient, Index from,
-                              Scalar* buffer) noexcept {
-      return gradient ? gradient.tile(first, from, count, buffer) : Tile<Scalar>();
-    };
-    const auto a = strip_of(rows.gradient_a, column, strips_.gradient_a(worker));
-    const auto b = strip_of(rows.gradient_b, column_b, strips_.gradient_b(worker));
-    const auto row = [](const Tile<Scalar>& tile, Index k) noexcept {
-      return tile.data == nullptr ? nullptr : tile.row(k);
-    };
+    const Strips a =
+        strips_of(sinks.a, load, rows.a, rows.b, rows.gradient_a, column, count, strips_.a(worker),
+                  other_strips_.b(worker), strips_.gradient_a(worker));
+    const Strips b =
+        strips_of(sinks.b, load, rows.b, rows.a, rows.gradient_b, column_b, count,
+                  strips_.b(worker), other_strips_.a(worker), strips_.gradient_b(worker));
     for (Index signal = load.begin; signal < load.end; ++signal) {
       const Index k = pairing_.first_row(signal) - pairing_.first_row(load.begin);
       const Complex* derivative = this->signal(load, signal);
-      if (pairs_samples) {
-        packing_.split(derivative, column, count, RowScale<Scalar>(), row(a, k),
-                       pairing_.has_second_row(signal, load.rows) ? row(a, k + 1) : nullptr);
-      } else {
-        // The derivative by a has been multiplied by the factor of b, and the other one by that of
-        // a.
-        const RowScale<Scalar> scale = row_scale_of(load, signal);
-        packing_.split(derivative, column, count, {scale.second, scale.first}, row(a, k),
-                       row(b, k));
+      if (pairing_.pairs_samples()) {
+        const bool has_second = pairing_.has_second_row(signal, load.rows);
+        packing_.split(derivative, column, count, RowScale<Scalar>(), a.row(k),
+                       has_second ? a.row(k + 1) : nullptr);
+        finish(sinks.a, worker, a, k, has_second ? 2 : 1, column, count);
+        continue;
       }
+      // The derivative by a has been multiplied by the factor of b, and the other one by that of a.
+      const RowScale<Scalar> scale = row_scale_of(load, signal);
+      packing_.split(derivative, column, count, {scale.second, scale.first}, a.row(k), b.row(k));
+      finish(sinks.a, worker, a, k, 1, column, count);
+      finish(sinks.b, worker, b, k, 1, column_b, count);
     }
-    finish(sinks.a, rows.a, rows.b, load, column, count, a, strips_.a(worker), strips_.b(worker));
     if (rows.gradient_a) {
-      rows.gradient_a.store(first, num_rows(load), column, count, a);
+      rows.gradient_a.store(first, num_rows(load), column, count, a.gradient);
     }
-    if (pairs_samples) {
-      return;
-    }
-    finish(sinks.b, rows.b, rows.a, load, column_b, count, b, strips_.b(worker), strips_.a(worker));
     if (rows.gradient_b) {
-      rows.gradient_b.store(first, num_rows(load), column_b, count, b);
+      rows.gradient_b.store(first, num_rows(load), column_b, count, b.gradient);
     }
   }
-  // Some columns of one view's gradient.
-  void finish(const GradientSink<Scalar>& sink, const InputRows<Scalar>& own,
-              const InputRows<Scalar>& other, const SignalGroup& load, Index column, Index count,
-              const Tile<Scalar>& gradient, Scalar* own_buffer,
-              Scalar* other_buffer) const noexcept {
-    if (gradient.data == nullptr || !sink.is_needed()) {
+  static void finish(const GradientSink<Scalar>& sink, int worker, const Strips& strips, Index k,
+                     Index num_rows, Index column, Index count) noexcept {
+    if (strips.gradient.data == nullptr || !sink.is_needed()) {
       return;
     }
-    Tile<const Scalar> own_strip, other_strip;
-    if (sink.reads_rows()) {
-      own_strip = strip(own, load, column, count, own_buffer);
-    }
-    if (sink.reads_other_rows()) {
-      other_strip = strip(other, load, column, count, other_buffer);
-    }
-    for (Index k = 0; k < num_rows(load); ++k) {
-      sink(load.worker, column, count, own_strip.row(k), other_strip.row(k), gradient.row(k));
+    for (Index row = k; row < k + num_rows; ++row) {
+      sink(worker, column, count, strips.own.data == nullptr ? nullptr : strips.own.row(row),
+           strips.other.data == nullptr ? nullptr : strips.other.row(row),
+           strips.gradient.row(row));
     }
   }
 
@@ -491,7 +506,7 @@ class PackedFft {
   Packing<Scalar> packing_;
   TransformPlan<Scalar> forward_, backward_;
   TransformBuffers<Scalar> buffers_;
-  TileBuffers<Scalar> strips_;
+  TileBuffers<Scalar> strips_, other_strips_;  // of what is not contiguous
   SpectrumStore<Scalar> store_;
   Buffer<RowScale<Scalar>> scales_;
 };
