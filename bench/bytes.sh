@@ -7,7 +7,8 @@
 #
 # Counted by valgrind's cachegrind, so the same on every machine: FFTW measures nothing, and the
 # compiler, which is c++ or CXX, makes code for x86-64-v3 (AVX2), which valgrind knows. SCALAR is
-# float or double; ROWS (128) and FEATURES (8192) are n and d.
+# float or double; ROWS (128) and FEATURES (8192) are n and d. ALIGNMENT is that of the matrices in
+# bytes: 32, Eigen's with AVX2, or 64, as with AVX-512.
 # With PROGRAM, a decorr_counted_calls that is built already, nothing is built. Needs Eigen, FFTW3,
 # CLI11 and valgrind (Debian, Ubuntu: g++ libeigen3-dev libfftw3-dev libcli11-dev valgrind).
 set -euo pipefail
@@ -23,6 +24,7 @@ program=${PROGRAM:-}
 if [[ -z $program ]]; then
   program=$folder/decorr_counted_calls
   "${CXX:-c++}" -std=c++17 -O3 -march=x86-64-v3 -DNDEBUG -Iinclude -isystem /usr/include/eigen3 \
+    -DEIGEN_MAX_ALIGN_BYTES="${ALIGNMENT:-32}" -DEIGEN_MAX_STATIC_ALIGN_BYTES=32 \
     bench/counted_calls.cpp -o "$program" -lfftw3f -lfftw3 -lpthread
 fi
 
