@@ -156,6 +156,39 @@ TEST_CASE("float is within 1e-5 of double for views whose scales differ by 1e4")
   }
 }
 
+TEST_CASE("blocks of long double keep its digits and its range") {
+  const Index n = 40, d = 32;
+  using Matrix = RowMajor<long double>;
+  const Matrix a = random_matrix<Matrix>(n, d, 1), b = random_matrix<Matrix>(n, d, 2) + a;
+  decorr::Relaxed relaxed;
+  decorr::Execution execution;
+  execution.planning = decorr::Planning::estimate;
+  for (const Index block_size : {1, 4, 8, 16}) {
+    CAPTURE(block_size);
+    relaxed.block_size = block_size;
+    Matrix grad_a(n, d), grad_b(n, d), part_a(n, d), part_b(n, d);
+    const long double value = decorr::r_sum(a, b, grad_a, grad_b, relaxed, execution);
+    // Rows in parts go another way.
+    decorr::RegularizerBatch<long double> batch(d, relaxed, execution);
+    while (batch.has_pass()) {
+      batch.add(a, b);
+      batch.end_pass();
+    }
+    batch.gradient(a, b, part_a, part_b);
+    CHECK(std::abs(batch.value() - value) <= 1e-17L * value);
+    CHECK((grad_a - part_a).norm() <= 1e-17L * part_a.norm());
+    CHECK((grad_b - part_b).norm() <= 1e-17L * part_b.norm());
+    // By a power of two, whose fourth is far beyond what double has.
+    const long double scale = std::ldexp(1.0L, 660);
+    Matrix scaled_a(n, d), scaled_b(n, d);
+    const long double scaled =
+        decorr::r_sum(Matrix(scale * a), Matrix(scale * b), scaled_a, scaled_b, relaxed, execution);
+    CHECK(std::abs(std::ldexp(scaled, -4 * 660) - value) <= 1e-17L * value);
+    CHECK((Matrix(std::ldexp(1.0L, -3 * 660) * scaled_a) - grad_a).norm() <=
+          1e-17L * grad_a.norm());
+  }
+}
+
 TEST_CASE("a mean of 1e4 deviations costs the loss at most 1e-3") {
   for (const Index rows : {Index{256}, Index{4096}}) {
     const Index cols = 64;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <complex>
+#include <cstdint>
 #include <cstring>
 #include <decorr/decorr.hpp>
 #include <stdexcept>
@@ -435,6 +436,28 @@ TEST_CASE_TEMPLATE("16-bit inputs are computed in float", Storage, Eigen::half, 
   auto strided = canvas.view();
   check_storage("strided 16-bit gradient", float_a, float_b, a, b, grad_a, strided);
   CHECK(canvas.is_intact());
+}
+
+TEST_CASE("a diagonal of raw numbers has the same bits however many rows are loaded together") {
+  // Features beyond what a group of signals has room for.
+  const Index n = 64, d = 600;
+  decorr::BarlowTwinsOptions options;
+  options.standardize = false;
+  decorr::Execution execution;
+  execution.planning = decorr::Planning::estimate;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const auto a = random_matrix<RowMajor<double>>(n, d, seed),
+               b = random_matrix<RowMajor<double>>(n, d, seed + 10);
+    RowMajor<double> row_a(n, d), row_b(n, d);
+    ColMajor<double> col_a(n, d), col_b(n, d);
+    const decorr::Relaxed relaxed;
+    const auto alone = decorr::barlow_twins_loss(a, b, options, relaxed, execution);
+    const auto rows = decorr::barlow_twins_loss(a, b, row_a, row_b, options, relaxed, execution);
+    const auto cols = decorr::barlow_twins_loss(a, b, col_a, col_b, options, relaxed, execution);
+    CHECK(rows.diagonal == alone.diagonal);
+    CHECK(cols.diagonal == alone.diagonal);
+    CHECK(cols.off_diagonal == alone.off_diagonal);
+  }
 }
 
 TEST_CASE("half beside bfloat16") {

@@ -131,7 +131,7 @@ TEST_CASE_TEMPLATE("two rows' spectra come apart, with their lags, and go togeth
         const RowScale<Scalar> scale{2, Scalar(0.5)};
         double error = 0, largest = 1;
         for (Index g = 0; g < blocks; ++g) {
-          LagSums lags;
+          LagSums<Accumulator<Scalar>> lags;
           spectra.split(1, z.data() + g * length, scale, row, g, u.data(), v.data(),
                         has_lags ? &lags : nullptr);
           const Signal of_u = dft(rows.block(rows.u, g), -1), of_v = dft(rows.block(rows.v, g), -1);
@@ -184,7 +184,7 @@ TEST_CASE("a second row that is missing is not written") {
                                SignalPairing(Kind::samples), with_gradients(true, false),
                                SpectrumPlace::buffer, 1, 1);
   std::vector<double> u(at(spectra.layout().row_size()));
-  LagSums lags;
+  LagSums<double> lags;
   spectra.split(0, z.data(), {}, 0, 0, u.data(), nullptr, &lags);
   const Complex first = dft(rows.block(rows.u, 0), -1)[0];
   CHECK(std::abs(number_at(spectra.layout(), u.data(), 0, 0, 0) - first) < kTolerance);
@@ -206,7 +206,8 @@ TEST_CASE("a chunk of some rows is gathered and put back, with frequency length/
       const bool takes_last = chunk == 0 && layout.has_last;
       std::vector<float> gathered(at(count * layout.chunk_size()), -1),
           last(at(count * blocks * 2), -1);
-      spectra.gather(row, first, count, chunk, gathered.data(), last.data());
+      const Tile<float> from{row(first), layout.row_size()};
+      spectra.gather(from, first, count, chunk, gathered.data(), last.data());
       Index wrong = 0;
       for (Index k = 0; k < count; ++k) {
         for (Index i = 0; i < layout.chunk_size(); ++i) {
@@ -222,7 +223,7 @@ TEST_CASE("a chunk of some rows is gathered and put back, with frequency length/
       for (Index k = 0; k < count; ++k) {
         std::fill_n(row(first + k) + layout.offset(first + k, chunk), layout.chunk_size(), 0.F);
       }
-      spectra.scatter(row, first, count, chunk, gathered.data(), last.data());
+      spectra.scatter(from, first, count, chunk, gathered.data(), last.data());
       CHECK(memory == before);
     }
   }
@@ -243,20 +244,22 @@ TEST_CASE("rows of spectra wait in gradient rows, in a buffer, or a window at a 
   const RowAccess both = with_gradients(true, true);
   auto in_gradients = make(64, both, SpectrumPlace::gradient_rows, 100);
   CHECK(in_gradients.holds_all());
-  CHECK(in_gradients.a(rows, 0, 7) == gradient_a.row(7).data());
-  CHECK(in_gradients.b(rows, 0, 99) == gradient_b.row(99).data());
+  CHECK(in_gradients.a(rows, 0, 7).data == gradient_a.row(7).data());
+  CHECK(in_gradients.a(rows, 0, 7).row(2) == gradient_a.row(9).data());
+  CHECK(in_gradients.b(rows, 0, 99).data == gradient_b.row(99).data());
   // One gradient alone has no room for two views' spectra, and a short last block none for its own.
   auto one = make(64, with_gradients(true, false), SpectrumPlace::gradient_rows, 100);
   CHECK(one.holds_all());
-  CHECK(one.b(rows, 0, 3) - one.b(rows, 0, 2) == one.layout().row_size());
-  CHECK(one.a(rows, 0, 2) != gradient_a.row(2).data());
+  CHECK(one.b(rows, 0, 3).data == one.b(rows, 0, 2).row(1));
+  CHECK(one.b(rows, 0, 2).stride == one.layout().row_size());
+  CHECK(one.a(rows, 0, 2).data != gradient_a.row(2).data());
   auto odd = make(63, both, SpectrumPlace::gradient_rows, 100);
   CHECK(odd.holds_all());
-  CHECK(odd.a(rows, 0, 2) != gradient_a.row(2).data());
+  CHECK(odd.a(rows, 0, 2).data != gradient_a.row(2).data());
   // No room: a window.
   auto nowhere = make(64, both, SpectrumPlace::nowhere, 100);
   CHECK_FALSE(nowhere.holds_all());
-  CHECK(nowhere.b(rows, 64, 64) == nowhere.b(rows, 0, 0));
+  CHECK(nowhere.b(rows, 64, 64).data == nowhere.b(rows, 0, 0).data);
   const Index most = kSpectrumBufferBytes / (2 * 256 * static_cast<Index>(sizeof(float)));
   CHECK(make(64, both, SpectrumPlace::buffer, most).holds_all());
   CHECK_FALSE(make(64, both, SpectrumPlace::buffer, most + 1).holds_all());

@@ -12,6 +12,7 @@
 #include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/function_ref.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
@@ -43,8 +44,8 @@ class GroupedRelaxed {
 
   DECORR_DETAIL_COLD GroupedRelaxed(Arena& arena, const RegularizerSetup<Scalar>& setup,
                                     const Relaxed& relaxed, const BlockWeights& weights)
-      : fft_(arena,
-             fft_setup(setup, relaxed, SecondRow::as_is, Padding::allowed, SpectrumPlace::nowhere)),
+      : fft_(arena, fft_setup(setup, relaxed, SecondRow::as_is, Padding::allowed,
+                              SpectrumPlace::elsewhere)),
         is_covariance_(setup.is_covariance()),
         wants_a_(setup.access.gradient_a && !is_covariance_),
         wants_b_(setup.access.gradient_b || is_covariance_),
@@ -76,7 +77,7 @@ class GroupedRelaxed {
                             ? 0
                             : (at_once_ ? Index{workers_} : layout_.chunks) * filter_size()),
         last_filter_(arena, setup.access.has_gradient() ? num_blocks_ * num_blocks_ * 2 : 0),
-        lags_(arena, by_frequencies_ ? num_blocks_ : 0, LagSums()),
+        lags_(arena, by_frequencies_ ? num_blocks_ : 0, LagSums<Sum>()),
         lags_of_rows_(arena, fft_.workers(), lags_.size()),
         lag_values_(arena, lags_.size()),
         values_(arena, by_frequencies_ ? layout_.chunks : 0) {}
@@ -175,7 +176,7 @@ class GroupedRelaxed {
     fft_.forward(
         rows, first, last, kTileRows, diagonal,
         [&](int worker) noexcept {
-          std::fill_n(lags_of_rows_.of(worker), lags_.size(), LagSums());
+          std::fill_n(lags_of_rows_.of(worker), lags_.size(), LagSums<Sum>());
         },
         [&](const auto& group) noexcept { split(rows, group, first); },
         [&](int worker) noexcept {
@@ -190,12 +191,12 @@ class GroupedRelaxed {
   void split(const BatchRows<Scalar>& rows, const Group& group, Index first) noexcept {
     for (Index signal = group.begin; signal < group.end; ++signal) {
       const Index row = fft_.first_row(group, signal);
-      Scalar* u = spectra_.b(rows, first, row);
+      Scalar* u = spectra_.b(rows, first, row).data;
       Scalar* v = second_of(rows, group, signal, first);
       const Complex* z = fft_.spectrum(group, signal);
       const RowScale<Scalar> scale = fft_.row_scale_of(group, signal);
       for (Index g = 0; g < num_blocks_; ++g) {
-        LagSums* lags = lags_ ? lags_of_rows_.of(group.worker) + g : nullptr;
+        LagSums<Sum>* lags = lags_ ? lags_of_rows_.of(group.worker) + g : nullptr;
         spectra_.split(group.worker, z + g * layout_.length, scale, row, g, u, v, lags);
       }
     }
@@ -205,9 +206,9 @@ class GroupedRelaxed {
                     Index first) noexcept {
     const Index row = fft_.first_row(group, signal);
     if (!is_covariance_) {
-      return spectra_.a(rows, first, row);
+      return spectra_.a(rows, first, row).data;
     }
-    return fft_.pairing().has_second_row(signal, group.rows) ? spectra_.b(rows, first, row + 1)
+    return fft_.pairing().has_second_row(signal, group.rows) ? spectra_.b(rows, first, row + 1).data
                                                              : nullptr;
   }
 
@@ -218,7 +219,7 @@ class GroupedRelaxed {
   void join(const BatchRows<Scalar>& rows, const Group& group, Index first) noexcept {
     for (Index signal = group.begin; signal < group.end; ++signal) {
       const Index row = fft_.first_row(group, signal);
-      const Scalar* of_b = spectra_.b(rows, first, row);
+      const Scalar* of_b = spectra_.b(rows, first, row).data;
       const Scalar* of_second = second_of(rows, group, signal, first);
       const Scalar* u = is_covariance_ ? of_b : wants_a_ ? of_second : nullptr;
       const Scalar* v = is_covariance_ ? of_second : wants_b_ ? of_b : nullptr;
@@ -238,8 +239,8 @@ class GroupedRelaxed {
     Matrix filter;
   };
   // Frequency length/2 comes first, as it is put in place with the others.
-  template <class Body>
-  void for_each_slice(int worker, Index chunk, const Body& body) noexcept {
+  DECORR_DETAIL_NOINLINE void for_each_slice(int worker, Index chunk,
+                                             FunctionRef<const Slice&> body) noexcept {
     if (chunk == 0 && layout_.has_last) {
       const Index f = layout_.length / 2, row = num_blocks_ * 2;
       body(Slice{true,
@@ -268,11 +269,11 @@ class GroupedRelaxed {
   // One chunk of frequencies of some rows, to be computed with.
   void gather(const BatchRows<Scalar>& rows, Index window, Index first, Index count, int worker,
               Index chunk) noexcept {
-    spectra_.gather([&](Index row) noexcept { return spectra_.b(rows, window, row); }, first, count,
-                    chunk, gathered_b_.of(worker), last_b_.of(worker));
+    spectra_.gather(spectra_.b(rows, window, first), first, count, chunk, gathered_b_.of(worker),
+                    last_b_.of(worker));
     if (!is_covariance_) {
-      spectra_.gather([&](Index row) noexcept { return spectra_.a(rows, window, row); }, first,
-                      count, chunk, gathered_a_.of(worker), last_a_.of(worker));
+      spectra_.gather(spectra_.a(rows, window, first), first, count, chunk, gathered_a_.of(worker),
+                      last_a_.of(worker));
     }
   }
 
@@ -332,16 +333,16 @@ class GroupedRelaxed {
       if (!is_gathered) {
         gather(rows, window, first, count, worker, chunk);
       }
+      // correlate(), which went the other way, has left the first ones.
       is_gathered = false;
       for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
         differentiate(
             slice, count, products_.of(worker),
             [&](bool is_b, Index row, Index rows_of_product, const Scalar* product) noexcept {
-              const auto place = [&](Index k) noexcept {
-                return is_b ? spectra_.b(rows, window, k) : spectra_.a(rows, window, k);
-              };
+              const Tile<Scalar> to = is_b ? spectra_.b(rows, window, first + row)
+                                           : spectra_.a(rows, window, first + row);
               const Scalar* of_last = (is_b ? last_b_ : last_a_).of(worker);
-              spectra_.scatter(place, first + row, rows_of_product, chunk, product,
+              spectra_.scatter(to, first + row, rows_of_product, chunk, product,
                                of_last + row * num_blocks_ * 2);
             });
       });
@@ -349,8 +350,9 @@ class GroupedRelaxed {
   }
   // Few rows at a time, since each view needs the other's, to where put(is_b, row, count, product)
   // says; frequency length/2 in place.
-  template <class Put>
-  void differentiate(const Slice& slice, Index rows, Scalar* products, const Put& put) noexcept {
+  DECORR_DETAIL_NOINLINE void differentiate(
+      const Slice& slice, Index rows, Scalar* products,
+      FunctionRef<bool, Index, Index, const Scalar*> put) noexcept {
     const Index row_stride = slice.b.row_stride;
     const Matrix product_b{products, row_stride, 2 * slice.lanes};
     const Matrix product_a = product_b.from(kDerivativeRows, 0);
@@ -384,22 +386,22 @@ class GroupedRelaxed {
     });
   }
 
-  static void set_filter(const Slice& slice, Index lane, Index g, Index h,
-                         const ComplexSum& value) noexcept {
-    Scalar* to = slice.filter.element(g, h) + lane;
-    to[0] = static_cast<Scalar>(value.real());
-    to[slice.lanes] = static_cast<Scalar>(value.imag());
-  }
-  void set_filters(const Slice& slice, Index lane, Index g, Index h,
-                   const ComplexSum& value) noexcept {
-    set_filter(slice, lane, g, h, value);
+  // From the derivatives of a slice's frequencies for one block of C.
+  DECORR_DETAIL_NOINLINE void set_filters(const Slice& slice, Index g, Index h,
+                                          const ComplexSum* derivatives, Sum factor) noexcept {
+    Scalar* to = slice.filter.element(g, h);
     // Block (h, g) of a covariance is the transposed one.
-    if (is_covariance_ && h > g) {
-      set_filter(slice, lane, h, g, std::conj(value));
+    Scalar* transposed = is_covariance_ ? slice.filter.element(h, g) : to;
+    for (Index i = 0; i < slice.count; ++i) {
+      const auto imaginary = static_cast<Scalar>(factor * derivatives[i].imag());
+      transposed[i] = to[i] = static_cast<Scalar>(factor * derivatives[i].real());
+      transposed[slice.lanes + i] = -imaginary;
+      to[slice.lanes + i] = imaginary;
     }
   }
 
-  Sum value_of_sums(Sum m, Sum factor) noexcept {
+  // For q = 1, padded blocks, and rows that are not all at hand.
+  DECORR_DETAIL_COLD Sum value_of_sums(Sum m, Sum factor) noexcept {
     Sum value = 0;
     filters_.fill(Scalar(0));
     for (Index g = 0; g < num_blocks_; ++g) {
@@ -411,9 +413,7 @@ class GroupedRelaxed {
         value += Sum(counts(g, h)) * penalty_.apply(block_.data(), weights_.of(g, h));
         for (Index chunk = 0; chunk < layout_.chunks && filters_; ++chunk) {
           for_each_slice(0, chunk, [&](const Slice& slice) noexcept {
-            for (Index i = 0; i < slice.count; ++i) {
-              set_filters(slice, i, g, h, factor * block_[slice.first_frequency + i]);
-            }
+            set_filters(slice, g, h, block_.data() + slice.first_frequency, factor);
           });
         }
       }
@@ -435,8 +435,8 @@ class GroupedRelaxed {
     };
     Sum value = 0;
     for (Index g = 0; g < num_blocks_; ++g) {
-      const Sum zero = Sum(lags_[g].zero) / (m * Sum(layout_.length));
-      const Sum middle = Sum(lags_[g].middle) / (m * Sum(layout_.length));
+      const Sum zero = lags_[g].zero / (m * Sum(layout_.length));
+      const Sum middle = lags_[g].middle / (m * Sum(layout_.length));
       lag_values_[g] = {zero, penalty_.middle_lag(middle, zero, weights_of(g, g))};
       value += penalty_.middle_square(weights_of(g, g), lag_values_[g]);
     }
@@ -451,15 +451,16 @@ class GroupedRelaxed {
       for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
         for (Index g = 0; g < num_blocks_; ++g) {
           for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
-            const ComplexSum* sums = slice.sums + (g * num_blocks_ + h) * slice.sums_stride;
+            // Replaced by the derivatives.
+            ComplexSum* sums = slice.sums + (g * num_blocks_ + h) * slice.sums_stride;
             for (Index i = 0; i < slice.count; ++i) {
-              ComplexSum number = sums[i] / m;
+              sums[i] /= m;
               values_[chunk] +=
-                  Sum(counts(g, h)) * penalty_.square(slice.first_frequency + i, number,
+                  Sum(counts(g, h)) * penalty_.square(slice.first_frequency + i, sums[i],
                                                       weights_of(g, h), lag_values_[g]);
-              if (filters_) {
-                set_filters(slice, i, g, h, factor * number);
-              }
+            }
+            if (filters_) {
+              set_filters(slice, g, h, sums, factor);
             }
           }
         }
@@ -493,8 +494,8 @@ class GroupedRelaxed {
   PerWorker<ComplexSum> chunk_sums_;  // of one chunk of frequencies, in the place of sums_
   Buffer<ComplexSum> last_sums_;      // the same of frequency length/2
   Buffer<Scalar> filters_, last_filter_;
-  Buffer<LagSums> lags_;
-  PerWorker<LagSums> lags_of_rows_;
+  Buffer<LagSums<Sum>> lags_;
+  PerWorker<LagSums<Sum>> lags_of_rows_;
   Buffer<LagValues<Sum>> lag_values_;
   Buffer<Sum> values_;  // of each chunk of frequencies
 };

@@ -55,7 +55,7 @@ class GroupedGram {
       // Squares cannot be taken before the lags of a longer transform are folded, and spectra are
       // all kept here.
       : fft_(arena,
-             fft_setup(setup, relaxed, SecondRow::as_is, Padding::none, SpectrumPlace::nowhere)),
+             fft_setup(setup, relaxed, SecondRow::as_is, Padding::none, SpectrumPlace::elsewhere)),
         is_covariance_(setup.is_covariance()),
         has_gradient_(setup.access.has_gradient()),
         weights_(weights),

@@ -110,7 +110,8 @@ class PackedFft {
         strips_(arena, workers_, setup.access, kTileRows,
                 std::min(layout_.features, kStripColumns)),
         other_strips_(arena, workers_, setup.access.inputs(), kTileRows,
-                      std::min(layout_.features, kStripColumns)) {
+                      std::min(layout_.features, kStripColumns)),
+        transforms_again_(setup.place != SpectrumPlace::elsewhere) {
     if (!pairing_.pairs_samples() && a_->is_raw()) {
       scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
     }
@@ -234,7 +235,7 @@ class PackedFft {
                                           Index last, const GradientSinks<Scalar>& sinks,
                                           FunctionRef<const SignalGroup&> fill) noexcept {
     for_each_load(worker, first, last, [&](const SignalGroup& load) noexcept {
-      if (!waits(load)) {
+      if (transforms_again_ && !waits(load)) {
         load_signals(rows, load, Sweep::ascending);
       }
       for_each_group(load, [&](const SignalGroup& group) noexcept {
@@ -313,9 +314,10 @@ class PackedFft {
                            Index count, Scalar* buffer) const noexcept {
     return view.tile(begin_row(load), num_rows(load), column, count, buffer);
   }
-  template <class Body>
-  void for_each_strip_of_both(const BatchRows<Scalar>& rows, const SignalGroup& load,
-                              const Body& body) noexcept {
+  void for_each_strip_of_both(
+      const BatchRows<Scalar>& rows, const SignalGroup& load,
+      FunctionRef<const Tile<const Scalar>&, const Tile<const Scalar>&, Index, Index>
+          body) noexcept {
     for_each_chunk(layout_.features, kStripColumns, [&](Index column, Index end) noexcept {
       const Index count = end - column;
       body(strip(rows.a, load, column, count, strips_.a(load.worker)),
@@ -359,7 +361,8 @@ class PackedFft {
       }
     }
   }
-  void find_scales(const BatchRows<Scalar>& rows, const SignalGroup& load) noexcept {
+  DECORR_DETAIL_NOINLINE void find_scales(const BatchRows<Scalar>& rows,
+                                          const SignalGroup& load) noexcept {
     Scalar largest_a[kTileRows] = {}, largest_b[kTileRows] = {};
     for_each_strip_of_both(rows, load,
                            [&](const auto& a, const auto& b, Index, Index count) noexcept {
@@ -372,11 +375,12 @@ class PackedFft {
       scales_[begin_row(load) + k] = row_scale(largest_b[k], largest_a[k]);
     }
   }
-  void add_diagonal(const BatchRows<Scalar>& rows, const SignalGroup& load,
-                    DiagonalSums<Scalar>& diagonal) noexcept {
+  // Backwards, as loads come, so that the sums do not depend on how many rows are loaded together.
+  DECORR_DETAIL_NOINLINE void add_diagonal(const BatchRows<Scalar>& rows, const SignalGroup& load,
+                                           DiagonalSums<Scalar>& diagonal) noexcept {
     for_each_strip_of_both(rows, load,
                            [&](const auto& a, const auto& b, Index column, Index count) noexcept {
-                             for (Index k = 0; k < num_rows(load); ++k) {
+                             for (Index k = num_rows(load) - 1; k >= 0; --k) {
                                diagonal.add(load.worker, column, count, a.row(k), b.row(k));
                              }
                            });
@@ -484,8 +488,9 @@ class PackedFft {
       rows.gradient_b.store(first, num_rows(load), column_b, count, b.gradient);
     }
   }
-  static void finish(const GradientSink<Scalar>& sink, int worker, const Strips& strips, Index k,
-                     Index num_rows, Index column, Index count) noexcept {
+  DECORR_DETAIL_NOINLINE static void finish(const GradientSink<Scalar>& sink, int worker,
+                                            const Strips& strips, Index k, Index num_rows,
+                                            Index column, Index count) noexcept {
     if (strips.gradient.data == nullptr || !sink.is_needed()) {
       return;
     }
@@ -507,6 +512,7 @@ class PackedFft {
   TransformPlan<Scalar> forward_, backward_;
   TransformBuffers<Scalar> buffers_;
   TileBuffers<Scalar> strips_, other_strips_;  // of what is not contiguous
+  bool transforms_again_;                      // what does not wait
   SpectrumStore<Scalar> store_;
   Buffer<RowScale<Scalar>> scales_;
 };

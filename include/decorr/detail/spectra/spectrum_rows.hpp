@@ -7,6 +7,7 @@
 
 #include "decorr/detail/kernels/simd.hpp"
 #include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/parallel.hpp"
@@ -63,8 +64,9 @@ struct SpectrumLayout {
 
 // What lags 0 and length/2 of the diagonal blocks of C are made of, for one row: sums over the
 // frequencies of conj(A) B, and of the same with alternating signs.
+template <class Sum>
 struct LagSums {
-  double zero = 0, middle = 0;
+  Sum zero = 0, middle = 0;
 };
 
 // Rows of spectra: in the gradient rows of their own samples where they fit, else in a buffer, of
@@ -74,6 +76,7 @@ inline constexpr Index kSpectrumWindow = 64;
 template <class Scalar>
 class SpectrumRows {
  public:
+  using Sum = Accumulator<Scalar>;
   using Complex = std::complex<Scalar>;
 
   SpectrumRows(Arena& arena, const BlockLayout& layout, const SignalPairing& pairing,
@@ -104,14 +107,13 @@ class SpectrumRows {
   // Whether all rows find room, or a window of them.
   bool holds_all() const noexcept { return holds_all_; }
 
-  // Of view b, or of the one view. `first` is the first row of the window.
-  Scalar* b(const BatchRows<Scalar>& rows, Index first, Index row) noexcept {
-    return in_gradients_ ? gradient_row(has_two_views_ ? rows.gradient_b : rows.gradient_a, row)
-                         : b_.data() + (row - first) * layout_.row_size();
+  // From row `row` on, of view b, or of the one view. `first` is the first row of the window.
+  Tile<Scalar> b(const BatchRows<Scalar>& rows, Index first, Index row) noexcept {
+    return in_gradients_ ? gradient_rows(has_two_views_ ? rows.gradient_b : rows.gradient_a, row)
+                         : buffer_rows(b_, row - first);
   }
-  Scalar* a(const BatchRows<Scalar>& rows, Index first, Index row) noexcept {
-    return in_gradients_ ? gradient_row(rows.gradient_a, row)
-                         : a_.data() + (row - first) * layout_.row_size();
+  Tile<Scalar> a(const BatchRows<Scalar>& rows, Index first, Index row) noexcept {
+    return in_gradients_ ? gradient_rows(rows.gradient_a, row) : buffer_rows(a_, row - first);
   }
 
   // Takes the spectra of block g apart that share a signal's, which is z: U to u, that of row
@@ -119,7 +121,7 @@ class SpectrumRows {
   // lags are made of, for which vectors have to be full: U and V are two views, or two samples of
   // one.
   void split(int worker, const Complex* z, const RowScale<Scalar>& scale, Index row, Index g,
-             Scalar* u, Scalar* v, LagSums* lags) noexcept {
+             Scalar* u, Scalar* v, LagSums<Sum>* lags) noexcept {
     Scalar* real = real_part(worker);
     Scalar* imaginary = real + part_size();
     const auto* scalars = reinterpret_cast<const Scalar*>(z);
@@ -147,15 +149,14 @@ class SpectrumRows {
     }
   }
 
-  // A chunk of some rows, one after another in `to`, and what has the place of frequency length/2
-  // in `last`, as complex numbers: [row][block]; or back to where they wait. Of view b or a as `of`
-  // says. Bound by bytes.
-  template <class Row>
-  DECORR_DETAIL_NOINLINE void gather(const Row& of, Index first, Index count, Index chunk,
-                                     Scalar* to, Scalar* last) noexcept {
+  // A chunk of `count` rows from row `first` on, whose spectra are `rows`, one after another in
+  // `to`, and what has the place of frequency length/2 in `last`, as complex numbers: [row][block];
+  // or back to where they wait. Bound by bytes.
+  DECORR_DETAIL_NOINLINE void gather(const Tile<Scalar>& rows, Index first, Index count,
+                                     Index chunk, Scalar* to, Scalar* last) const noexcept {
     const Index size = layout_.chunk_size();
     for (Index k = 0; k < count; ++k, to += size) {
-      const Scalar* from = of(first + k) + layout_.offset(first + k, chunk);
+      const Scalar* from = rows.row(k) + layout_.offset(first + k, chunk);
       std::copy(from, from + size, to);
       if (chunk == 0 && layout_.has_last) {
         for (Index g = 0; g < layout_.num_blocks; ++g) {
@@ -167,12 +168,12 @@ class SpectrumRows {
       }
     }
   }
-  template <class Row>
-  DECORR_DETAIL_NOINLINE void scatter(const Row& of, Index first, Index count, Index chunk,
-                                      const Scalar* from, const Scalar* last) noexcept {
+  DECORR_DETAIL_NOINLINE void scatter(const Tile<Scalar>& rows, Index first, Index count,
+                                      Index chunk, const Scalar* from,
+                                      const Scalar* last) const noexcept {
     const Index size = layout_.chunk_size();
     for (Index k = 0; k < count; ++k, from += size) {
-      Scalar* to = of(first + k) + layout_.offset(first + k, chunk);
+      Scalar* to = rows.row(k) + layout_.offset(first + k, chunk);
       std::copy(from, from + size, to);
       if (chunk == 0 && layout_.has_last) {
         for (Index g = 0; g < layout_.num_blocks; ++g, last += 2) {
@@ -183,8 +184,11 @@ class SpectrumRows {
   }
 
  private:
-  static Scalar* gradient_row(const OutputRows<Scalar>& gradient, Index row) noexcept {
-    return gradient.tile(row, 0, 0, nullptr).data;
+  static Tile<Scalar> gradient_rows(const OutputRows<Scalar>& gradient, Index row) noexcept {
+    return gradient.tile(row, 0, 0, nullptr);
+  }
+  Tile<Scalar> buffer_rows(Buffer<Scalar>& buffer, Index row) const noexcept {
+    return {buffer.data() + row * layout_.row_size(), layout_.row_size()};
   }
 
   // The real parts of a block's spectrum over the whole circle, and the imaginary ones part_size()
@@ -195,19 +199,19 @@ class SpectrumRows {
   // Bound by bytes, of the first-level cache.
   DECORR_DETAIL_NOINLINE void split_lanes(const Scalar* real, const Scalar* imaginary,
                                           const RowScale<Scalar>& scale, Index row, Index g,
-                                          Scalar* u, Scalar* v, LagSums* lags) const noexcept {
+                                          Scalar* u, Scalar* v, LagSums<Sum>* lags) const noexcept {
     split<kLanes<Scalar>>(real, imaginary, scale, row, g, u, v, lags);
   }
   // Blocks of so few features are rare: compiled for size.
   DECORR_DETAIL_COLD void split_one_lane(const Scalar* real, const Scalar* imaginary,
                                          const RowScale<Scalar>& scale, Index row, Index g,
-                                         Scalar* u, Scalar* v, LagSums* lags) const noexcept {
+                                         Scalar* u, Scalar* v, LagSums<Sum>* lags) const noexcept {
     split<1>(real, imaginary, scale, row, g, u, v, lags);
   }
   template <Index kCount>
   DECORR_DETAIL_INLINE void split(const Scalar* real, const Scalar* imaginary,
                                   const RowScale<Scalar>& scale, Index row, Index g, Scalar* u,
-                                  Scalar* v, LagSums* lags) const noexcept {
+                                  Scalar* v, LagSums<Sum>* lags) const noexcept {
     using Lanes = Simd<Scalar, kCount>;
     using Packet = typename Lanes::Packet;
     const Index length = layout_.length;
@@ -243,20 +247,19 @@ class SpectrumRows {
     }
     if (lags != nullptr) {
       const auto product = [&](Scalar x, Scalar y) noexcept {
-        return has_two_views_ ? double(x) * double(y)
-                              : double(x) * double(x) + double(y) * double(y);
+        return has_two_views_ ? Sum(x) * Sum(y) : Sum(x) * Sum(x) + Sum(y) * Sum(y);
       };
       alignas(kWorkspaceAlignment) Scalar sums[2 * static_cast<std::size_t>(kCount)];
       Lanes::store(sums, even);
       Lanes::store(sums + kCount, odd);
-      double of_even = 0, of_odd = 0;
+      Sum of_even = 0, of_odd = 0;
       for (Index l = 0; l < kCount; ++l) {
-        (l % 2 == 0 ? of_even : of_odd) += double(sums[l]);
+        (l % 2 == 0 ? of_even : of_odd) += Sum(sums[l]);
       }
-      of_odd += kCount == 1 ? double(sums[kCount]) : 0;
+      of_odd += kCount == 1 ? Sum(sums[kCount]) : 0;
       // Both ends of the half circle count once, all others twice.
-      const double zero = product(u_zero, v_zero), last = product(u_last, v_last);
-      const double sign = length / 2 % 2 == 0 ? 1 : -1;
+      const Sum zero = product(u_zero, v_zero), last = product(u_last, v_last);
+      const Sum sign = length / 2 % 2 == 0 ? 1 : -1;
       lags->zero += 2 * (of_even + of_odd) - zero + last;
       lags->middle += 2 * (of_even - of_odd) - zero + sign * last;
     }

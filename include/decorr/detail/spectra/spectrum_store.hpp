@@ -21,7 +21,8 @@ inline namespace DECORR_ABI {
 enum class SpectrumPlace {
   gradient_rows,  // of their own samples, which are written after they have been read
   buffer,         // of bounded size; the others are transformed again
-  nowhere         // all are transformed again
+  nowhere,        // all are transformed again
+  elsewhere       // with a form that keeps them itself: transforms need no signals on the way back
 };
 
 // Reading them is faster than transforming again, so a buffer is worth this much.
