@@ -46,7 +46,7 @@ endforeach()
 expect_equal("Packages" "${names}" "decorr-dev;libdecorr0;libdecorr-dev")
 
 file(GLOB_RECURSE files RELATIVE "${installed}" "${installed}/*")
-list(FILTER files EXCLUDE REGEX "^share/doc/|^bin/decorr-inspect$")
+list(FILTER files EXCLUDE REGEX "^share/doc/|^bin/decorr-inspect$|^share/decorr/python/")
 list(TRANSFORM files REPLACE "^${installed_library_directory}/" "${library_directory}/")
 expect_equal("Files of all packages" "${all_files}" "${files}")
 
