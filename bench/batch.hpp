@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cmath>
+#include <decorr/decorr.hpp>
 #include <random>
 
 // Two views with normal features, and their gradients.
@@ -27,5 +28,13 @@ struct Batch {
 
   Matrix a, b, grad_a, grad_b;
 };
+
+// The same regularizer with a draw of signs.
+inline decorr::Relaxed with_signs(Eigen::Index d, decorr::Relaxed relaxed) {
+  std::mt19937_64 generator(2);
+  relaxed.signs_a = decorr::random_signs(d, generator);
+  relaxed.signs_b = decorr::random_signs(d, generator);
+  return relaxed;
+}
 
 #endif  // DECORR_BENCH_BATCH_HPP_

@@ -10,7 +10,6 @@
 #include <exception>
 #include <functional>
 #include <map>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -28,15 +27,6 @@ decorr::Execution estimated() {
   return execution;
 }
 
-decorr::Relaxed with_signs(Index d, Index block_size) {
-  std::mt19937_64 generator(2);
-  decorr::Relaxed relaxed;
-  relaxed.block_size = block_size;
-  relaxed.signs_a = decorr::random_signs(d, generator);
-  relaxed.signs_b = decorr::random_signs(d, generator);
-  return relaxed;
-}
-
 template <class Scalar, int kOrder = Eigen::RowMajor>
 class Calls {
  public:
@@ -44,7 +34,9 @@ class Calls {
 
   Calls(Index n, Index d) : data_(n, d) {
     for (const Index block_size : {Index{0}, Index{512}}) {
-      const decorr::Relaxed signs = with_signs(d, block_size);
+      decorr::Relaxed relaxed;
+      relaxed.block_size = block_size;
+      const decorr::Relaxed signs = with_signs(d, relaxed);
       const std::string form = block_size == 0 ? "signs" : "block_size:512/signs";
       calls_["barlow_twins/" + form] = [this, signs] { barlow_twins(signs, true); };
       calls_["barlow_twins/" + form + "/not_standardized"] = [this, signs] {

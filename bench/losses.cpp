@@ -181,13 +181,6 @@ decorr::Relaxed relaxed(int exponent = 2, Index block_size = 0) {
   return result;
 }
 
-decorr::Relaxed with_signs(Index d, decorr::Relaxed result) {
-  std::mt19937_64 generator(2);
-  result.signs_a = decorr::random_signs(d, generator);
-  result.signs_b = decorr::random_signs(d, generator);
-  return result;
-}
-
 decorr::Relaxed with_permutation(Index d, decorr::Relaxed result) {
   std::mt19937_64 generator(3);
   result.permutation = decorr::random_permutation(d, generator);
