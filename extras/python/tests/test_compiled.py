@@ -4,12 +4,12 @@ import inspect
 import os
 import sysconfig
 import unittest
-import warnings
 
 import torch
 import torch.utils.checkpoint
 
 from decorr.torch import BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss, _losses, _operator
+from torch_case import TorchTestCase
 
 LOSSES = BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss
 SIGNS = [[1, -1, 1, 1, -1, -1, 1, -1]] * 2
@@ -46,12 +46,9 @@ def settings():
 
 
 @unittest.skipUnless(HAS_OPERATOR, "torch.library.custom_op came with PyTorch 2.4")
-class Operator(unittest.TestCase):
+class Operator(TorchTestCase):
     def setUp(self):
-        filters = warnings.catch_warnings()
-        filters.__enter__()
-        self.addCleanup(filters.__exit__, None, None, None)
-        warnings.filterwarnings("ignore", "(lambda|nu)_param=")
+        super().setUp()
         torch.compiler.reset()
 
     def test_opcheck(self):

@@ -2,12 +2,12 @@
 definitions."""
 
 import unittest
-import warnings
 
 import torch
 
 import naive_losses
 from decorr.torch import BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss
+from torch_case import TorchTestCase
 
 LOSSES = BarlowTwinsLoss, VICRegLoss, VarianceCovarianceLoss
 
@@ -51,13 +51,7 @@ def value_and_gradients(loss, z):
     return [value.detach(), *torch.autograd.grad(3 * value**2, z)]
 
 
-class Formulas(unittest.TestCase):
-    def setUp(self):
-        filters = warnings.catch_warnings()
-        filters.__enter__()
-        self.addCleanup(filters.__exit__, None, None, None)
-        warnings.filterwarnings("ignore", "(lambda|nu)_param=")
-
+class Formulas(TorchTestCase):
     def check(self, loss, keywords, z, tolerance):
         ours, library = loss(backend="torch", **keywords), loss(**keywords)
         for found, expected in zip(value_and_gradients(ours, z), value_and_gradients(library, z)):

@@ -20,6 +20,7 @@ import naive_losses
 from decorr.torch import _operator
 from decorr.torch import (BarlowTwinsLoss, VarianceCovarianceLoss, VICRegLoss, barlow_loss_func,
                           vicreg_loss_func)
+from torch_case import TorchTestCase
 
 
 def views(n=9, d=8, seed=0, dtype=torch.float64):
@@ -39,14 +40,7 @@ def draw(d, permutation, seed=5):
     return drawn
 
 
-class TestCase(unittest.TestCase):
-    def setUp(self):
-        # Of weights, which here are as good as others.
-        filters = warnings.catch_warnings()
-        filters.__enter__()
-        self.addCleanup(filters.__exit__, None, None, None)
-        warnings.filterwarnings("ignore", "(lambda|nu)_param=")
-
+class TestCase(TorchTestCase):
     def assert_close(self, found, expected, tolerance=1e-12):
         error = (found.double() - expected.double()).abs().max().item()
         self.assertLessEqual(error, tolerance * max(expected.abs().max().item(), 1e-300))
