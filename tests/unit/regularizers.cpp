@@ -388,15 +388,6 @@ TEST_CASE("without the whole batch there is no way through Gram matrices") {
 
 namespace {
 
-template <class Form>
-double value_of(Form& form, const BatchRows<double>& rows, double m) {
-  if constexpr (std::is_same<Form, GroupedRelaxed<double>>::value) {
-    return form.value(rows, m, kGradientWeight);
-  } else {
-    return form.value(m, kGradientWeight);
-  }
-}
-
 // Two halves in two objects, as of two processes, whose sums are added up.
 template <class MakeForm>
 void check_sums(Batch& batch, const Choice& choice, Index first_rows, const MakeForm& make) {
@@ -440,8 +431,8 @@ void check_sums(Batch& batch, const Choice& choice, Index first_rows, const Make
       batch.is_covariance() && first_rows % 2 != 0;
   if (!pairs_others) CHECK(error <= kTolerance * largest);
   // Each then has the value of the whole batch, and the gradients of its own rows.
-  result.value = value_of(of_first, first, batch.m());
-  CHECK(value_of(of_second, second, batch.m()) == result.value);
+  result.value = of_first.value(first, batch.m(), kGradientWeight);
+  CHECK(of_second.value(second, batch.m(), kGradientWeight) == result.value);
   of_first.gradient(first, {});
   of_second.gradient(second, {});
   check_equal(result, expected);

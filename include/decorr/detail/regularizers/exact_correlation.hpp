@@ -61,7 +61,7 @@ class ExactCorrelation {
 
   // The value of R; gradients will be those of `gradient_weight` * R. The diagonal is zeroed before
   // squaring: subtracting its squares afterwards would cancel.
-  Sum value(Sum m, Sum gradient_weight) noexcept {
+  Sum value(const BatchRows<Scalar>&, Sum m, Sum gradient_weight) noexcept {
     factor_ = rows_.gradient_factor(gradient_weight, m);
     Scalar* c = sums_.data();
     rows_.for_each_tile([&](int, Index first, Index width) noexcept {

@@ -61,10 +61,10 @@ class GroupedRelaxed {
         at_once_(by_frequencies_ && spectra_.holds_all()),
         window_(window_rows(setup.most_rows)),
         workers_(worker_count(setup.execution.threads, layout_.chunks, 1)),
-        gathered_b_(arena, workers_, window_ * layout_.chunk_size()),
+        gathered_b_(arena, workers_, gathered_size()),
         gathered_a_(is_covariance_ ? gathered_b_
                                    : PerWorker<Scalar>(arena, workers_, gathered_size())),
-        last_b_(arena, workers_, window_ * num_blocks_ * 2),
+        last_b_(arena, workers_, last_size()),
         last_a_(is_covariance_ ? last_b_ : PerWorker<Scalar>(arena, workers_, last_size())),
         products_(arena, workers_,
                   std::max(std::min(num_blocks_, kProductRows), 2 * kDerivativeRows) *

@@ -38,7 +38,9 @@ inline BlockWeights block_weights(const decorr::Regularizer& choice, Index featu
 
 // Of every form:
 //   add(rows)             adds rows to its sums
-//   value(m, weight)      R of C = sums / m; gradients will be those of weight * R
+//   value(rows, m, weight)  R of C = sums / m; gradients will be those of weight * R. `rows` are
+//   all
+//                         of them, if they are at hand; of Gram matrices value(arena, m, weight)
 //   gradient(rows, sinks) their gradient, through the sinks into the gradient rows
 // Memory is taken by the constructor, and by value() of those that find out only then what the data
 // need; no gradient row is written before the last of it.
@@ -98,10 +100,8 @@ class BatchRegularizer {
         if constexpr (kIsGram<decltype(form)>) {
           value = form.value(*arena_, m, gradient_weight);
           is_accurate = form.is_accurate();
-        } else if constexpr (std::is_same<decltype(form), GroupedRelaxed<Scalar>&>::value) {
-          value = form.value(rows, m, gradient_weight);
         } else {
-          value = form.value(m, gradient_weight);
+          value = form.value(rows, m, gradient_weight);
         }
       });
       if (is_accurate) {
@@ -119,14 +119,12 @@ class BatchRegularizer {
   // that is as large as rows. Then it is the same as begin_gradient() and gradient_on() for all
   // rows, on any of workers(); the first row is a multiple of rows_of_group().
   bool goes_row_by_row() noexcept {
-    const auto* grouped = std::get_if<GroupedRelaxed<Scalar>>(&form_);
-    return std::holds_alternative<UngroupedRelaxed<Scalar>>(form_) ||
-           (grouped != nullptr && grouped->goes_row_by_row());
+    bool goes = false;
+    with_transforms([&](auto& form) noexcept { goes = form.goes_row_by_row(); });
+    return goes;
   }
   void begin_gradient(const BatchRows<Scalar>& rows) noexcept {
-    if (auto* grouped = std::get_if<GroupedRelaxed<Scalar>>(&form_)) {
-      grouped->begin_gradient(rows);
-    }
+    with_transforms([&](auto& form) noexcept { form.begin_gradient(rows); });
   }
   DECORR_DETAIL_NOINLINE void gradient_on(int worker, const BatchRows<Scalar>& rows, Index first,
                                           Index last, const GradientSinks<Scalar>& sinks) noexcept {

@@ -73,7 +73,7 @@ class UngroupedRelaxed {
   const Complex* lags(Sum m) noexcept { return penalty_.lags(correlation(m)); }
 
   // The value of R; gradients will be those of `gradient_weight` * R.
-  Sum value(Sum m, Sum gradient_weight) noexcept {
+  Sum value(const BatchRows<Scalar>&, Sum m, Sum gradient_weight) noexcept {
     const Sum value = penalty_.apply(correlation(m), weights_);
     // The inverse transform is not normalized: that goes here.
     const Sum factor = gradient_weight / (m * Sum(length_));
@@ -92,6 +92,8 @@ class UngroupedRelaxed {
     fft_.backward(rows, 0, rows.size(), kChunkRows, sinks,
                   [&](const auto& group) noexcept { filter(rows, group); });
   }
+  bool goes_row_by_row() const noexcept { return true; }
+  void begin_gradient(const BatchRows<Scalar>&) noexcept {}
   // The same of some rows on one of so many workers; `first` is even.
   void gradient_on(int worker, const BatchRows<Scalar>& rows, Index first, Index last,
                    const GradientSinks<Scalar>& sinks) noexcept {
