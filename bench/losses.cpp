@@ -240,6 +240,19 @@ void add_size(Index n, Index d) {
   }
 }
 
+// What recommended() chooses between, and what it chooses.
+void add_choice(Index n, Index d) {
+  std::mt19937_64 generator(2);
+  const decorr::Regularizer recommended = decorr::presets::recommended(n, d, generator);
+  for (const Loss loss : {Loss::barlow_twins, Loss::vicreg}) {
+    add_call<float>(loss, n, d, "choice/exact", Form(Route::automatic));
+    add_call<float>(loss, n, d, "choice/signs", with_signs(d, relaxed()));
+    if (recommended.relaxed() != nullptr) {
+      add_call<float>(loss, n, d, "choice/recommended", *recommended.relaxed());
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -248,6 +261,11 @@ int main(int argc, char** argv) {
     for (Index d = 256; d <= 65536; d *= 2) {
       add_size<float>(n, d);
       add_size<double>(n, d);
+    }
+  }
+  for (const Index n : {16, 32, 64, 256}) {
+    for (const Index d : {32, 64, 512, 1000, 1024, 2048, 4096, 8191, 8192, 16384}) {
+      add_choice(n, d);
     }
   }
   for (const Index d : {8191, 8190, 10007}) {  // prime, smooth, prime

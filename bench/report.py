@@ -80,11 +80,29 @@ def batch_table(times):
 def peers_table(peers):
     rows = []
     for row in peers["timed"]:
+        if row["loss"] == "sigreg":
+            continue
         rows.append([row["name"], str(row["n"]), str(row["d"]), milliseconds(row["decorr_ms"]),
                      milliseconds(row["torch_ms"]), f"{row['ratio']:.1f}", f"{row['decorr_memory_kib'] / 1024:.1f}",
                      f"{row['torch_memory_kib'] / 1024:.1f}", f"{row['gradient_difference']:.0e}"])
     return table(["loss", "n", "d", "decorr, ms", "PyTorch, ms", "ratio", "decorr, MiB", "PyTorch, MiB",
                   "gradients differ by"], rows)
+
+
+def sigreg_table(peers, choice):
+    """SIGReg of both views beside Barlow Twins by this library, n = 256."""
+    header = ["d", "Barlow Twins, signs", "recommended", "SIGReg, C++", "SIGReg, C++ / recommended"]
+    rows = []
+    for one in peers:
+        header.append("SIGReg, " + one["libraries"].split(",")[0])
+    for i, row in enumerate(row for row in peers[0]["timed"] if row["loss"] == "sigreg"):
+        case = f"barlow_twins/float/n:{row['n']}/d:{row['d']}/choice/"
+        recommended = choice[case + "recommended"]
+        of_all = [[other for other in one["timed"] if other["loss"] == "sigreg"][i] for one in peers]
+        in_cpp = min(one["decorr_ms"] for one in of_all)
+        rows.append([str(row["d"]), milliseconds(choice[case + "signs"]), milliseconds(recommended), milliseconds(in_cpp),
+                     f"{in_cpp / recommended:.1f}"] + [milliseconds(one["torch_ms"]) for one in of_all])
+    return table(header, rows)
 
 
 def forms_table(times, loss, scalar, sizes):
@@ -104,6 +122,23 @@ def forms_table(times, loss, scalar, sizes):
             row.append("" if value is None else f"{milliseconds(value)} ({value / reference:.2f})")
         rows.append(row)
     return table(["form"] + [f"n = {n}, d = {d}" for n, d in sizes], rows)
+
+
+def choice_table(times):
+    """What recommended() chooses, beside what it chooses between."""
+    shapes = sorted({tuple(int(part[2:]) for part in name.split("/")[2:4]) for name in times})
+    rows = []
+    for n, d in shapes:
+        row = [str(n), str(d)]
+        for loss in ("barlow_twins", "vicreg"):
+            case = f"{loss}/float/n:{n}/d:{d}/choice/"
+            signs, exact, chosen = times[case + "signs"], times[case + "exact"], times.get(case + "recommended")
+            row += [milliseconds(signs), f"{exact / signs:.2f}",
+                    f"exact: {exact / signs:.2f}" if chosen is None else f"{chosen / signs:.2f}"]
+        rows.append(row)
+    header = [f"{title}: {column}" for title in ("Barlow Twins", "VICReg")
+              for column in ("signs, ms", "exact / signs", "recommended / signs")]
+    return table(["n", "d"] + header, rows)
 
 
 def table_below(text, heading):
@@ -264,8 +299,8 @@ def main():
     batches, _ = medians(build / "batches.json")
     lengths, _ = medians(build / "lengths.json")
     patience, _ = medians(build / "patience.json")
-    peers_file = build / "peers.json"
-    peers = json.loads(peers_file.read_text()) if peers_file.exists() else None
+    choice, _ = medians(build / "choice.json")
+    peers = [json.loads(file.read_text()) for file in sorted(build.glob("peers_*.json"))]
     compiler = (build / "CMakeCache.txt").read_text()
     compiler = next(line.split("=", 1)[1] for line in compiler.splitlines() if line.startswith("CMAKE_CXX_COMPILER:"))
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
@@ -296,14 +331,21 @@ def main():
             row += [milliseconds(times[f"{case}/{form}".rstrip("/")]),
                     milliseconds(patience[f"{case}/patient_{form}".rstrip("_")])]
         patient_rows.append(row)
+    parts += ["### The recommended form, float", "", choice_table(choice), ""]
     parts += ["### Lengths with large prime factors, n = 256, float", "",
               table(["d", "relaxed", "bare transforms of this length", "relaxed / relaxed at d = 8192"], rows), "",
               "### Planning::patient, n = 256, float", "",
               table(["d", "bare transforms, measure", "patient", "relaxed, measure", "patient"], patient_rows), ""]
+    for i, one in enumerate(peers):
+        version = one["libraries"].split(",")[0]
+        parts += [f"### {PEERS}" + (f": {version}" if i else ""), "",
+                  f"{one['libraries']}. Value and gradient by autograd; memory is what a call takes beyond inputs and "
+                  "gradients.", "", peers_table(one), ""]
     if peers:
-        parts += [f"### {PEERS}", "",
-                  f"{peers['libraries']}. Value and gradient by autograd; memory is what a call takes beyond inputs and "
-                  "gradients.", "", peers_table(peers), ""]
+        parts += ["### SIGReg, n = 256, float, one thread", "",
+                  "The other regularizer of linear cost in d, of LeJEPA (arXiv 2511.08544): value and gradient for both views, 1024 "
+                  "random directions, which are drawn beforehand, and 17 knots; in C++ as bench/peers/sigreg.hpp has it, on Eigen's "
+                  "products, and in PyTorch by autograd. Milliseconds.", "", sigreg_table(peers, choice), ""]
     parts += [END]
     text = page.read_text()
     before, rest = text.split(BEGIN)

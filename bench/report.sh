@@ -29,13 +29,18 @@ measure lengths '^(transforms|barlow_twins)/float/n:256/d:(8190|8191|8192|10007)
 
 measure patience '^(transforms|barlow_twins)/float/n:256/d:[0-9]+/(patient|patient_relaxed)/real_time$'
 
-rm -f "$build/peers.json"
-for python in python3 /usr/bin/python3; do
-  if "$python" -c 'import numpy, torch' 2>/dev/null; then
-    echo "== peers"
-    "$python" bench/peers/compare.py "$build/bench/decorr_single_call" --json "$build/peers.json"
-    break
-  fi
+measure choice '^(barlow_twins|vicreg)/float/n:[0-9]+/d:[0-9]+/choice/.*/real_time$'
+
+# A table for each version of PyTorch that these have. Another one in an environment of its own:
+#   python3 -m venv build/torch && build/torch/bin/pip install numpy torch
+rm -f "$build"/peers_*.json
+versions=()
+for python in /usr/bin/python3 python3 build/torch/bin/python; do
+  version=$("$python" -c 'import numpy, torch; print(torch.__version__)' 2>/dev/null) || continue
+  if [[ " ${versions[*]-} " == *" $version "* ]]; then continue; fi
+  versions+=("$version")
+  echo "== peers: PyTorch $version"
+  "$python" bench/peers/compare.py "$build/bench/decorr_single_call" --json "$build/peers_${#versions[@]}.json"
 done
 
 python3 bench/report.py "$build" docs/performance.md

@@ -19,14 +19,16 @@
 #include <string>
 #include <vector>
 
+#include "peers/sigreg.hpp"
+
 namespace {
 
 using Eigen::Index;
 
 struct Settings {
-  std::string a, b, gradient_a, gradient_b, permutation;
+  std::string a, b, gradient_a, gradient_b, permutation, directions;
   std::string scalar = "float32", loss = "barlow_twins", form = "relaxed", planning = "measure";
-  Index rows = 0, columns = 0, block_size = 0;
+  Index rows = 0, columns = 0, block_size = 0, slices = 0;
   int exponent = 2, repeats = 10;
 };
 
@@ -74,9 +76,21 @@ long peak_memory_kib() {
   throw std::runtime_error("no VmHWM in /proc/self/status");
 }
 
+// SIGReg's directions, or none.
+template <class Matrix>
+Matrix read_directions(const Settings& settings) {
+  Matrix directions(settings.slices, settings.columns);
+  if (settings.slices > 0) read(settings.directions, directions.data(), directions.size());
+  return directions;
+}
+
 template <class Matrix>
 typename Matrix::Scalar call(const Settings& settings, const decorr::Relaxed& relaxed,
-                             const Matrix& a, const Matrix& b, Matrix& grad_a, Matrix& grad_b) {
+                             const Matrix& directions, const Matrix& a, const Matrix& b,
+                             Matrix& grad_a, Matrix& grad_b) {
+  if (settings.loss == "sigreg") {
+    return peers::sigreg(a, directions, grad_a) + peers::sigreg(b, directions, grad_b);
+  }
   decorr::Execution execution;
   execution.planning = settings.planning == "estimate"  ? decorr::Planning::estimate
                        : settings.planning == "patient" ? decorr::Planning::patient
@@ -93,6 +107,7 @@ template <class Scalar>
 void run(const Settings& settings) {
   using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const decorr::Relaxed relaxed = read_relaxed(settings);
+  const auto directions = read_directions<Matrix>(settings);
   Matrix a(settings.rows, settings.columns), b(settings.rows, settings.columns);
   read(settings.a, a.data(), a.size());
   read(settings.b, b.data(), b.size());
@@ -101,13 +116,13 @@ void run(const Settings& settings) {
   // Code is loaded when it is first used; it shall not count as memory of the call.
   const Matrix tiny = Matrix::Random(2, 8);
   Matrix tiny_grad_a = tiny, tiny_grad_b = tiny;
-  call(settings, {}, tiny, tiny, tiny_grad_a, tiny_grad_b);
+  call(settings, {}, tiny, tiny, tiny, tiny_grad_a, tiny_grad_b);
 
   const long baseline = peak_memory_kib();
   Scalar value = 0;
   const auto timed_call = [&] {
     const auto start = std::chrono::steady_clock::now();
-    value = call(settings, relaxed, a, b, grad_a, grad_b);
+    value = call(settings, relaxed, directions, a, b, grad_a, grad_b);
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
         .count();
   };
@@ -139,8 +154,12 @@ void add_options(CLI::App& app, Settings& settings) {
       ->check(CLI::PositiveNumber);
   app.add_option("--scalar", settings.scalar, "Type of the values")
       ->check(CLI::IsMember({"float32", "float64"}));
-  app.add_option("--loss", settings.loss, "With the library's default weights")
-      ->check(CLI::IsMember({"barlow_twins", "vicreg"}));
+  app.add_option("--loss", settings.loss, "With the library's default weights; or SIGReg's")
+      ->check(CLI::IsMember({"barlow_twins", "vicreg", "sigreg"}));
+  app.add_option("--slices", settings.slices, "Of SIGReg");
+  app.add_option("--directions", settings.directions,
+                 "File of SIGReg's directions: slices x columns values, row by row")
+      ->check(CLI::ExistingFile);
   app.add_option("--form", settings.form, "Of the regularizer")
       ->check(CLI::IsMember({"relaxed", "exact"}));
   app.add_option("--exponent", settings.exponent, "q of the relaxed form, 1 or 2");

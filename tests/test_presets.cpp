@@ -165,7 +165,91 @@ TEST_CASE("random signs with the exact weights, for any dimension") {
   }
 }
 
+TEST_CASE("recommended: exact for small batches and few features, else signs in blocks") {
+  std::mt19937 generator(8);
+  const std::mt19937 before = generator;
+  CHECK(presets::recommended(32, 8192, generator).relaxed() == nullptr);
+  CHECK(presets::recommended(1, 1, generator).relaxed() == nullptr);
+  CHECK(presets::recommended(100000, 32, generator).relaxed() == nullptr);
+  CHECK(generator == before);  // nothing was drawn
+  struct Rule {
+    Index d, block_size;
+  };
+  for (const Rule& rule : {Rule{33, 0},
+                           {512, 0},
+                           {513, 256},
+                           {1000, 256},
+                           {2047, 256},
+                           {2048, 512},
+                           {5000, 512},
+                           {8192, 512},
+                           {8193, 1024},
+                           {10007, 1024},
+                           {16384, 1024},
+                           {16385, 2048},
+                           {100352, 8192}}) {
+    CAPTURE(rule.d);
+    CHECK(presets::recommended_block_size(rule.d) == rule.block_size);
+    const decorr::Regularizer regularizer =
+        presets::recommended(33, rule.d, std::mt19937(static_cast<unsigned>(rule.d)));
+    REQUIRE(regularizer.relaxed() != nullptr);
+    check_signed(*regularizer.relaxed(), rule.block_size, rule.d,
+                 std::mt19937(static_cast<unsigned>(rule.d)));
+  }
+}
+
+// A choice that is nobody's but the call's, and one that is kept and copied, are the same; and the
+// mean of draws is the exact loss.
+TEST_CASE("recommended: as an argument of all losses, with their default options") {
+  using MatrixXd = Eigen::MatrixXd;
+  constexpr Index n = 40, d = 600;
+  constexpr int draws = 200;
+  const auto a = random_matrix<MatrixXd>(n, d, 1);
+  const MatrixXd b = a + random_matrix<MatrixXd>(n, d, 2);
+  const auto execution = decorr_tests::quick();
+  const decorr::Regularizer kept = presets::recommended(n, d, std::mt19937(4));
+  const decorr::Regularizer copied = kept;  // NOLINT(performance-unnecessary-copy-initialization)
+  const auto value_of = [&](const auto& loss) {
+    const double value = loss(presets::recommended(n, d, std::mt19937(4)));
+    CHECK(value == loss(copied));
+    const double exact = loss(Exact());
+    CHECK(exact == loss(presets::recommended(32, d, std::mt19937(4))));
+    std::mt19937 generator(5);
+    double sum = 0, squares = 0;
+    for (int i = 0; i < draws; ++i) {
+      const double deviation = loss(presets::recommended(n, d, generator)) - exact;
+      sum += deviation;
+      squares += deviation * deviation;
+    }
+    CHECK(std::abs(sum / draws) < 4 * std::sqrt(squares) / draws);
+    return std::sqrt(squares / draws) / exact;
+  };
+  MatrixXd grad_a(n, d), grad_b(n, d);
+  const double barlow_twins = value_of([&](const decorr::Regularizer& regularizer) {
+    return decorr::barlow_twins_loss(a, b, grad_a, grad_b, {}, regularizer, execution).off_diagonal;
+  });
+  const double vicreg = value_of([&](const decorr::Regularizer& regularizer) {
+    return decorr::vicreg_loss(a, b, grad_a, grad_b, {}, regularizer, execution).covariance;
+  });
+  const double covariance = value_of([&](const decorr::Regularizer& regularizer) {
+    return decorr::variance_covariance_loss(a, grad_a, {}, regularizer, execution).covariance;
+  });
+  // Of the documented sqrt(2 / (d G)) and sqrt(4 / (d G)), G = d / b, which are those of lags of
+  // equal energy; vicreg's are two views' of independent draws.
+  const double even = std::sqrt(256.0) / d;
+  CHECK(barlow_twins / (std::sqrt(2.0) * even) == doctest::Approx(1).epsilon(0.5));
+  CHECK(covariance / (2 * even) == doctest::Approx(1).epsilon(0.5));
+  CHECK(vicreg / (std::sqrt(2.0) * even) == doctest::Approx(1).epsilon(0.5));
+}
+
 TEST_CASE("what does not fit is reported") {
+  std::mt19937 generator;
+  const std::mt19937 before = generator;
+  CHECK_THROWS_WITH_AS(presets::recommended(0, 5, generator),
+                       "recommended: n is 0, expected at least 1", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(presets::recommended(5, -1, generator),
+                       "recommended: d is -1, expected at least 1", std::invalid_argument);
+  CHECK(generator == before);
   CHECK_THROWS_WITH_AS(presets::barlow_twins_random_signs(0, std::mt19937()),
                        "random_signs: d is 0, expected at least 1", std::invalid_argument);
   const auto preset = presets::vicreg_relaxed_2048(std::mt19937(), 4096);

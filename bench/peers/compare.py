@@ -33,11 +33,13 @@ class Case:
     exponent: int = 2
     block_size: int = 0
     permuted: bool = False
+    slices: int = 0  # of SIGReg, which decorr does not have: its C++ is peers/sigreg.hpp
     torch_repeats: int = 5
 
     def options(self):
         return [f"--rows={self.n}", f"--columns={self.d}", f"--scalar={self.scalar}", f"--loss={self.loss}",
-                f"--form={self.form}", f"--exponent={self.exponent}", f"--block-size={self.block_size}"]
+                f"--form={self.form}", f"--exponent={self.exponent}", f"--block-size={self.block_size}",
+                f"--slices={self.slices}"]
 
 
 TIMED = [
@@ -47,6 +49,7 @@ TIMED = [
     Case("VICReg relaxed", loss="vicreg"),
     Case("Barlow Twins relaxed, b = 128", d=2048, block_size=128, torch_repeats=1),
     Case("Barlow Twins exact", d=2048, form="exact", torch_repeats=1),
+    *[Case("SIGReg", d=d, loss="sigreg", slices=1024, torch_repeats=1) for d in (512, 1024, 2048, 4096, 8192)],
 ]
 # Odd lengths and a last block that is padded are among them.
 CHECKED = [
@@ -60,6 +63,7 @@ CHECKED = [
         Case("VICReg relaxed, permuted, q = 1", d=61, loss="vicreg", exponent=1, permuted=True),
         Case("VICReg relaxed, b = 16", d=61, loss="vicreg", block_size=16),
         Case("VICReg exact", d=61, loss="vicreg", form="exact"),
+        Case("SIGReg", d=61, loss="sigreg", slices=19),
     ]
 ]
 
@@ -78,6 +82,11 @@ def write_inputs(case, folder):
     if case.permuted:
         random.permutation(case.d).astype("int64").tofile(folder / "permutation")
         options.append(f"--permutation={folder / 'permutation'}")
+    if case.slices:
+        directions = random.standard_normal((case.slices, case.d))
+        directions /= numpy.linalg.norm(directions, axis=1, keepdims=True)
+        directions.astype(case.scalar).tofile(folder / "directions")
+        options.append(f"--directions={folder / 'directions'}")
     return options
 
 

@@ -77,3 +77,18 @@ def vicreg(z_a, z_b, **form):
     variance_a, covariance_a = variance_covariance(z_a, **form)
     variance_b, covariance_b = variance_covariance(z_b, **form)
     return 25 * functional.mse_loss(z_a, z_b) + 25 * (variance_a + variance_b) / 2 + covariance_a + covariance_b
+
+
+def sigreg_of_view(z, directions):
+    """SIGReg of LeJEPA, see sigreg.hpp."""
+    t = torch.linspace(0, 3, 17, dtype=z.dtype)
+    normal = torch.exp(-t.square() / 2)
+    weights = torch.full_like(t, 2 * 3 / 16)
+    weights[0] = weights[-1] = 3 / 16
+    angles = (z @ directions.T).unsqueeze(-1) * t
+    distances = (angles.cos().mean(dim=0) - normal).square() + angles.sin().mean(dim=0).square()
+    return len(z) * (distances @ (weights * normal)).mean()
+
+
+def sigreg(z_a, z_b, directions):
+    return sigreg_of_view(z_a, directions) + sigreg_of_view(z_b, directions)

@@ -19,11 +19,13 @@ def arguments():
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--columns", type=int, required=True)
     parser.add_argument("--scalar", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--loss", choices=["barlow_twins", "vicreg"], default="barlow_twins")
+    parser.add_argument("--loss", choices=["barlow_twins", "vicreg", "sigreg"], default="barlow_twins")
     parser.add_argument("--form", choices=["relaxed", "exact"], default="relaxed")
     parser.add_argument("--exponent", type=int, default=2)
     parser.add_argument("--block-size", type=int, default=0)
     parser.add_argument("--permutation")
+    parser.add_argument("--slices", type=int, default=0)
+    parser.add_argument("--directions")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--gradient-a")
     parser.add_argument("--gradient-b")
@@ -54,23 +56,27 @@ def main():
     a, b = (read(path, options.scalar).reshape(shape).requires_grad_() for path in (options.a, options.b))
     permutation = read(options.permutation, "int64") if options.permutation else None
     loss = getattr(losses, options.loss)
+    form = {"form": options.form, "exponent": options.exponent, "block_size": options.block_size,
+            "permutation": permutation}
+    if options.slices:
+        form = {"directions": read(options.directions, options.scalar).reshape(options.slices, -1)}
 
-    def call(z_a, z_b, block_size=0, columns=None):
-        value = loss(z_a, z_b, form=options.form, exponent=options.exponent, block_size=block_size, permutation=columns)
+    def call(z_a, z_b, **settings):
+        value = loss(z_a, z_b, **settings)
         return value.item(), torch.autograd.grad(value, (z_a, z_b))
 
     # Code is loaded when it is first used; it shall not count as memory of the call.
     tiny = torch.rand(2, 2, 8, dtype=a.dtype).requires_grad_()
-    call(*tiny)
+    call(*tiny, **({"directions": tiny[0].detach()} if options.slices else {**form, "block_size": 0, "permutation": None}))
 
     # The gradients are made by the call, and do not count either.
     baseline = peak_memory_kib() + 2 * a.numel() * a.element_size() // 1024
-    value, gradients = call(a, b, options.block_size, permutation)
+    value, gradients = call(a, b, **form)
     times = []
     for _ in range(options.repeats):
         gradients = None
         start = time.perf_counter()
-        value, gradients = call(a, b, options.block_size, permutation)
+        value, gradients = call(a, b, **form)
         times.append(1000 * (time.perf_counter() - start))
     peak = peak_memory_kib()
 

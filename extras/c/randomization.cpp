@@ -1,7 +1,6 @@
 #include "decorr/randomization.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -59,14 +58,11 @@ struct Draws {
 template <class Options>
 struct Preset {
   Options options;
-  std::optional<Relaxed> relaxed;
+  Regularizer regularizer;
 
-  Preset(const presets::BarlowTwinsPreset<Exact>& preset) : options(preset.options) {}
-  Preset(const presets::VicregPreset<Exact>& preset) : options(preset.options) {}
-  Preset(presets::BarlowTwinsPreset<Relaxed>&& preset)
-      : options(preset.options), relaxed(std::move(preset.regularizer)) {}
-  Preset(presets::VicregPreset<Relaxed>&& preset)
-      : options(preset.options), relaxed(std::move(preset.regularizer)) {}
+  template <class FromCpp>
+  Preset(FromCpp&& preset)
+      : options(preset.options), regularizer(std::forward<FromCpp>(preset).regularizer) {}
 };
 
 void check_features(const Draws& draws, Eigen::Index expected) {
@@ -86,6 +82,27 @@ std::mt19937_64& engine_for_signs(const Draws& draws) {
   draws.call->check_not_null("signs_b", draws.signs_b);
   return draws.generator->engine;
 }
+
+// With what was drawn in the caller's arrays, which are written here.
+decorr_regularizer to_c_with_draws(const Regularizer& regularizer, const Draws& draws) {
+  decorr_regularizer result = to_c(regularizer);
+  const Relaxed* const relaxed = regularizer.relaxed();
+  if (relaxed == nullptr) return result;
+  if (!relaxed->permutation.empty()) {
+    copy_draw(relaxed->permutation, draws.permutation);
+    result.permutation = draws.permutation;
+    result.permutation_size = draws.features;
+  }
+  if (!relaxed->signs_a.empty()) {
+    copy_draw(relaxed->signs_a, draws.signs_a);
+    copy_draw(relaxed->signs_b, draws.signs_b);
+    result.signs_a = draws.signs_a;
+    result.signs_b = draws.signs_b;
+    result.signs_a_size = result.signs_b_size = draws.features;
+  }
+  return result;
+}
+
 [[noreturn]] void fail_preset(const Draws& draws, std::int32_t preset) {
   draws.call->fail("preset", " is ", preset, ", expected one of this loss's DECORR_PRESET_...");
 }
@@ -151,19 +168,7 @@ decorr_status write_preset(const char* function, std::int32_t preset, std::int64
                       generator, permutation, signs_a,
                       signs_b};
     const auto made = make(preset, draws);
-    decorr_regularizer c_regularizer = to_c(made.relaxed);
-    if (made.relaxed && !made.relaxed->permutation.empty()) {
-      copy_draw(made.relaxed->permutation, permutation);
-      c_regularizer.permutation = permutation;
-      c_regularizer.permutation_size = d;
-    }
-    if (made.relaxed && !made.relaxed->signs_a.empty()) {
-      copy_draw(made.relaxed->signs_a, signs_a);
-      copy_draw(made.relaxed->signs_b, signs_b);
-      c_regularizer.signs_a = signs_a;
-      c_regularizer.signs_b = signs_b;
-      c_regularizer.signs_a_size = c_regularizer.signs_b_size = d;
-    }
+    const decorr_regularizer c_regularizer = to_c_with_draws(made.regularizer, draws);
     write_struct(options, to_c(made.options), options_size);
     write_struct(regularizer, c_regularizer, regularizer_size);
   });
@@ -213,4 +218,18 @@ decorr_status decorr_vicreg_preset(int32_t preset, int64_t d, int64_t block_size
   return decorr::c::write_preset("vicreg_preset", preset, d, block_size, generator, permutation,
                                  signs_a, signs_b, options, regularizer,
                                  decorr::c::make_vicreg_preset);
+}
+
+decorr_status decorr_recommended(int64_t n, int64_t d, decorr_generator* generator, int8_t* signs_a,
+                                 int8_t* signs_b, decorr_regularizer* regularizer) {
+  using namespace decorr::c;
+  return with_status("recommended", [&](const Call& call) {
+    call.check_not_null("regularizer", regularizer);
+    const std::size_t size = stored_size(call, "regularizer", regularizer);
+    const Draws draws{&call, to_features(call, d), 0, generator, nullptr, signs_a, signs_b};
+    if (n < 1) call.fail("n", " is ", n, ", expected at least 1");
+    const decorr::Regularizer made = decorr::presets::recommended(
+        static_cast<Eigen::Index>(n), draws.features, engine_for_signs(draws));
+    write_struct(regularizer, to_c_with_draws(made, draws), size);
+  });
 }

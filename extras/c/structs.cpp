@@ -135,11 +135,12 @@ Execution to_cpp(const Call& call, const decorr_execution& execution) {
   return result;
 }
 
-decorr_regularizer to_c(const std::optional<Relaxed>& relaxed) {
+decorr_regularizer to_c(const Regularizer& regularizer) {
   const Relaxed defaults;
-  const Relaxed& fields = relaxed ? *relaxed : defaults;
+  const Relaxed* const relaxed = regularizer.relaxed();
+  const Relaxed& fields = relaxed != nullptr ? *relaxed : defaults;
   return {sizeof(decorr_regularizer),
-          relaxed ? DECORR_RELAXED : DECORR_EXACT,
+          relaxed != nullptr ? DECORR_RELAXED : DECORR_EXACT,
           fields.exponent,
           fields.block_size,
           nullptr,
@@ -152,7 +153,7 @@ decorr_regularizer to_c(const std::optional<Relaxed>& relaxed) {
 
 std::optional<Relaxed> to_cpp(const Call& call, const char* name, const decorr_regularizer* from,
                               std::int32_t default_form, std::ptrdiff_t features) {
-  decorr_regularizer defaults = to_c(std::optional<Relaxed>());
+  decorr_regularizer defaults = to_c(Regularizer());
   defaults.form = default_form;
   const auto regularizer = read_struct(call, name, from, defaults);
   if (!to_bool(call, "form", regularizer.form, "DECORR_EXACT or DECORR_RELAXED")) {
@@ -195,7 +196,7 @@ decorr_status decorr_vicreg_options_defaults(decorr_vicreg_options* options, siz
 
 decorr_status decorr_regularizer_defaults(decorr_regularizer* regularizer, size_t size) {
   return decorr::c::write_defaults("regularizer_defaults", "regularizer", regularizer, size,
-                                   decorr::c::to_c(std::optional<decorr::Relaxed>()));
+                                   decorr::c::to_c(decorr::Regularizer()));
 }
 
 decorr_status decorr_execution_defaults(decorr_execution* execution, size_t size) {

@@ -101,8 +101,8 @@ void check_reserved(const Call& call, const char* name, std::int32_t reserved);
 decorr_barlow_twins_options to_c(const BarlowTwinsOptions& options);
 decorr_vicreg_options to_c(const VicregOptions& options);
 decorr_execution to_c(const Execution& execution);
-// Its arrays stay null; without `relaxed` it is DECORR_EXACT.
-decorr_regularizer to_c(const std::optional<Relaxed>& relaxed);
+// Its arrays stay null.
+decorr_regularizer to_c(const Regularizer& regularizer);
 
 BarlowTwinsOptions to_cpp(const Call& call, const decorr_barlow_twins_options* from);
 VicregOptions to_cpp(const Call& call, const decorr_vicreg_options* from);

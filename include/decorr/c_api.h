@@ -411,7 +411,7 @@ enum {
   DECORR_PRESET_EXACT_SOLO_LEARN_8192 = 3,  ///< nothing; 8192; Barlow Twins alone
   DECORR_PRESET_RELAXED_2048 = 4,           ///< a permutation; 2048
   DECORR_PRESET_RELAXED_8192 = 5,           ///< a permutation; 8192
-  DECORR_PRESET_RANDOM_SIGNS = 6            ///< signs_a, then signs_b; any d; our recommendation
+  DECORR_PRESET_RANDOM_SIGNS = 6            ///< signs_a, then signs_b; any d
 };
 
 /// Sets options and regularizer, sizes included, to a preset for d features and blocks of
@@ -429,6 +429,16 @@ DECORR_C_FUNCTION decorr_status decorr_vicreg_preset(int32_t preset, int64_t d, 
                                                      int8_t* signs_b,
                                                      decorr_vicreg_options* options,
                                                      decorr_regularizer* regularizer);
+
+/// Sets the regularizer, size included, to the form that we recommend for a batch of n samples with
+/// d features, for every loss with its default options: presets::recommended of presets.hpp, exact
+/// or relaxed with random signs in blocks. The signs are drawn from `generator` into the caller's
+/// arrays of d, to which the regularizer then points; exact draws nothing, and leaves them as they
+/// are. None may be NULL. Call it anew for every batch. `regularizer` has its size set.
+DECORR_C_FUNCTION decorr_status decorr_recommended(int64_t n, int64_t d,
+                                                   decorr_generator* generator, int8_t* signs_a,
+                                                   int8_t* signs_b,
+                                                   decorr_regularizer* regularizer);
 
 // ---- Plans and memory (plans.hpp)
 

@@ -4,12 +4,21 @@
 #include "decorr/detail/runtime/prologue.hpp"
 
 #include <Eigen/Core>
+#include <string>
+#include <utility>
 
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/decimal.hpp"
+#include "decorr/errors.hpp"
 #include "decorr/options.hpp"
 #include "decorr/randomization.hpp"
 
-/// Published settings by name, each with its source, for
+/// The form that we recommend, for every loss with its default options,
+///
+///   auto loss = decorr::barlow_twins_loss(z_a, z_b, grad_a, grad_b, {},
+///                                         decorr::presets::recommended(n, d, generator));
+///
+/// and published settings by name, each with its source, for
 ///
 ///   auto preset = decorr::presets::vicreg_relaxed_8192(generator);
 ///   auto loss = decorr::vicreg_loss(z_a, z_b, grad_a, grad_b, preset.options, preset.regularizer);
@@ -42,6 +51,48 @@ struct VicregPreset {
 };
 
 inline namespace DECORR_ABI {
+
+/// How recommended() divides d features: the block size of the largest number of blocks that costs
+/// at most about a third more than a single one. 0, a single block, up to d = 512; 256 below
+/// d = 2048; then 512, and beyond d = 8192 the power of two that makes 9 to 16 blocks. Powers of
+/// two have the fastest transforms, so for d with other factors this is often faster than one
+/// block.
+inline Eigen::Index recommended_block_size(Eigen::Index d) {
+  if (d <= 512) return 0;
+  if (d < 2048) return 256;
+  Eigen::Index block_size = 512;
+  while (block_size < d - 15 * block_size) block_size *= 2;
+  return block_size;
+}
+
+/// The form that we recommend for a batch of n samples, those of all its processes and parts, with
+/// d features: the exact value and gradient or an unbiased estimate of them, so for all losses with
+/// the published weights of the exact form, which are the default options.
+///
+/// Exact where n or d is at most 32, as it costs no more there than the other, but for a quarter in
+/// VICReg; nothing is drawn then. Beyond, Relaxed with q = 2, blocks of recommended_block_size(d)
+/// and signs drawn anew, signs_a before signs_b. With G blocks the standard deviation of a draw's R
+/// is about sqrt(2 / (d G)) of R for Barlow Twins and sqrt(4 / (d G)) for VICReg: 1.6 and 2.2 % at
+/// d = 2048, 0.4 and 0.6 % at d = 8192.
+///
+/// Throws InvalidArgument when n < 1 or d < 1, with the generator untouched. O(d). Source:
+/// docs/performance.md, "The recommended form", for the costs, measured by bench/report.sh;
+/// docs/mathematics.md, random signs, for the deviation.
+template <class Generator>
+Regularizer recommended(Eigen::Index n, Eigen::Index d, Generator&& generator) {
+  constexpr Eigen::Index most_exact = 32;
+  if (n < 1) {
+    throw InvalidArgument("recommended: n is " + detail::decimal(n) + ", expected at least 1", "n");
+  }
+  detail::checked_dimension(d, "recommended");
+  if (n <= most_exact || d <= most_exact) return Exact();
+  Relaxed relaxed;
+  relaxed.exponent = 2;
+  relaxed.block_size = recommended_block_size(d);
+  relaxed.signs_a = random_signs(d, generator);
+  relaxed.signs_b = random_signs(d, generator);
+  return Regularizer(std::move(relaxed));
+}
 
 /// Barlow Twins as published: lambda 0.0051, scale 1. Source: facebookresearch/barlowtwins,
 /// main.py.
@@ -102,10 +153,11 @@ BarlowTwinsPreset<Relaxed> barlow_twins_relaxed_2048(Generator&& generator,
   return preset;
 }
 
-/// Barlow Twins with random signs for any d, our recommendation: the published exact weights
-/// (lambda 0.0051, scale 1) and q = 2, since the expected value is the exact loss. A smaller
-/// block_size lowers the noise of a draw; 0, the default, is a single block. Draws signs_a, then
-/// signs_b. Source: docs/mathematics.md, random signs; weights of facebookresearch/barlowtwins.
+/// Barlow Twins with random signs for any d: the published exact weights (lambda 0.0051, scale 1)
+/// and q = 2, since the expected value is the exact loss. A smaller block_size lowers the noise of
+/// a draw (recommended_block_size has one that is nearly free); 0, the default, is a single block.
+/// Draws signs_a, then signs_b. Source: docs/mathematics.md, random signs; weights of
+/// facebookresearch/barlowtwins.
 template <class Generator>
 BarlowTwinsPreset<Relaxed> barlow_twins_random_signs(Eigen::Index d, Generator&& generator,
                                                      Eigen::Index block_size = 0) {
@@ -172,10 +224,10 @@ VicregPreset<Relaxed> vicreg_relaxed_2048(Generator&& generator, Eigen::Index bl
   return preset;
 }
 
-/// VICReg with random signs for any d, our recommendation: the published exact weights (25 / 25 /
-/// 1, variance averaged, covariance per dimension) and q = 2, since the expected value is the exact
-/// loss. A smaller block_size lowers the noise of a draw; 0, the default, is a single block. Draws
-/// signs_a, then signs_b. Source: docs/mathematics.md, random signs; weights of
+/// VICReg with random signs for any d: the published exact weights (25 / 25 / 1, variance averaged,
+/// covariance per dimension) and q = 2, since the expected value is the exact loss. A smaller
+/// block_size lowers the noise of a draw (recommended_block_size); 0, the default, is a single
+/// block. Draws signs_a, then signs_b. Source: docs/mathematics.md, random signs; weights of
 /// facebookresearch/vicreg.
 template <class Generator>
 VicregPreset<Relaxed> vicreg_random_signs(Eigen::Index d, Generator&& generator,

@@ -382,6 +382,14 @@ static void test_randomization(void) {
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, cols + 1, generator, NULL, signs_a, signs_b),
           "block_size is 9");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, 0, 0, generator, NULL, signs_a, signs_b), "d is 0");
+#define RECOMMENDED(n, d, generator, a, b) \
+  decorr_recommended((n), (d), (generator), (a), (b), &regularizer)
+  REFUSED(RECOMMENDED(0, cols, generator, signs_a, signs_b), "n is 0");
+  REFUSED(RECOMMENDED(5, 0, generator, signs_a, signs_b), "d is 0");
+  REFUSED(RECOMMENDED(5, cols, NULL, signs_a, signs_b), "generator is null");
+  REFUSED(RECOMMENDED(5, cols, generator, NULL, signs_b), "signs_a is null");
+  REFUSED(RECOMMENDED(5, cols, generator, signs_a, NULL), "signs_b is null");
+  REFUSED(decorr_recommended(5, cols, generator, signs_a, signs_b, NULL), "regularizer is null");
   barlow.size = 1;
   REFUSED(PRESET(DECORR_PRESET_EXACT, cols, 0, NULL, NULL, NULL, NULL), "options.size is 1");
   REFUSED(decorr_vicreg_preset(DECORR_PRESET_EXACT, cols, 0, NULL, NULL, NULL, NULL, NULL, NULL),

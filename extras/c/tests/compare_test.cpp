@@ -383,6 +383,25 @@ TEST_CASE("Presets are those of C++") {
   check_vicreg(DECORR_PRESET_RELAXED_2048, 2048, 128, vicreg_relaxed_2048(engine, 128));
   check_vicreg(DECORR_PRESET_RELAXED_8192, 8192, 0, vicreg_relaxed_8192(engine));
   check_vicreg(DECORR_PRESET_RANDOM_SIGNS, 100, 0, vicreg_random_signs(100, engine));
+  const auto check_recommended = [&](Index n, Index d) {
+    CAPTURE(n);
+    CAPTURE(d);
+    const decorr::Regularizer expected = recommended(n, d, engine);
+    std::fill(signs_a.begin(), signs_a.end(), std::int8_t{7});
+    REQUIRE(decorr_recommended(n, d, generator, signs_a.data(), signs_b.data(), &regularizer) ==
+            DECORR_OK);
+    if (expected.relaxed() != nullptr) {
+      check_regularizer(regularizer, *expected.relaxed());
+    } else {
+      CHECK(regularizer.form == DECORR_EXACT);
+      CHECK(regularizer.signs_a == nullptr);
+      CHECK(signs_a[0] == 7);
+    }
+  };
+  check_recommended(32, 8192);
+  check_recommended(33, 8192);
+  check_recommended(1000000, 32);
+  check_recommended(100, 700);
   decorr_generator_destroy(generator);
 }
 

@@ -240,6 +240,16 @@ TEST_CASE("each allocation of a draw fails") {
           });
         },
         {output(signs_a)});
+  decorr_regularizer recommended;
+  check("recommended",
+        [&] {
+          recommended.size = sizeof recommended;
+          return with_generator([&](decorr_generator* generator) {
+            return decorr_recommended(64, kPreset, generator, signs_a.data(), signs_b.data(),
+                                      &recommended);
+          });
+        },
+        {output(signs_a), output(signs_b)});
   for (const std::int32_t preset : {DECORR_PRESET_RELAXED_2048, DECORR_PRESET_RANDOM_SIGNS}) {
     decorr_barlow_twins_options options;
     decorr_regularizer regularizer;

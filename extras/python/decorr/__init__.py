@@ -50,7 +50,7 @@ from ._batches import (
     BarlowTwinsBatch, RegularizerBatch, SumvecBatch, VarianceCovarianceBatch, VicregBatch)
 from ._randomization import (
     BarlowTwinsPreset, Generator, VicregPreset, barlow_twins_preset, random_permutation,
-    random_signs, vicreg_preset)
+    random_signs, recommended, vicreg_preset)
 from ._plans import (
     cached_plans, clear_plans, clear_workspaces, cpu, has_threads, load_wisdom, planner_lock,
     save_wisdom, set_workspace_limit, version)
@@ -61,9 +61,9 @@ __all__ = [
     "Relaxed", "SumvecBatch", "VarianceCovarianceBatch", "VarianceCovarianceTerms", "VicregBatch",
     "VicregOptions", "VicregPreset", "VicregTerms", "barlow_twins_loss", "barlow_twins_preset",
     "cached_plans", "clear_plans", "clear_workspaces", "cpu", "has_threads", "load_wisdom",
-    "planner_lock", "r_off", "r_sum", "random_permutation", "random_signs", "save_wisdom",
-    "set_workspace_limit", "sumvec", "variance_covariance_loss", "version", "vicreg_loss",
-    "vicreg_preset",
+    "planner_lock", "r_off", "r_sum", "random_permutation", "random_signs", "recommended",
+    "save_wisdom", "set_workspace_limit", "sumvec", "variance_covariance_loss", "version",
+    "vicreg_loss", "vicreg_preset",
 ]
 
 # What callers see in messages, pickles and help() is where they have it from.

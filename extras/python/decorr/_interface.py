@@ -187,6 +187,9 @@ _PROTOTYPES = {
         ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p,
         ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_VicregOptions),
         ctypes.POINTER(_Regularizer)]),
+    "recommended": (_Status, [
+        ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
+        ctypes.POINTER(_Regularizer)]),
     "lock_planner": (_Status, []),
     "unlock_planner": (_Status, []),
     "clear_plans": (_Status, []),

@@ -106,7 +106,7 @@ def barlow_twins_preset(preset: str, d: int, generator: Optional[Generator] = No
                         block_size: int = 0) -> BarlowTwinsPreset:
     """Published settings for d features, see presets.hpp for the source of each: "exact",
     "exact_solo_learn_2048", "exact_solo_learn_8192", "relaxed_2048", "relaxed_8192", or
-    "random_signs", decorr's recommendation for any d.
+    "random_signs", for any d.
 
     The last three draw from the generator: call it anew for every batch. `block_size` is not used
     by exact ones.
@@ -121,8 +121,7 @@ def barlow_twins_preset(preset: str, d: int, generator: Optional[Generator] = No
 def vicreg_preset(preset: str, d: int, generator: Optional[Generator] = None,
                   block_size: int = 0) -> VicregPreset:
     """Published settings for d features, see presets.hpp for the source of each: "exact",
-    "exact_solo_learn", "relaxed_2048", "relaxed_8192", or "random_signs", decorr's recommendation
-    for any d.
+    "exact_solo_learn", "relaxed_2048", "relaxed_8192", or "random_signs", for any d.
 
     The last three draw from the generator: call it anew for every batch. `block_size` is not used
     by exact ones.
@@ -134,3 +133,20 @@ def vicreg_preset(preset: str, d: int, generator: Optional[Generator] = None,
     return VicregPreset(VicregOptions(
         options.invariance, options.variance, options.covariance, options.gamma, options.epsilon,
         options.scale, bool(options.sum_variance), scaling), regularizer)
+
+
+def recommended(n: int, d: int, generator: Generator) -> Regularizer:
+    """The form that decorr recommends for a batch of n samples with d features, for every loss with
+    its default options: Exact() where it costs no more, else Relaxed with signs drawn from the
+    generator, in blocks that cost little more than one, on average the exact loss. Call it anew for
+    every batch. presets.hpp has the rule.
+    """
+    pointer = _pointer(generator)
+    n, d = _integer("n", n), _integer("d", d)
+    signs_a, signs_b = (numpy.empty(d if 1 <= d < 2**31 else 1, numpy.int8) for _ in range(2))
+    regularizer = _Regularizer()
+    generator._draw("recommended", n, d, pointer, signs_a.ctypes.data, signs_b.ctypes.data,
+                    regularizer)
+    if regularizer.form == _EXACT:
+        return Exact()
+    return Relaxed(regularizer.exponent, regularizer.block_size, None, signs_a, signs_b)

@@ -766,6 +766,26 @@ class Randomization(TestCase):
         with self.assertRaisesRegex(ValueError, "expected 'exact' or 'exact_solo_learn' or "):
             decorr.vicreg_preset("exact_solo_learn_2048", 2048)
 
+    def test_recommended(self):
+        generator, same = Generator(3), Generator(3)
+        self.assertEqual(decorr.recommended(32, 4096, generator), decorr.Exact())
+        self.assertEqual(decorr.recommended(4096, 32, generator), decorr.Exact())
+        for n, d, block_size in ((33, 512, 0), (1000, 513, 256), (64, 8192, 512)):
+            regularizer = decorr.recommended(n, d, generator)
+            self.assertEqual((regularizer.exponent, regularizer.block_size), (2, block_size))
+            self.assertIsNone(regularizer.permutation)
+            self.assertTrue((regularizer.signs_a == decorr.random_signs(d, same)).all())
+            self.assertTrue((regularizer.signs_b == decorr.random_signs(d, same)).all())
+        z_a, z_b = numpy.random.default_rng(0).normal(size=(2, 40, 600))
+        terms = decorr.vicreg_loss(z_a, z_b, None, None, None,
+                                   decorr.recommended(*z_a.shape, generator))
+        self.assertGreater(terms.covariance, 0)
+        for arguments, message in (((0, 5), "n is 0"), ((5, 0), "d is 0"), ((5, -2), "d is -2")):
+            with self.assertRaisesRegex(ValueError, message):
+                decorr.recommended(*arguments, generator)
+        with self.assertRaisesRegex(TypeError, "generator is an? .*, expected a decorr.Generator"):
+            decorr.recommended(5, 5, 3)
+
     def test_each_loss_has_the_presets_of_the_library(self):
         for function, presets, options in (
                 ("barlow_twins_preset", _interface._BARLOW_TWINS_PRESETS,
