@@ -8,6 +8,7 @@ import ctypes
 import ctypes.util
 import json
 import math
+import os
 import pathlib
 import platform
 import subprocess
@@ -246,25 +247,45 @@ def draw(page):
     plot_ratios(rows, peers, page.parent / "ratios_against_d.svg")
 
 
-def bound(forms):
-    """What the relaxed form could come to, by the bytes that it has to move and the transforms that it calls."""
-    n, d = 256, 8192
-    transforms, relaxed = forms[f"transforms/float/n:{n}/d:{d}"], forms[f"barlow_twins/float/n:{n}/d:{d}/relaxed"]
-    moved = 18 * n * d * 4
-    copying = moved / (4 * n * d * 4) * forms[f"copy/float/n:{n}/d:{d}"]
-    return (f"At d = {d} the transforms take {milliseconds(transforms)} of the {milliseconds(relaxed)} ms. Beside them each "
-            "pair of rows crosses the caches nine times: once read for the moments; read, and its spectrum written, which "
-            "begins with a read, in the forward pass; spectrum and rows read, and gradients written, in the backward pass; "
-            f"rows and gradients read, and gradients written, in the final one. These {moved / 2**20:.0f} MiB take "
-            f"{milliseconds(copying)} ms at the speed of the copy. So no implementation on these transforms can be below "
-            f"{(transforms + copying) / transforms:.2f} times their time; this one is at {relaxed / transforms:.2f}. What is "
-            "left is traffic with the second-level cache: signals, spectra, standardization and sums, about ten passes "
-            "over a signal's bytes for each pair of rows.")
+def counted_matrices(path):
+    """What bytes.sh printed: by call the matrices that cross the cache."""
+    rows = [line.strip("| \n").split(" | ") for line in path.read_text().splitlines() if line.startswith("| ")]
+    return {call: float(matrices) for call, matrices in rows if call not in ("call", "---")}
 
 
-def transform_library():
+def roofline_table(build, times):
+    """Times over what bounds them: the matrices that cross the cache, at the speed of the copy, and the transforms."""
+    shown = {f"n = {n}, d = 8192": (counted_matrices(build / f"bytes_{n}.md"), f"traffic/n:{n}/d:8192/") for n in (128, 512)}
+    rows = []
+    calls = [call for call in next(iter(shown.values()))[0] if call not in ("copy", "transforms")]
+    for call in calls:
+        row = [call]
+        for counted, case in shown.values():
+            copying = times[case + "copy"] / counted["copy"] * counted[call]
+            # Of one view half of the transforms.
+            transforms = times[case + "transforms"] * (0.5 if call.startswith("variance_covariance") else 1)
+            row += [f"{counted[call]:.1f}", milliseconds(copying), milliseconds(transforms), milliseconds(times[case + call]),
+                    f"{times[case + call] / (copying + transforms):.2f}"]
+        rows.append(row)
+    return table(["call"] + [f"{size}: {column}" if not i else column for size in shown for i, column in enumerate(
+        ("matrices", "ms at the copy's speed", "bare transforms, ms", "ms", "over both together"))], rows)
+
+
+def other_fftw_table(times, choice, other):
+    """The same program with the system's FFTW and with another build of it."""
+    rows = []
+    for d in (512, 1024, 2048, 4096, 8192, 16384):
+        row = [str(d)]
+        for case in (f"transforms/float/n:256/d:{d}", f"barlow_twins/float/n:256/d:{d}/choice/signs",
+                     f"barlow_twins/float/n:256/d:{d}/choice/recommended", f"vicreg/float/n:256/d:{d}/choice/recommended"):
+            system = times.get(case, choice.get(case))
+            row.append(f"{milliseconds(system)}, {milliseconds(other[case])} ({other[case] / system:.2f})")
+        rows.append(row)
+    return table(["d", "bare transforms", "Barlow Twins, signs", "Barlow Twins, recommended", "VICReg, recommended"], rows)
+
+
+def transform_library(name):
     """FFTW's version and the instructions that its kernels were compiled for, as it tells."""
-    name = ctypes.util.find_library("fftw3f")
     try:
         version = (ctypes.c_char * 80).in_dll(ctypes.CDLL(name), "fftwf_version").value.decode()
     except (OSError, ValueError, TypeError):
@@ -308,10 +329,10 @@ def main():
     parts = [
         BEGIN, "",
         f"Measured on {context['date'][:10]}: {processor()}, {caches(context)}; {version}, `-O3 -march=native`; "
-        f"{transform_library()}; medians of 5 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
+        f"{transform_library(ctypes.util.find_library("fftw3f"))}; medians of 5 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
         f"{milliseconds(copy)}, {4 * 256 * 8192 * 4 / copy / 1e6:.0f} GB/s read and written.", "",
         f"### {GROWTH}", "",
-        growth_table(times), "", bound(forms), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",
+        growth_table(times), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",
         "### Batch sizes, float", "", batch_table({**times, **batches}), "",
     ]
     for scalar in ("float", "double"):
@@ -331,11 +352,23 @@ def main():
             row += [milliseconds(times[f"{case}/{form}".rstrip("/")]),
                     milliseconds(patience[f"{case}/patient_{form}".rstrip("_")])]
         patient_rows.append(row)
+    if (build / "traffic.json").exists():
+        traffic, _ = medians(build / "traffic.json")
+        parts += ["### Times over what bounds them, float, one thread", "",
+                  "The matrices of n × d numbers that cross a cache of 2 MiB, counted by `bench/bytes.sh`, at the speed of a copy of both "
+                  "views, and the bare transforms, which stay in the cache: together what a call takes where it does nothing else.", "",
+                  roofline_table(build, traffic), ""]
     parts += ["### The recommended form, float", "", choice_table(choice), ""]
     parts += ["### Lengths with large prime factors, n = 256, float", "",
               table(["d", "relaxed", "bare transforms of this length", "relaxed / relaxed at d = 8192"], rows), "",
               "### Planning::patient, n = 256, float", "",
               table(["d", "bare transforms, measure", "patient", "relaxed, measure", "patient"], patient_rows), ""]
+    if (build / "other_fftw.json").exists():
+        other, _ = medians(build / "other_fftw.json")
+        library = transform_library(pathlib.Path(os.environ["OTHER_FFTW"]) / "libfftw3f.so.3")
+        parts += ["### FFTW built for the processor, n = 256, float", "",
+                  f"The same program with the system's FFTW and with {library}: milliseconds of each (ratio).", "",
+                  other_fftw_table(times, choice, other), ""]
     for i, one in enumerate(peers):
         version = one["libraries"].split(",")[0]
         parts += [f"### {PEERS}" + (f": {version}" if i else ""), "",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks that docs/performance.md shows and rewrites its measured part and its plots.
-# Takes about fifteen minutes. Needs cmake, a compiler, Eigen, FFTW3, Google Benchmark, CLI11,
+# Takes about half an hour, a third of which counts bytes where valgrind is. Needs cmake, a compiler, Eigen, FFTW3, Google Benchmark, CLI11,
 # gnuplot and python3, and for the comparison with PyTorch, which is left out otherwise, a python3
 # that has it (Debian, Ubuntu: cmake g++ libeigen3-dev libfftw3-dev libbenchmark-dev libcli11-dev
 # gnuplot-nox python3-torch libopenblas0-pthread).
@@ -16,7 +16,7 @@ cmake --build "$build" --target decorr_benchmarks decorr_single_call
 measure() {  # name, filter of case names
   echo "== $1"
   "$build/bench/decorr_benchmarks" --benchmark_filter="$2" \
-    --benchmark_min_time=0.05 --benchmark_repetitions=5 \
+    --benchmark_min_time=0.05 --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
     --benchmark_out="$build/$1.json" --benchmark_out_format=json |
     grep -E '_median' || true
 }
@@ -29,7 +29,28 @@ measure lengths '^(transforms|barlow_twins)/float/n:256/d:(8190|8191|8192|10007)
 
 measure patience '^(transforms|barlow_twins)/float/n:256/d:[0-9]+/(patient|patient_relaxed)/real_time$'
 
+# Counts are the same on every machine, and are kept in build/report until they are removed.
+if command -v valgrind >/dev/null; then
+  for rows in 128 512; do
+    echo "== bytes, n = $rows"
+    if [[ ! -s $build/bytes_$rows.md ]]; then
+      ROWS=$rows bench/bytes.sh >"$build/bytes.part"
+      mv "$build/bytes.part" "$build/bytes_$rows.md"
+    fi
+  done
+  measure traffic '^traffic/.*/real_time$'
+fi
+
 measure choice '^(barlow_twins|vicreg)/float/n:[0-9]+/d:[0-9]+/choice/.*/real_time$'
+
+# With OTHER_FFTW, the folder of another build's libfftw3f.so.3, what is gained by linking that one:
+# FFTW's own sources make it by ./configure --enable-float --enable-shared --enable-sse2 --enable-avx
+# --enable-avx2 --enable-avx512 && make, where the processor has these instructions.
+rm -f "$build/other_fftw.json"
+if [[ -n ${OTHER_FFTW:-} ]]; then
+  LD_LIBRARY_PATH=$OTHER_FFTW${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} measure other_fftw \
+    "^(transforms/float/n:256/d:[0-9]+|(barlow_twins|vicreg)/float/n:256/d:[0-9]+/choice/(signs|recommended))/real_time$"
+fi
 
 # A table for each version of PyTorch that these have. Another one in an environment of its own:
 #   python3 -m venv build/torch && build/torch/bin/pip install numpy torch
