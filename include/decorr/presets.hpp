@@ -91,7 +91,7 @@ Regularizer recommended(Eigen::Index n, Eigen::Index d, Generator&& generator) {
   relaxed.block_size = recommended_block_size(d);
   relaxed.signs_a = random_signs(d, generator);
   relaxed.signs_b = random_signs(d, generator);
-  return Regularizer(std::move(relaxed));
+  return {std::move(relaxed)};
 }
 
 /// Barlow Twins as published: lambda 0.0051, scale 1. Source: facebookresearch/barlowtwins,
