@@ -329,7 +329,7 @@ def main():
     parts = [
         BEGIN, "",
         f"Measured on {context['date'][:10]}: {processor()}, {caches(context)}; {version}, `-O3 -march=native`; "
-        f"{transform_library(ctypes.util.find_library("fftw3f"))}; medians of 5 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
+        f"{transform_library(ctypes.util.find_library('fftw3f'))}; medians of 5 runs, milliseconds. Copying two views of 256 x 8192 floats takes "
         f"{milliseconds(copy)}, {4 * 256 * 8192 * 4 / copy / 1e6:.0f} GB/s read and written.", "",
         f"### {GROWTH}", "",
         growth_table(times), "", "![time against d](time_against_d.svg)", "", "![ratios](ratios_against_d.svg)", "",

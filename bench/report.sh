@@ -18,7 +18,7 @@ measure() {  # name, filter of case names
   "$build/bench/decorr_benchmarks" --benchmark_filter="$2" \
     --benchmark_min_time=0.05 --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true \
     --benchmark_out="$build/$1.json" --benchmark_out_format=json |
-    grep -E '_median' || true
+    { grep -E '_median' || true; }
 }
 
 forms='(relaxed|relaxed/signs|relaxed/block_size:512/signs|exact_correlation|exact_gram)'

@@ -15,8 +15,9 @@ namespace {
 template <int kOrder>
 void add_calls(Eigen::Index n, Eigen::Index d, const std::string& suffix) {
   using Floats = Calls<float, kOrder>;
-  // Names of a tiny batch's; the large one is made when a case runs.
-  for (const auto& call : Floats(2, 1024, decorr::Planning::estimate).all()) {
+  // For the names; the large batch is made when a case runs.
+  const Floats tiny(2, 1024, decorr::Planning::estimate);
+  for (const auto& call : tiny.all()) {
     const std::string name = call.first;
     benchmark::RegisterBenchmark(
         ("traffic/n:" + std::to_string(n) + "/d:" + std::to_string(d) + "/" + name + suffix)
