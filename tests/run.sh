@@ -7,7 +7,8 @@
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan     the tests with threads under ThreadSanitizer
 #   release  everything compiled with GCC, the unit tests against the single header; all tests,
-#            those of Python, Rust, the installed package and Debian's packages too
+#            those of Python, Rust, the installed package and Debian's packages too;
+#            those of R, Octave and C# where these are there
 # and two that run only when named, as the others have what they do:
 #   quick    a part of the unit tests, with GCC at -O1: arguments, gradients, published results;
 #            no sanitizers, no headers by themselves, no installed package, no bindings
@@ -22,6 +23,8 @@ cd "$(dirname "$0")/.."
 # Of tests that are left out, and say so, where these are not there.
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
   libopenmpi-dev openmpi-bin dpkg-dev file lintian)
+# Of those of docs/languages.md, too large for a look at the library: --strict alone installs them.
+readonly language_packages=(r-base-core octave-dev mono-mcs mono-runtime)
 # Minutes of one core, compiling and running.
 declare -rA minutes=([quick]=3 [asan]=10 [tsan]=2 [release]=15 [clang]=10)
 declare -rA purpose=(
@@ -43,7 +46,10 @@ needed_packages() {
   printf '%s\n' "${build_packages[@]}"
   for stage in "$@"; do
     case $stage in
-      release) printf '%s\n' "${binding_packages[@]}" ;;
+      release)
+        printf '%s\n' "${binding_packages[@]}"
+        if [[ $strict == ON ]]; then printf '%s\n' "${language_packages[@]}"; fi
+        ;;
       # Where a release has no libclang-rt-dev, Clang brings its sanitizers with it.
       asan) printf '%s\n' clang libclang-rt-dev ;;
       clang) echo clang ;;
