@@ -1,5 +1,5 @@
-# The vcpkg port and the Conan recipe as far as they can be tried without vcpkg and Conan, and the
-# version in every file that has one. Label: package.
+# The vcpkg port and the Conan recipe as far as they can be tried without vcpkg and Conan, the version
+# in every file that has one, and what .ci/release refuses. Label: package.
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
   message(STATUS "Tests of packaging skipped: sanitizers have nothing to find in them")
   return()
@@ -19,6 +19,25 @@ if(BASH_EXECUTABLE)
   add_test(NAME packaging.install_missing
            COMMAND "${BASH_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/install_missing_test.sh")
   set_tests_properties(packaging.install_missing PROPERTIES LABELS package)
+endif()
+
+find_program(GIT_EXECUTABLE git)
+find_program(ABIDIFF_EXECUTABLE abidiff)
+mark_as_advanced(ABIDIFF_EXECUTABLE GIT_EXECUTABLE)
+if(BASH_EXECUTABLE AND GIT_EXECUTABLE)
+  add_test(NAME packaging.release COMMAND "${BASH_EXECUTABLE}"
+                                          "${CMAKE_CURRENT_SOURCE_DIR}/release_test.sh")
+  set_tests_properties(packaging.release PROPERTIES LABELS package)
+else()
+  message(STATUS "Test of releases skipped: bash or git is missing")
+endif()
+if(BASH_EXECUTABLE AND ABIDIFF_EXECUTABLE AND CMAKE_C_COMPILER)
+  add_test(NAME packaging.abi COMMAND "${BASH_EXECUTABLE}" "${CMAKE_CURRENT_SOURCE_DIR}/abi_test.sh"
+                                      "${CMAKE_C_COMPILER}")
+  set_tests_properties(packaging.abi PROPERTIES LABELS package)
+else()
+  message(STATUS "Test of the comparison of ABIs skipped: a C compiler or abidiff is missing "
+                 "(Debian, Ubuntu: abigail-tools)")
 endif()
 
 set(vcpkg_directory "${CMAKE_CURRENT_BINARY_DIR}/vcpkg")

@@ -23,8 +23,9 @@ cd "$(dirname "$0")/.."
 # Of tests that are left out, and say so, where these are not there.
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
   libopenmpi-dev openmpi-bin dpkg-dev file lintian)
-# Of those of docs/languages.md, too large for a look at the library: --strict alone installs them.
-readonly language_packages=(r-base-core octave-dev mono-mcs mono-runtime)
+# Of the programs of docs/languages.md and of releases: --strict alone installs them, as they are
+# large, or for maintainers.
+readonly strict_packages=(r-base-core octave-dev mono-mcs mono-runtime abigail-tools git)
 # Minutes of one core, compiling and running.
 declare -rA minutes=([quick]=3 [asan]=10 [tsan]=2 [release]=15 [clang]=10)
 declare -rA purpose=(
@@ -48,7 +49,7 @@ needed_packages() {
     case $stage in
       release)
         printf '%s\n' "${binding_packages[@]}"
-        if [[ $strict == ON ]]; then printf '%s\n' "${language_packages[@]}"; fi
+        if [[ $strict == ON ]]; then printf '%s\n' "${strict_packages[@]}"; fi
         ;;
       # Where a release has no libclang-rt-dev, Clang brings its sanitizers with it.
       asan) printf '%s\n' clang libclang-rt-dev ;;
