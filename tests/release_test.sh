@@ -16,7 +16,7 @@ export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@decorr.example
 export GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@decorr.example
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 mkdir "$folder/copy"
-(cd "$root" && cp --parents .ci/release .gitignore CHANGELOG.md CITATION.cff \
+(cd "$root" && cp --parents .ci/release .gitignore CHANGELOG.md CITATION.cff README.md \
   cmake/packaging/debian/changelog cmake/packaging/vcpkg/vcpkg.json extras/python/pyproject.toml \
   extras/rust/Cargo.lock extras/rust/Cargo.toml extras/rust/tests/dependent/Cargo.lock \
   include/decorr/version.hpp tests/check_versions.cmake "$folder/copy")
@@ -24,7 +24,8 @@ cd "$folder/copy"
 
 # write_changes <first section>: above those that are there.
 write_changes() {
-  { printf '# Changes\n\n## %s\n\n' "$1" && sed -n '/^## [0-9]/,$p' "$root/CHANGELOG.md"; } >CHANGELOG.md
+  printf '# Changes\n\n## %s\n\n' "$1" >CHANGELOG.md
+  sed -n '/^## [0-9]/,$p' "$root/CHANGELOG.md" >>CHANGELOG.md
 }
 commit() { git add --all && git commit --quiet --message "$1"; }
 accepted() { .ci/release --check >"$folder/output" 2>&1 || fail "refused: $*"; }
