@@ -214,8 +214,8 @@ typedef struct decorr_execution {
 
 /// Set every field to its default, and size. `size` is sizeof of the caller's struct.
 ///
-///   decorr_vicreg_options options;
-///   decorr_vicreg_options_defaults(&options, sizeof options);
+///     decorr_vicreg_options options;
+///     decorr_vicreg_options_defaults(&options, sizeof options);
 DECORR_C_FUNCTION decorr_status
 decorr_barlow_twins_options_defaults(decorr_barlow_twins_options* options, size_t size);
 DECORR_C_FUNCTION decorr_status decorr_vicreg_options_defaults(decorr_vicreg_options* options,

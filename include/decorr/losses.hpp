@@ -125,6 +125,7 @@ VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
   return variance_covariance_loss(z, no_gradient, options, regularizer, execution);
 }
 
+/// @cond
 // Settings in another order, a whole preset, the options of another loss, one gradient of two:
 // compile to the sentence that says what is expected.
 
@@ -243,6 +244,7 @@ VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen
   static_assert(detail::report_misplaced_settings<Settings...>());
   return {};
 }
+/// @endcond
 
 }  // namespace DECORR_ABI
 }  // namespace decorr

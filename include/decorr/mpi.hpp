@@ -3,6 +3,7 @@
 
 #include "decorr/detail/runtime/prologue.hpp"
 
+/// @cond
 // The C++ bindings, which MPI has given up.
 #ifndef OMPI_SKIP_MPICXX
 #define OMPI_SKIP_MPICXX 1
@@ -10,6 +11,7 @@
 #ifndef MPICH_SKIP_MPICXX
 #define MPICH_SKIP_MPICXX 1
 #endif
+/// @endcond
 #include <mpi.h>
 
 #include <algorithm>

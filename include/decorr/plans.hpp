@@ -13,27 +13,29 @@
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 
-// FFTW's planner is the process's, and others may use it, too. What holds then:
-//
-// - Calls of FFTW but for execution take planner_mutex() while other threads may be in decorr.
-// - fftw_cleanup() and fftw_cleanup_threads() leave all plans undefined, those of decorr as well:
-//   call clear_plans() before, while no other thread is in decorr. So does the first
-//   fftw_plan_with_nthreads() of a program that has not called fftw_init_threads(). Where that was
-//   left out, decorr finds out before it destroys a plan, and keeps it: memory is lost, at most
-//   that of the plans in the cache, and nothing crashes, unless wisdom that FFTW itself exported
-//   was read again by FFTW itself just after. But a plan in the cache is still executed, which
-//   works in FFTW 3.3.10 and is promised by none.
-// - fftw_plan_with_nthreads() does not count: decorr plans for one thread, and leaves the number as
-//   it was. That takes FFTW 3.3.9 with its own threads library, on systems with ELF files (Linux,
-//   the BSDs), and for a threads library that a program loads by dlopen() code compiled with -fPIC;
-//   elsewhere set the number to 1 around calls that may plan.
-// - fftw_set_timelimit() does count, since FFTW tells nobody what it is: decorr's plans are then
-//   found in that time, and with a limit of 0 as with Planning::estimate.
-// - Wisdom counts, whoever has read or gathered it, also for Planning::estimate, whose results
-//   repeat bit for bit where the wisdom is the same. After fftw_forget_wisdom() plans in the cache
-//   stay, and lengths are measured anew when they are planned anew.
-// - A shared library that is compiled with decorr and OpenMP must not be unloaded, as OpenMP's
-//   threads would wait in code that is gone: link it with -Wl,-z,nodelete.
+/// @file
+/// FFTW's planner is the process's, and others may use it, too. What holds then:
+///
+/// - Calls of FFTW but for execution take planner_mutex() while other threads may be in decorr.
+/// - fftw_cleanup() and fftw_cleanup_threads() leave all plans undefined, those of decorr as well:
+///   call clear_plans() before, while no other thread is in decorr. So does the first
+///   fftw_plan_with_nthreads() of a program that has not called fftw_init_threads(). Where that was
+///   left out, decorr finds out before it destroys a plan, and keeps it: memory is lost, at most
+///   that of the plans in the cache, and nothing crashes, unless wisdom that FFTW itself exported
+///   was read again by FFTW itself just after. But a plan in the cache is still executed, which
+///   works in FFTW 3.3.10 and is promised by none.
+/// - fftw_plan_with_nthreads() does not count: decorr plans for one thread, and leaves the number
+/// as
+///   it was. That takes FFTW 3.3.9 with its own threads library, on systems with ELF files (Linux,
+///   the BSDs), and for a threads library that a program loads by dlopen() code compiled with
+///   -fPIC; elsewhere set the number to 1 around calls that may plan.
+/// - fftw_set_timelimit() does count, since FFTW tells nobody what it is: decorr's plans are then
+///   found in that time, and with a limit of 0 as with Planning::estimate.
+/// - Wisdom counts, whoever has read or gathered it, also for Planning::estimate, whose results
+///   repeat bit for bit where the wisdom is the same. After fftw_forget_wisdom() plans in the cache
+///   stay, and lengths are measured anew when they are planned anew.
+/// - A shared library that is compiled with decorr and OpenMP must not be unloaded, as OpenMP's
+///   threads would wait in code that is gone: link it with -Wl,-z,nodelete.
 
 namespace decorr {
 inline namespace DECORR_ABI {

@@ -13,15 +13,17 @@
 #include "decorr/options.hpp"
 #include "decorr/randomization.hpp"
 
+/// @file
 /// The form that we recommend, for every loss with its default options,
 ///
-///   auto loss = decorr::barlow_twins_loss(z_a, z_b, grad_a, grad_b, {},
-///                                         decorr::presets::recommended(n, d, generator));
+///     auto loss = decorr::barlow_twins_loss(z_a, z_b, grad_a, grad_b, {},
+///                                           decorr::presets::recommended(n, d, generator));
 ///
 /// and published settings by name, each with its source, for
 ///
-///   auto preset = decorr::presets::vicreg_relaxed_8192(generator);
-///   auto loss = decorr::vicreg_loss(z_a, z_b, grad_a, grad_b, preset.options, preset.regularizer);
+///     auto preset = decorr::presets::vicreg_relaxed_8192(generator);
+///     auto loss = decorr::vicreg_loss(z_a, z_b, grad_a, grad_b, preset.options,
+///                                     preset.regularizer);
 ///
 /// The functions that take a generator draw a batch's permutation or signs: call them anew for
 /// every batch. The generator is as for random_permutation. They cost O(d) and throw what
@@ -33,6 +35,7 @@
 /// and its settings are those of the pretraining scripts in yutaro-s/scalable-decorrelation-ssl,
 /// which extends solo-learn (vturrisi/solo-learn). They are for the dimensions in their names, with
 /// block sizes 0 (a single block) and 128.
+
 namespace decorr {
 namespace presets {
 

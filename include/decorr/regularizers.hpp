@@ -96,6 +96,7 @@ Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::Den
                                                    detail::relaxed_of_sumvec(), execution);
 }
 
+/// @cond
 // One gradient of two, or the other function's regularizer: compiles to the sentence that says what
 // is expected.
 
@@ -143,6 +144,7 @@ detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>&, const Eigen::DenseBase<
   static_assert(detail::report_other_regularizer<Choice>());
   return {};
 }
+/// @endcond
 
 }  // namespace DECORR_ABI
 }  // namespace decorr

@@ -6,8 +6,10 @@
 #define DECORR_VERSION_MINOR 2
 #define DECORR_VERSION_PATCH 0
 
+/// @cond
 #define DECORR_DETAIL_QUOTE_TOKEN(x) #x
 #define DECORR_DETAIL_QUOTE(x) DECORR_DETAIL_QUOTE_TOKEN(x)
+/// @endcond
 
 /// The version as a string literal, "major.minor.patch".
 #define DECORR_VERSION_STRING               \
