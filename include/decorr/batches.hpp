@@ -56,6 +56,8 @@ inline namespace DECORR_ABI {
 
 /// Which gradients will be asked for. Those that are not cost nothing, and without any of them
 /// there are fewer passes.
+///
+/// @snippet batches.cpp VicregBatch
 enum class Gradients { none, a, b, both };
 
 /// What the classes below have in common.
@@ -106,6 +108,8 @@ class BatchOfTwoViews : public BatchOfParts<Scalar, FirstPass> {
 };
 
 /// barlow_twins_loss of a batch in parts.
+///
+/// @snippet batches.cpp BarlowTwinsBatch
 template <class Scalar>
 class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirstPass<Scalar>> {
  public:
@@ -120,6 +124,8 @@ class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirst
 };
 
 /// vicreg_loss of a batch in parts.
+///
+/// @snippet batches.cpp VicregBatch
 template <class Scalar>
 class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scalar>> {
  public:
@@ -134,6 +140,8 @@ class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scala
 };
 
 /// r_sum, or with Exact r_off, of a batch in parts.
+///
+/// @snippet batches.cpp RegularizerBatch
 template <class Scalar>
 class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerFirstPass<Scalar>> {
  public:
@@ -147,6 +155,8 @@ class RegularizerBatch : public BatchOfTwoViews<Scalar, detail::RegularizerFirst
 };
 
 /// sumvec of a batch in parts.
+///
+/// @snippet batches.cpp SumvecBatch
 template <class Scalar>
 class SumvecBatch : public BatchOfParts<Scalar, detail::SumvecFirstPass<Scalar>> {
  public:
@@ -164,6 +174,8 @@ class SumvecBatch : public BatchOfParts<Scalar, detail::SumvecFirstPass<Scalar>>
 };
 
 /// variance_covariance_loss of a batch in parts; of Gradients none and a.
+///
+/// @snippet batches.cpp VarianceCovarianceBatch
 template <class Scalar>
 class VarianceCovarianceBatch : public BatchOfParts<Scalar, detail::VcregFirstPass<Scalar>> {
  public:

@@ -14,6 +14,8 @@ namespace decorr {
 /// each with its own rows, perhaps none.
 ///
 /// One type for all files of a program, whatever flags they are compiled with.
+///
+/// @snippet batches.cpp Communicator
 class Communicator {
  public:
   Communicator() = default;

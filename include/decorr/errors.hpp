@@ -23,6 +23,8 @@ namespace decorr {
 /// One type for all files of a program, whatever flags they are compiled with, so it stays out of
 /// the namespace of detail/runtime/abi.hpp. What might be compiled to vector instructions is
 /// inlined, so that no other file's copy of it is ever called.
+///
+/// @snippet batches.cpp InvalidArgument
 class InvalidArgument : public std::invalid_argument {
  public:
   /// The name of an argument is less than kMostCharacters long, and is cut to that.
@@ -56,6 +58,8 @@ class InvalidArgument : public std::invalid_argument {
 
 /// Of a call that several processes make together: another process has failed, which throws what it
 /// failed by, or their settings differ. All of them throw, none waits for another.
+///
+/// @snippet batches.cpp CollectiveError
 class CollectiveError : public std::runtime_error {
  public:
   [[gnu::always_inline]] explicit CollectiveError(const std::string& what)

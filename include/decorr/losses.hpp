@@ -53,6 +53,8 @@ inline namespace DECORR_ABI {
 /// standardized per feature with the biased variance and epsilon under the root. Zbontar et al.
 /// 2021, arXiv 2103.03230, equations 1 and 2; relaxed after Shigeto et al. 2023, arXiv 2301.01569.
 /// Defaults: facebookresearch/barlowtwins. Value and gradients.
+///
+/// @snippet losses.cpp barlow_twins_loss
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>& z_a,
@@ -81,6 +83,8 @@ BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase
 /// centred X^T X / (n - 1), var unbiased. With Relaxed, K_A has signs_a and K_B signs_b: signs of
 /// both views or of none, anything else is refused. Bardes et al. 2022, arXiv 2105.04906, equations
 /// 1 to 6. Defaults: facebookresearch/vicreg. Value and gradients.
+///
+/// @snippet losses.cpp vicreg_loss
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
@@ -108,6 +112,8 @@ VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>& z_a,
 /// ( variance * V + covariance * R(K) / d ), for any layer; the options' invariance and
 /// sum_variance are not used. With Relaxed, signs_a are the view's. Zhu et al. 2023 (VCReg), arXiv
 /// 2306.13292. Value and gradient.
+///
+/// @snippet losses.cpp variance_covariance_loss
 template <class Z, class Gradient, detail::EnableGradient<Gradient> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
     const Eigen::DenseBase<Z>& z, Gradient&& grad, const VicregOptions& options = {},

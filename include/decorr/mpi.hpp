@@ -40,6 +40,8 @@ inline namespace DECORR_ABI {
 /// destroying one are collective calls, between MPI_Init and MPI_Finalize. One thread at a time may
 /// use it. Errors of MPI are thrown as std::runtime_error; that of a process which is gone ends the
 /// others by MPI's own means.
+///
+/// @snippet mpi.cpp MpiCommunicator
 class MpiCommunicator final : public Communicator {
  public:
   explicit MpiCommunicator(MPI_Comm communicator) {

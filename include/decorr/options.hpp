@@ -13,6 +13,8 @@ namespace decorr {
 /// The exact regularizer R_off(C) = sum over i != j of C_ij^2, of Barlow Twins and VICReg.
 /// O(n d min(n, d)): through C or through the n x n Gram matrices, whichever is cheaper; as
 /// accurate as through C whatever the data (regularizers.hpp).
+///
+/// @snippet losses.cpp Regularizer
 struct Exact {};
 
 /// The relaxed regularizer R_sum(C) = sum over lags i of |sumvec(C)_i|^q, O(n d log d), and its
@@ -22,6 +24,8 @@ struct Exact {};
 /// every batch with random_permutation and random_signs. With random signs and exponent 2 the
 /// expected value is R_off itself, so weights tuned for Exact carry over; without signs they do
 /// not.
+///
+/// @snippet losses.cpp r_sum
 struct Relaxed {
   /// q, 1 or 2.
   int exponent = 2;
@@ -38,6 +42,8 @@ struct Relaxed {
 /// A choice between Exact and Relaxed, as the losses take it: `relaxed` itself, Exact{}, {}
 /// (Exact), or one made at run time, `use_fft ? Regularizer(relaxed) : Regularizer()`. It refers to
 /// a Relaxed that has a name, and is to be used while that lives; a temporary one it keeps.
+///
+/// @snippet losses.cpp Regularizer
 class Regularizer {
  public:
   /// Exact.
@@ -57,12 +63,17 @@ class Regularizer {
   bool keeps_ = false;
 };
 
+/// The type of no_gradient.
+struct NoGradient {};
 /// In the place of a gradient that is not wanted, as of a teacher's view: it is neither written nor
 /// computed, and where the mathematics allows not paid for (losses.hpp).
-struct NoGradient {};
+///
+/// @snippet losses.cpp no_gradient
 inline constexpr NoGradient no_gradient{};  // NOLINT(readability-identifier-naming): read as a word
 
 /// loss = scale * ( sum_i (1 - C_ii)^2 + lambda * R(C) ).
+///
+/// @snippet losses.cpp barlow_twins_loss
 struct BarlowTwinsOptions {
   /// Weight of the regularizer; 0.0051 is that of facebookresearch/barlowtwins for Exact (see
   /// presets.hpp for Relaxed).
@@ -77,6 +88,8 @@ struct BarlowTwinsOptions {
 };
 
 /// How the covariance term is scaled.
+///
+/// @snippet losses.cpp vicreg_loss
 enum class CovarianceScaling {
   /// R(K) / d, as in the VICReg paper.
   per_dimension,
@@ -89,6 +102,8 @@ enum class CovarianceScaling {
 
 /// loss = scale * ( invariance * mean((A-B)^2) + variance * V + covariance * (R(K_A) + R(K_B)) / d
 /// ). The defaults are those of facebookresearch/vicreg.
+///
+/// @snippet losses.cpp vicreg_loss
 struct VicregOptions {
   double invariance = 25, variance = 25, covariance = 1;
   /// The hinge: V_view = mean_j max(0, gamma - sqrt(var_j + epsilon)), var unbiased.
@@ -106,11 +121,15 @@ struct VicregOptions {
 /// measure, takes 0.02 s for a length of 8192 and 0.1 s for 100,352, and is the one that repeats
 /// bit for bit from run to run; `measure` takes 0.2 s for a length of 512, 1 s for 8192 and 10 s
 /// for 100,352 (float, docs/performance.md), `patient` far longer.
+///
+/// @snippet losses.cpp Execution
 enum class Planning { estimate, measure, patient };
 
 class Communicator;  // communicator.hpp
 
 /// How a call is carried out, and with whom.
+///
+/// @snippet losses.cpp Execution
 struct Execution {
   /// At least 1: how many threads a call may use where it is compiled with OpenMP; without, and
   /// inside a parallel region of the caller's, it runs on the calling thread. Results are the same

@@ -46,6 +46,8 @@ inline namespace DECORR_ABI {
 /// Take it around your own such calls if other threads may be in decorr. Do not call decorr while
 /// holding it: the lock is not recursive. Executing plans needs no lock. Never throws; callable
 /// from any thread.
+///
+/// @snippet settings.cpp plans
 inline std::mutex& planner_mutex() { return detail::process_planner_mutex(); }
 
 /// Empties the cache of FFT plans (at most 64, the least recently used one making room). Calls in
@@ -54,19 +56,27 @@ inline std::mutex& planner_mutex() { return detail::process_planner_mutex(); }
 ///
 /// To be called before fftw_cleanup(), which leaves all plans undefined. Thread-safe; waits for the
 /// planner while another thread is planning. FFTW's own state is left alone.
+///
+/// @snippet settings.cpp plans
 inline void clear_plans() { detail::PlanCache::clear(); }
 
 /// The number of FFT plans in the cache, 0 to 64, over all scalar types. Thread-safe.
+///
+/// @snippet settings.cpp plans
 inline std::size_t cached_plans() { return detail::PlanCache::size(); }
 
 /// Frees the workspaces kept between calls. Those of calls in progress stay and return to the pool
 /// when the calls end. Never throws; thread-safe.
+///
+/// @snippet settings.cpp plans
 inline void clear_workspaces() noexcept { detail::WorkspacePool::clear(); }
 
 /// Sets how many bytes of workspace are kept between calls, in the whole process, and returns how
 /// many it was: 64 MiB by default. What a call needs beyond that it takes from the system anew each
 /// time, which costs a tenth of the exact form through C at d = 8192, whose C has 256 MiB. Never
 /// throws; thread-safe.
+///
+/// @snippet settings.cpp plans
 inline std::size_t set_workspace_limit(std::size_t bytes) noexcept {
   return detail::WorkspacePool::set_limit(bytes);
 }
@@ -77,6 +87,8 @@ inline std::size_t set_workspace_limit(std::size_t bytes) noexcept {
 /// Scalar is float, double or long double; each has wisdom of its own. Throws std::runtime_error
 /// when the file cannot be written. Thread-safe; takes planner_mutex(), so it waits for planning in
 /// progress.
+///
+/// @snippet settings.cpp wisdom
 template <class Scalar>
 void save_wisdom(const std::string& path) {
   const std::lock_guard<std::mutex> lock(planner_mutex());
@@ -91,6 +103,8 @@ void save_wisdom(const std::string& path) {
 /// and the FFT library that wrote it. Throws std::runtime_error when the file cannot be read or is
 /// not wisdom of this scalar type and library. Thread-safe; takes planner_mutex(), so it waits for
 /// planning in progress.
+///
+/// @snippet settings.cpp wisdom
 template <class Scalar>
 void load_wisdom(const std::string& path) {
   const std::lock_guard<std::mutex> lock(planner_mutex());

@@ -40,6 +40,8 @@ namespace decorr {
 namespace presets {
 
 /// Options and regularizer for barlow_twins_loss. Regularizer is Exact or Relaxed.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 template <class Regularizer>
 struct BarlowTwinsPreset {
   BarlowTwinsOptions options;
@@ -47,6 +49,8 @@ struct BarlowTwinsPreset {
 };
 
 /// Options and regularizer for vicreg_loss. Regularizer is Exact or Relaxed.
+///
+/// @snippet settings.cpp VicregPreset
 template <class Regularizer>
 struct VicregPreset {
   VicregOptions options;
@@ -60,6 +64,8 @@ inline namespace DECORR_ABI {
 /// d = 2048; then 512, and beyond d = 8192 the power of two that makes 9 to 16 blocks. Powers of
 /// two have the fastest transforms, so for d with other factors this is often faster than one
 /// block.
+///
+/// @snippet settings.cpp recommended
 inline Eigen::Index recommended_block_size(Eigen::Index d) {
   if (d <= 512) return 0;
   if (d < 2048) return 256;
@@ -81,6 +87,8 @@ inline Eigen::Index recommended_block_size(Eigen::Index d) {
 /// Throws InvalidArgument when n < 1 or d < 1, with the generator untouched. O(d). Source:
 /// docs/performance.md, "The recommended form", for the costs, measured by bench/report.sh;
 /// docs/mathematics.md, random signs, for the deviation.
+///
+/// @snippet settings.cpp recommended
 template <class Generator>
 Regularizer recommended(Eigen::Index n, Eigen::Index d, Generator&& generator) {
   constexpr Eigen::Index most_exact = 32;
@@ -99,6 +107,8 @@ Regularizer recommended(Eigen::Index n, Eigen::Index d, Generator&& generator) {
 
 /// Barlow Twins as published: lambda 0.0051, scale 1. Source: facebookresearch/barlowtwins,
 /// main.py.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 inline BarlowTwinsPreset<Exact> barlow_twins_exact() {
   BarlowTwinsPreset<Exact> preset;
   preset.options.lambda = 0.0051;
@@ -109,6 +119,8 @@ inline BarlowTwinsPreset<Exact> barlow_twins_exact() {
 /// barlow_twins_exact with scale 0.024: the baseline of the relaxed paper at d = 8192 (ImageNet-1k,
 /// ResNet-50). Source: yutaro-s/scalable-decorrelation-ssl,
 /// script/in1k-r50-d8192/pretrain/barlow.sh.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 inline BarlowTwinsPreset<Exact> barlow_twins_exact_solo_learn_8192() {
   BarlowTwinsPreset<Exact> preset = barlow_twins_exact();
   preset.options.scale = 0.024;
@@ -118,6 +130,8 @@ inline BarlowTwinsPreset<Exact> barlow_twins_exact_solo_learn_8192() {
 /// barlow_twins_exact with scale 0.1: the baseline of the relaxed paper at d = 2048 (ImageNet-100,
 /// ResNet-18). Source: yutaro-s/scalable-decorrelation-ssl,
 /// script/in100-r18-d2048/pretrain/barlow.sh.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 inline BarlowTwinsPreset<Exact> barlow_twins_exact_solo_learn_2048() {
   BarlowTwinsPreset<Exact> preset = barlow_twins_exact();
   preset.options.scale = 0.1;
@@ -128,6 +142,8 @@ inline BarlowTwinsPreset<Exact> barlow_twins_exact_solo_learn_2048() {
 /// The published block sizes are 0 (a single block, the default) and 128, with the same weights.
 /// Source: yutaro-s/scalable-decorrelation-ssl, script/in1k-r50-d8192/pretrain/sbarlow.sh and
 /// sbarlow-b128.sh.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 template <class Generator>
 BarlowTwinsPreset<Relaxed> barlow_twins_relaxed_8192(Generator&& generator,
                                                      Eigen::Index block_size = 0) {
@@ -144,6 +160,8 @@ BarlowTwinsPreset<Relaxed> barlow_twins_relaxed_8192(Generator&& generator,
 /// block sizes are 0 (a single block, the default) and 128, with the same weights. Source:
 /// yutaro-s/scalable-decorrelation-ssl, script/in100-r18-d2048/pretrain/sbarlow.sh and
 /// sbarlow-b128.sh.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 template <class Generator>
 BarlowTwinsPreset<Relaxed> barlow_twins_relaxed_2048(Generator&& generator,
                                                      Eigen::Index block_size = 0) {
@@ -161,6 +179,8 @@ BarlowTwinsPreset<Relaxed> barlow_twins_relaxed_2048(Generator&& generator,
 /// a draw (recommended_block_size has one that is nearly free); 0, the default, is a single block.
 /// Draws signs_a, then signs_b. Source: docs/mathematics.md, random signs; weights of
 /// facebookresearch/barlowtwins.
+///
+/// @snippet settings.cpp BarlowTwinsPreset
 template <class Generator>
 BarlowTwinsPreset<Relaxed> barlow_twins_random_signs(Eigen::Index d, Generator&& generator,
                                                      Eigen::Index block_size = 0) {
@@ -175,6 +195,8 @@ BarlowTwinsPreset<Relaxed> barlow_twins_random_signs(Eigen::Index d, Generator&&
 
 /// VICReg as published: 25 / 25 / 1, the variance term averaged over the views. Source:
 /// facebookresearch/vicreg, main_vicreg.py.
+///
+/// @snippet settings.cpp VicregPreset
 inline VicregPreset<Exact> vicreg_exact() {
   VicregPreset<Exact> preset;
   preset.options.invariance = 25;
@@ -185,6 +207,8 @@ inline VicregPreset<Exact> vicreg_exact() {
 
 /// VICReg of solo-learn: 25 / 25 / 1, the variance term summed over the views. Source:
 /// vturrisi/solo-learn, solo/losses/vicreg.py; also the baseline of the relaxed paper.
+///
+/// @snippet settings.cpp VicregPreset
 inline VicregPreset<Exact> vicreg_exact_solo_learn() {
   VicregPreset<Exact> preset = vicreg_exact();
   preset.options.sum_variance = true;
@@ -194,6 +218,8 @@ inline VicregPreset<Exact> vicreg_exact_solo_learn() {
 /// Relaxed VICReg at d = 8192, permuted: q = 1, 2.5 / 2.5 / 0.1, variance terms summed, covariance
 /// scaled by block means. The published block size is 0 (a single block, the default). Source:
 /// yutaro-s/scalable-decorrelation-ssl, script/in1k-r50-d8192/pretrain/svicreg.sh.
+///
+/// @snippet settings.cpp VicregPreset
 template <class Generator>
 VicregPreset<Relaxed> vicreg_relaxed_8192(Generator&& generator, Eigen::Index block_size = 0) {
   VicregPreset<Relaxed> preset;
@@ -212,6 +238,8 @@ VicregPreset<Relaxed> vicreg_relaxed_8192(Generator&& generator, Eigen::Index bl
 /// covariance scaled by block means. The published block sizes are 0 (a single block, the default)
 /// and 128, which has covariance 2. Source: yutaro-s/scalable-decorrelation-ssl,
 /// script/in100-r18-d2048/pretrain/svicreg.sh and svicreg-b128.sh.
+///
+/// @snippet settings.cpp VicregPreset
 template <class Generator>
 VicregPreset<Relaxed> vicreg_relaxed_2048(Generator&& generator, Eigen::Index block_size = 0) {
   VicregPreset<Relaxed> preset;
@@ -232,6 +260,8 @@ VicregPreset<Relaxed> vicreg_relaxed_2048(Generator&& generator, Eigen::Index bl
 /// block_size lowers the noise of a draw (recommended_block_size); 0, the default, is a single
 /// block. Draws signs_a, then signs_b. Source: docs/mathematics.md, random signs; weights of
 /// facebookresearch/vicreg.
+///
+/// @snippet settings.cpp VicregPreset
 template <class Generator>
 VicregPreset<Relaxed> vicreg_random_signs(Eigen::Index d, Generator&& generator,
                                           Eigen::Index block_size = 0) {

@@ -91,6 +91,8 @@ inline namespace DECORR_ABI {
 ///
 /// Source: Durstenfeld, "Algorithm 235: random permutation", CACM 1964 (Fisher-Yates); permuting
 /// the features each batch: Shigeto et al., CVPR 2023, arXiv 2301.01569.
+///
+/// @snippet settings.cpp random_permutation
 template <class Generator>
 std::vector<Eigen::Index> random_permutation(Eigen::Index d, Generator&& generator) {
   const std::size_t size = detail::checked_dimension(d, "random_permutation");
@@ -118,6 +120,8 @@ std::vector<Eigen::Index> random_permutation(Eigen::Index d, Generator&& generat
 ///
 /// Source: docs/mathematics.md, random signs; as in the count-sketch of Charikar, Chen,
 /// Farach-Colton, 2002.
+///
+/// @snippet settings.cpp random_signs
 template <class Generator>
 std::vector<std::int8_t> random_signs(Eigen::Index d, Generator&& generator) {
   const std::size_t size = detail::checked_dimension(d, "random_signs");

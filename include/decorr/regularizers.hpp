@@ -42,6 +42,8 @@ inline namespace DECORR_ABI {
 /// diagonal, or views without a direction in common). Zbontar et al. 2021, arXiv 2103.03230,
 /// equation 1; the Gram route after Garrido et al. 2022, arXiv 2206.02574. Value and gradients,
 /// dR/da and dR/db.
+///
+/// @snippet losses.cpp r_off
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
@@ -67,6 +69,8 @@ detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBas
 /// rounding). With signs drawn anew for each call and q = 2 its expected value is R_off(C), and so
 /// for the gradients. Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569. Value and
 /// gradients, dR/da and dR/db.
+///
+/// @snippet losses.cpp r_sum
 template <class A, class B, class GradientA, class GradientB, detail::EnableGradient<GradientA> = 0,
           detail::EnableGradient<GradientB> = 0>
 detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>& a, const Eigen::DenseBase<B>& b,
@@ -87,6 +91,8 @@ detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>& a, const Eigen::DenseBas
 /// sumvec(C)_i = sum over j of C_{j, (j+i) mod d}, i = 0 .. d-1: the sums of C's wrapped diagonals,
 /// a vector of length d. O(n d log d). Shigeto et al., CVPR 2023, pp. 2052-2060,
 /// arXiv 2301.01569.
+///
+/// @snippet losses.cpp sumvec
 template <class A, class B>
 Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::DenseBase<A>& a,
                                                                 const Eigen::DenseBase<B>& b,

@@ -8,6 +8,8 @@
 namespace decorr {
 
 /// The weighted terms of a Barlow Twins loss; value is their sum.
+///
+/// @snippet losses.cpp barlow_twins_loss
 template <class Scalar>
 struct BarlowTwinsLoss {
   Scalar value;
@@ -16,6 +18,8 @@ struct BarlowTwinsLoss {
 };
 
 /// The weighted terms of a VICReg loss; value is their sum.
+///
+/// @snippet losses.cpp vicreg_loss
 template <class Scalar>
 struct VicregLoss {
   Scalar value;
@@ -25,6 +29,8 @@ struct VicregLoss {
 };
 
 /// The weighted terms of variance_covariance_loss; value is their sum.
+///
+/// @snippet losses.cpp variance_covariance_loss
 template <class Scalar>
 struct VarianceCovarianceLoss {
   Scalar value;
