@@ -4,6 +4,7 @@
 # - Pages and headings get labels, as those that GitHub makes by itself, after the page's name, are
 #   not made by every Doxygen: mathematics, mathematics_random-signs. Links go to these.
 # - A link to a file that is no page is its text. (Doxygen makes links of headers' names.)
+# - Code with an apostrophe is between two backticks, as one and an apostrophe are quotation marks.
 
 # "docs/c.md" is called c; a README.md by its folder, and the top one is Doxygen's main page.
 function page_name(path,    parts, count, name) {
@@ -30,9 +31,10 @@ function converted(link,    text, target, anchor) {
   sub(/\]\([^()]*\)$/, "", text)
   target = substr(link, length(text) + 4, length(link) - length(text) - 4)
   if (target ~ /^https?:/ || target ~ /\.svg$/) return link
-  if (target ~ /^#/) return "[" text "](#" page "_" substr(target, 2) ")"
+  if (target ~ /^#/) target = page ".md" target
   if (target !~ /\.md(#|$)/) return text
   anchor = target
+  gsub(/`/, "", text)  # Doxygen takes the text of such links as it is.
   sub(/^[^#]*#?/, "", anchor)
   sub(/#.*$/, "", target)
   return "[" text "](#" page_name(target) (anchor != "" ? "_" anchor : "") ")"
@@ -40,21 +42,26 @@ function converted(link,    text, target, anchor) {
 
 function with_links(line,    done) {
   done = ""
-  while (match(line, /\[[^][]*\]\([^() ]+\)/)) {
+  while (match(line, /\[([^][]|\[[^][]*\])*\]\([^() ]+\)/)) {
     done = done substr(line, 1, RSTART - 1) converted(substr(line, RSTART, RLENGTH))
     line = substr(line, RSTART + RLENGTH)
   }
   return done line
 }
 
-# Of a line that is split at "`" every other part is code.
-function with_formulas(line,    parts, count, i, result) {
+# Of a line that is split at "`" every other part is code; code may go on in the next line of a
+# paragraph, which in_span tells.
+function with_formulas(line,    parts, count, i, code, result) {
+  if (line == "") in_span = 0
   count = split(line, parts, "`")
   result = ""
   for (i = 1; i <= count; ++i) {
-    if (i % 2 == 1) gsub(/\$/, "\\f$", parts[i])
-    result = result (i > 1 ? "`" : "") parts[i]
+    if ((i + in_span) % 2 == 1) gsub(/\$/, "\\f$", parts[i])
+    result = result parts[i]
+    code = (i + in_span) % 2 == 0 ? i : i + 1
+    if (i < count) result = result (code > 1 && code < count && parts[code] ~ /'/ ? "``" : "`")
   }
+  if (count > 1) in_span = (in_span + count - 1) % 2
   return result
 }
 

@@ -69,6 +69,8 @@ def main():
             faults.append(f"{name} has {shown} formulas, {file.name} has {(blocks, others)}")
         if "$" in text or "\\f[" in text:
             faults.append(f"{name} has a formula as it was written")
+        if "`" in text or "\u2018" in text:
+            faults.append(f"{name} has code as it was written")
     if total < 100:
         faults.append(f"{total} formulas: too few, this script does not understand them any more")
     if "R_\\text{off}(C) = \\sum_{j \\ne l} C_{jl}^2" not in "".join(pages["mathematics.html"].text):
