@@ -1,9 +1,11 @@
 """The site of the target docs: check_site.py <source directory> <site>
 
-Fails unless the site has every page of docs/ and every public header, with each of a page's formulas
-and none left as it was written, no link of its own leads nowhere, and MathJax is where pages load it.
+Fails unless the site has every page of docs/ and every public header, with all words and formulas of a
+page and none left as it was written, no link of its own leads nowhere, and MathJax is where pages load
+it.
 """
 
+import collections
 import html.parser
 import pathlib
 import re
@@ -16,7 +18,7 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, file):
         super().__init__()
-        self.links, self.labels, self.scripts, self.text = [], set(), [], []
+        self.links, self.labels, self.scripts, self.text, self.all_text = [], set(), [], [], []
         self._silent = []
         self.feed(file.read_text(encoding="utf-8"))
 
@@ -39,6 +41,8 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data):
         if not self._silent:
             self.text.append(data)
+        if not {"script", "style"} & set(self._silent):
+            self.all_text.append(data)
 
 
 def formulas_of(text):
@@ -46,6 +50,17 @@ def formulas_of(text):
     blocks = len(re.findall(r"^ *```math$", text, re.MULTILINE))
     prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return blocks, len(re.sub(r"`[^`]*`", "", prose).split("$")) // 2
+
+
+def words_of(text):
+    return collections.Counter(re.findall(r"[A-Za-z_]{3,}", text))
+
+
+def words_of_page(markdown):
+    """All but what tells how to show it."""
+    shown = re.sub(r"\]\([^)]*\)|<!--.*?-->|`", lambda match: "]" * match.group().startswith("]"),
+                   re.sub(r"^ *```\w*", "", markdown, flags=re.MULTILINE))
+    return words_of(shown)
 
 
 def main():
@@ -69,6 +84,9 @@ def main():
             faults.append(f"{name} has {shown} formulas, {file.name} has {(blocks, others)}")
         if "$" in text or "\\f[" in text:
             faults.append(f"{name} has a formula as it was written")
+        lost = words_of_page(markdown) - words_of("".join(pages[name].all_text))
+        if lost:
+            faults.append(f"{name} lacks words of {file.name}: {' '.join(lost)}")
         if "`" in text or "\u2018" in text:
             faults.append(f"{name} has code as it was written")
     if total < 100:
