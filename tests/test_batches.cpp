@@ -265,6 +265,32 @@ TEST_CASE("a value alone takes fewer passes, one gradient is as good as two") {
   check_same(own, all, 1e-13);
 }
 
+TEST_CASE("without any gradient asked for there is none to compute") {
+  const Index n = 9, d = 6;
+  const Rows<double> a = random_matrix<Rows<double>>(n, d, 1),
+                     b = random_matrix<Rows<double>>(n, d, 2);
+  const decorr::Relaxed relaxed;
+  const auto check = [&](auto&& batch) {
+    run_passes(batch, {n}, [&](Index, Index) { batch.add(a, b); });
+    batch.gradient(a, b, decorr::no_gradient, decorr::no_gradient);
+    Rows<double> grad(n, d);
+    CHECK(misuse_of([&] {
+            batch.gradient(a, b, grad, decorr::no_gradient);
+          }).find("not those that the constructor was asked for") != std::string::npos);
+  };
+  for (const bool standardize : {true, false}) {
+    decorr::BarlowTwinsOptions options;
+    options.standardize = standardize;
+    check(decorr::BarlowTwinsBatch<double>(d, options, relaxed, quick(), Gradients::none));
+    check(decorr::BarlowTwinsBatch<double>(d, options, {}, quick(), Gradients::none));
+  }
+  check(decorr::VicregBatch<double>(d, {}, relaxed, quick(), Gradients::none));
+  check(decorr::RegularizerBatch<double>(d, relaxed, quick(), Gradients::none));
+  decorr::VarianceCovarianceBatch<double> single(d, {}, relaxed, quick(), Gradients::none);
+  run_passes(single, {n}, [&](Index, Index) { single.add(a); });
+  single.gradient(a, decorr::no_gradient);
+}
+
 TEST_CASE("features out of the squares' range are read once more") {
   const Index n = 9, d = 4;
   Rows<double> a = random_matrix<Rows<double>>(n, d, 1), b = random_matrix<Rows<double>>(n, d, 2);
