@@ -16,7 +16,7 @@ std::optional<Real> central_difference(const Function& function, const RealMatri
   naive::Sides sides_before, sides_after;
   const Real before = function(a - step * direction_a, b - step * direction_b, &sides_before);
   const Real after = function(a + step * direction_a, b + step * direction_b, &sides_after);
-  if (sides_before != sides_after) {
+  if (!naive::are_the_same(sides_before, sides_after)) {
     return std::nullopt;
   }
   return (after - before) / (2 * step);

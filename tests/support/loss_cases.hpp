@@ -51,6 +51,21 @@ struct LossCase {
                                 : decorr::r_sum(a, b, gradients..., *relaxed(), execution);
   }
 
+  /// The value by the definition.
+  Real definition(const RealMatrix& a, const RealMatrix& b, naive::Sides* sides = nullptr) const {
+    switch (family) {
+      case Family::barlow_twins:
+        return naive::barlow_twins_loss(a, b, barlow_twins, regularizer, sides).value;
+      case Family::vicreg:
+        return naive::vicreg_loss(a, b, vicreg, regularizer, sides).value;
+      case Family::variance_covariance:
+        return naive::variance_covariance_loss(a, vicreg, regularizer, sides).value;
+      case Family::regularizer:
+        break;
+    }
+    return naive::cross_correlation_regularizer(a, b, regularizer, sides);
+  }
+
  private:
   template <class Z>
   auto call_single(const Z& z) const {

@@ -2,6 +2,7 @@
 #define DECORR_TESTS_SUPPORT_NAIVE_HPP_
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -26,14 +27,18 @@ using Regularizer = std::variant<decorr::Exact, decorr::Relaxed>;
 
 namespace naive {
 
-/// On which side of its kink every absolute value (q = 1) and every hinge is. Between two points
-/// with the same sides the function is smooth.
-using Sides = std::vector<bool>;
+/// How far from its kink, and on which side, every absolute value (q = 1) and every hinge is.
+/// Between two points on the same sides the function is smooth.
+using Sides = std::vector<Real>;
 
-inline void note(Sides* sides, bool side) {
+inline void note(Sides* sides, Real distance) {
   if (sides != nullptr) {
-    sides->push_back(side);
+    sides->push_back(distance);
   }
+}
+inline bool are_the_same(const Sides& x, const Sides& y) {
+  return std::equal(x.begin(), x.end(), y.begin(), y.end(),
+                    [](Real of_x, Real of_y) { return (of_x > 0) == (of_y > 0); });
 }
 
 /// A^T B / m.
@@ -126,7 +131,7 @@ inline Real evaluate(const decorr::Relaxed& relaxed, const Views& views, Sides* 
         const Real power = relaxed.exponent == 1 ? std::abs(sum) : sum * sum;
         block += counted_twice ? power / 2 : power;
         if (relaxed.exponent == 1) {
-          note(sides, sum > 0);
+          note(sides, sum);
         }
       }
       (g == h ? diagonal_blocks : g < h ? upper_blocks : lower_blocks) += block;
@@ -194,10 +199,12 @@ inline Real variance(const RealMatrix& centred, Index feature, Index degrees_of_
   return sum / static_cast<Real>(degrees_of_freedom);
 }
 
+/// A feature without deviation is zero.
 inline RealMatrix standardized(const RealMatrix& x, double epsilon) {
   RealMatrix result = centred(x);
   for (Index j = 0; j < x.cols(); ++j) {
-    result.col(j) /= std::sqrt(variance(result, j, x.rows()) + epsilon);
+    const Real deviation = std::sqrt(variance(result, j, x.rows()) + epsilon);
+    result.col(j) /= deviation == 0 ? 1 : deviation;
   }
   return result;
 }
@@ -227,7 +234,7 @@ inline Real hinged_deviation(const RealMatrix& z, const decorr::VicregOptions& o
   for (Index j = 0; j < z.cols(); ++j) {
     const Real gap = options.gamma - std::sqrt(variance(x, j, z.rows() - 1) + options.epsilon);
     sum += gap > 0 ? gap : 0;
-    note(sides, gap > 0);
+    note(sides, gap);
   }
   return sum / static_cast<Real>(z.cols());
 }
