@@ -63,7 +63,7 @@ lint() {
 say "$tidy"
 # Only configured: how the files are compiled.
 cmake --preset clang -B build/style -DDECORR_C_CHOOSES_PROCESSOR=OFF -DDECORR_BUILD_INSPECT=ON \
-  -DDECORR_BUILD_EXAMPLES=ON -DDECORR_BUILD_BENCHMARKS=ON >/dev/null
+  -DDECORR_BUILD_EXAMPLES=ON -DDECORR_BUILD_BENCHMARKS=ON -DDECORR_BUILD_FUZZERS=ON >/dev/null
 lint '' tests/link/first.cpp
 # It does not see from the checks of arguments that there are features to divide by, nor that a pass
 # is there where nothing has failed, nor that a unique_ptr keeps what it is made from.
@@ -71,6 +71,6 @@ lint '-clang-analyzer-core.DivideZero,-clang-analyzer-core.NullDereference,-clan
   extras/c/*.cpp
 say "Warnings of Clang $version in tests, benchmarks and programs"
 # One check that finds nothing there, as the tool wants one.
-lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp tests/unit/*.cpp \
-  extras/c/tests/*.c extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/npy_test.cpp bench/*.cpp \
+lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp tests/unit/*.cpp tests/fuzz/*.cpp \
+  extras/c/tests/*.c extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/*.cpp bench/*.cpp \
   docs/examples/*.cpp docs/examples/reference/*.cpp
