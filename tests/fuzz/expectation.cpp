@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <vector>
 
 #include "support/differences.hpp"
@@ -104,6 +105,7 @@ ViewSizes view_sizes(const RealMatrix& x, const RealMatrix& direction, Preparati
 /// central difference adds; and how near a lag sum or a hinge may be to its kink.
 struct Bounds {
   Real value = 0, derivative = 0, kink = 0;
+  Real gradient = 0;  ///< what no entry of the gradient by the prepared views is beyond
   bool in_range = true;
 };
 
@@ -134,15 +136,16 @@ class RegularizerBound {
 
   Real growth() const { return growth_; }
 
-  /// `value` is R, weights included.
-  Bounds of(const ViewSizes& a, const ViewSizes& b, Real m, Real value,
+  /// `value` is R, weights included. Rows that are not brought to one size have each other's
+  /// rounding.
+  Bounds of(const ViewSizes& a, const ViewSizes& b, Real m, Real value, bool balanced,
             const Arithmetic& arithmetic) const {
     Real p = 0, t = 0, q = 0, f = 0, most = 0;
     for (Index k = 0; k < a.entries.rows(); ++k) {
       const Real of_a = a.entries.row(k).norm(), of_b = b.entries.row(k).norm();
       const Real step_a = a.step.row(k).norm(), step_b = b.step.row(k).norm();
-      p += of_a * of_b / m;
-      t += (step_a * of_b + of_a * step_b) / m;
+      p += (balanced ? of_a * of_b : (of_a * of_a + of_b * of_b) / 2) / m;
+      t += (balanced ? step_a * of_b + of_a * step_b : (step_a + step_b) * (of_a + of_b) / 2) / m;
       q += (of_a + step_a) * (of_b + step_b) / m;
       f += (a.shifted.row(k).norm() + step_a) * (b.shifted.row(k).norm() + step_b) / m;
       if (of_a == 0 || of_b == 0) {
@@ -169,6 +172,7 @@ class RegularizerBound {
     bounds.value += lags_ * blocks_ * blocks_ * arithmetic.accumulator_unit * std::abs(value);
     // Products of the second and the fourth degree, and what a gradient is made of.
     const Real high = weight_ * lags_ * blocks_ * (q + 1) * (q + 1) * (most + 1);
+    bounds.gradient = high;
     bounds.in_range = high < arithmetic.largest / 1e6L &&
                       (p == 0 || (p * p > arithmetic.smallest * 1e9L &&
                                   weight_ * p * p > arithmetic.smallest * 1e9L));
@@ -190,6 +194,7 @@ void add(Bounds& sum, const Bounds& part, Real weight) {
   sum.value += std::abs(weight) * part.value;
   sum.derivative += std::abs(weight) * part.derivative;
   sum.kink = std::max(sum.kink, part.kink);
+  sum.gradient += std::abs(weight) * part.gradient;
   sum.in_range = sum.in_range && part.in_range;
 }
 
@@ -207,11 +212,13 @@ Bounds diagonal_bound(const ViewSizes& a, const ViewSizes& b, Real value, Real g
     const Real q = (norm(a.entries) + norm(a.step)) * (norm(b.entries) + norm(b.step)) / n;
     const Real f = (norm(a.shifted) + norm(a.step)) * (norm(b.shifted) + norm(b.step)) / n;
     const Real delta = u * p + arithmetic.unit;
+    bounds.gradient = std::max(bounds.gradient, 2 * (1 + p) * (norm(a.entries) + norm(b.entries)));
     squares += delta * delta;
     bounds.derivative += 4 * (1 + p) * u * t + kTruncation * (1 + q) * (1 + q) +
                          kDifferenceRounding * (1 + q) * (1 + f);
   }
-  bounds.value = 2 * std::sqrt(value * squares) + squares;
+  bounds.value = 2 * std::sqrt(value * squares) + squares +
+                 static_cast<Real>(a.entries.cols()) * arithmetic.accumulator_unit * value;
   return bounds;
 }
 
@@ -222,7 +229,7 @@ Terms expect_cross_correlation(const LossCase& loss_case, const RealMatrix& a, c
   const RegularizerBound regularizer(loss_case, a.rows(), a.cols(), false);
   if (loss_case.family == Family::regularizer) {
     const Real value = loss_case.definition(a, b);
-    return {value, regularizer.of(of_a, of_b, n, value, arithmetic)};
+    return {value, regularizer.of(of_a, of_b, n, value, true, arithmetic)};
   }
   const auto& options = loss_case.barlow_twins;
   const auto terms = naive::barlow_twins_loss(a, b, options, loss_case.regularizer);
@@ -233,7 +240,8 @@ Terms expect_cross_correlation(const LossCase& loss_case, const RealMatrix& a, c
                      regularizer.growth(), arithmetic),
       options.scale);
   add(result.bounds,
-      regularizer.of(of_a, of_b, n, weight == 0 ? 0 : terms.off_diagonal / weight, arithmetic),
+      regularizer.of(of_a, of_b, n, weight == 0 ? 0 : terms.off_diagonal / weight,
+                     !options.standardize, arithmetic),
       weight);
   result.bounds.value +=
       8 * arithmetic.unit * (std::abs(terms.diagonal) + std::abs(terms.off_diagonal));
@@ -251,7 +259,8 @@ Bounds hinge_bound(const FeatureSizes& features, const RealMatrix& direction, Re
     const Real off = u * (features.deviation[j] + remainder + std::abs(gamma));
     const Real along = direction.col(j).norm();
     const Real relative = features.deviation[j] == 0 ? 0 : remainder / features.deviation[j];
-    bounds.value += off / d;
+    bounds.value +=
+        off / d + arithmetic.accumulator_unit * (features.deviation[j] + std::abs(gamma));
     bounds.kink = std::max(bounds.kink, off);
     bounds.derivative +=
         (u * (1 + relative) * along + kTruncation * (along + features.deviation[j]) +
@@ -271,7 +280,7 @@ Bounds invariance_bound(const RealMatrix& a, const RealMatrix& b, const RealMatr
   const RealMatrix reach = apart + along, full = a.cwiseAbs() + b.cwiseAbs() + along;
   const Real u = growth * arithmetic.unit;
   Bounds bounds;
-  bounds.value = u * value;
+  bounds.value = (u + size * arithmetic.accumulator_unit) * value;
   bounds.derivative = (2 * u * apart.cwiseProduct(along).sum() + kTruncation * reach.squaredNorm() +
                        kDifferenceRounding * reach.cwiseProduct(full).sum()) /
                       size;
@@ -297,13 +306,13 @@ Terms terms_of(const LossCase& loss_case, const RealMatrix& a, const RealMatrix&
       const Real value = weight == 0 ? 0 : terms.covariance / weight;
       const Real hinge = Real(options.scale) * options.variance;
       result.value = terms.value;
-      add(result.bounds, regularizer.of(of_a, of_a, m, value, arithmetic), weight);
+      add(result.bounds, regularizer.of(of_a, of_a, m, value, true, arithmetic), weight);
       add(result.bounds,
           hinge_bound(features_a, along_a, options.gamma, regularizer.growth(), arithmetic), hinge);
       result.bounds.value +=
           8 * arithmetic.unit * (std::abs(terms.covariance) + std::abs(terms.variance));
       if (!two_views) return;
-      add(result.bounds, regularizer.of(of_b, of_b, m, value, arithmetic), weight);
+      add(result.bounds, regularizer.of(of_b, of_b, m, value, true, arithmetic), weight);
       add(result.bounds,
           hinge_bound(features_b, along_b, options.gamma, regularizer.growth(), arithmetic), hinge);
     };
@@ -342,6 +351,20 @@ RealMatrix without_offset(const LossCase& loss_case, const RealMatrix& x) {
   return x.rowwise() - x.row(0);
 }
 
+// Standardized features' gradients are divided by their deviations.
+bool has_gradients_in_range(const LossCase& loss_case, const Bounds& bounds,
+                            std::initializer_list<const FeatureSizes*> views,
+                            const Arithmetic& arithmetic) {
+  Real least = 1;
+  for (const FeatureSizes* features : views) {
+    for (const Real deviation : features->deviation) {
+      if (deviation > 0) least = std::min(least, deviation);
+    }
+  }
+  return preparation_of(loss_case) != Preparation::standardized ||
+         bounds.gradient / least < arithmetic.largest / 1e6L;
+}
+
 // Nothing where a lag sum or a hinge is no farther from its kink than rounding may take it.
 std::optional<Real> derivative_along(const LossCase& loss_case, const RealMatrix& a,
                                      const RealMatrix& b, const RealMatrix& along_a,
@@ -377,12 +400,13 @@ std::optional<Expectation> expect(const LossCase& loss_case, const RealMatrix& a
                                   const RealMatrix& b, const RealMatrix& along_a,
                                   const RealMatrix& along_b, const Arithmetic& arithmetic) {
   const RealMatrix x = without_offset(loss_case, a), y = without_offset(loss_case, b);
-  const Terms terms =
-      terms_of(loss_case, x, y, along_a, along_b, sizes_of(loss_case, a, arithmetic),
-               sizes_of(loss_case, b, arithmetic), arithmetic);
+  const FeatureSizes of_a = sizes_of(loss_case, a, arithmetic);
+  const FeatureSizes of_b = sizes_of(loss_case, b, arithmetic);
+  const Terms terms = terms_of(loss_case, x, y, along_a, along_b, of_a, of_b, arithmetic);
   if (!terms.bounds.in_range) return std::nullopt;
   Expectation result{{terms.value, terms.bounds.value}, {}};
-  if (!along_a.isZero(0) || !along_b.isZero(0)) {
+  const bool is_asked_for = !along_a.isZero(0) || !along_b.isZero(0);
+  if (is_asked_for && has_gradients_in_range(loss_case, terms.bounds, {&of_a, &of_b}, arithmetic)) {
     const auto derivative = derivative_along(loss_case, x, y, along_a, along_b, terms.bounds.kink);
     if (derivative) result.derivative = Expected{*derivative, terms.bounds.derivative};
   }
@@ -396,7 +420,7 @@ ExpectedLags expect_sumvec(const RealMatrix& a, const RealMatrix& b, const Arith
   const Bounds bounds =
       RegularizerBound(loss_case, a.rows(), a.cols(), false)
           .of({a.cwiseAbs(), a.cwiseAbs(), still}, {b.cwiseAbs(), b.cwiseAbs(), still},
-              static_cast<Real>(a.rows()), 0, arithmetic);
+              static_cast<Real>(a.rows()), 0, true, arithmetic);
   ExpectedLags result{naive::sumvec(a, b), {}};
   if (bounds.in_range) result.bound = bounds.kink;
   return result;

@@ -19,7 +19,8 @@
 /// as the blocks' norms add up to no more than the rows'. Hence, to the first order and the
 /// second, for a weight w of each block
 ///   q = 2: |R - R'| <= 2 sqrt(w b R) delta + w b delta^2,   q = 1: |R - R'| <= w b G delta.
-/// and as many units of the accumulator's rounding as there are lags in all, b G^2, for their sum.
+/// and as many units of the accumulator's rounding as there are lags in all, b G^2, for their sum;
+/// so for sums over features.
 /// The derivative along a direction D has the same with T = sum_k |DA_k| |B_k| + |A_k| |DB_k|
 /// beside P. Centring and scaling leave in an entry what is relative to it, and what is relative to
 /// the mean, in the accumulator's unit. Beside a row of zeros the other one is not zero, but
