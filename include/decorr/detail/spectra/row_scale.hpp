@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
@@ -24,10 +25,7 @@ struct RowScale {
 // The largest size in a row, or in what came before; NaN may be passed over.
 template <class Scalar>
 DECORR_DETAIL_NOINLINE Scalar largest_size(const Scalar* row, Index count, Scalar before) noexcept {
-  for (Index j = 0; j < count; ++j) {
-    before = std::max(before, std::abs(row[j]));
-  }
-  return before;
+  return largest_of(count, before, [row](Index j) noexcept { return std::abs(row[j]); });
 }
 
 // From the largest sizes of both rows.
