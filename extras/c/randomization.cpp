@@ -60,9 +60,9 @@ struct Preset {
   Options options;
   Regularizer regularizer;
 
-  template <class FromCpp>
-  Preset(FromCpp&& preset)
-      : options(preset.options), regularizer(std::forward<FromCpp>(preset).regularizer) {}
+  template <template <class> class FromCpp, class Form>
+  Preset(FromCpp<Form> preset)
+      : options(preset.options), regularizer(std::move(preset.regularizer)) {}
 };
 
 void check_features(const Draws& draws, Eigen::Index expected) {
@@ -83,24 +83,20 @@ std::mt19937_64& engine_for_signs(const Draws& draws) {
   return draws.generator->engine;
 }
 
-// With what was drawn in the caller's arrays, which are written here.
-decorr_regularizer to_c_with_draws(const Regularizer& regularizer, const Draws& draws) {
-  decorr_regularizer result = to_c(regularizer);
-  const Relaxed* const relaxed = regularizer.relaxed();
-  if (relaxed == nullptr) return result;
-  if (!relaxed->permutation.empty()) {
-    copy_draw(relaxed->permutation, draws.permutation);
-    result.permutation = draws.permutation;
-    result.permutation_size = draws.features;
-  }
-  if (!relaxed->signs_a.empty()) {
-    copy_draw(relaxed->signs_a, draws.signs_a);
-    copy_draw(relaxed->signs_b, draws.signs_b);
-    result.signs_a = draws.signs_a;
-    result.signs_b = draws.signs_b;
-    result.signs_a_size = result.signs_b_size = draws.features;
-  }
-  return result;
+// Into the caller's arrays, to which the result then points.
+void write_permutation(const Draws& draws, const Relaxed& relaxed, decorr_regularizer* result) {
+  if (relaxed.permutation.empty()) return;
+  copy_draw(relaxed.permutation, draws.permutation);
+  result->permutation = draws.permutation;
+  result->permutation_size = draws.features;
+}
+void write_signs(const Draws& draws, const Relaxed& relaxed, decorr_regularizer* result) {
+  if (relaxed.signs_a.empty()) return;
+  copy_draw(relaxed.signs_a, draws.signs_a);
+  copy_draw(relaxed.signs_b, draws.signs_b);
+  result->signs_a = draws.signs_a;
+  result->signs_b = draws.signs_b;
+  result->signs_a_size = result->signs_b_size = draws.features;
 }
 
 [[noreturn]] void fail_preset(const Draws& draws, std::int32_t preset) {
@@ -168,7 +164,11 @@ decorr_status write_preset(const char* function, std::int32_t preset, std::int64
                       generator, permutation, signs_a,
                       signs_b};
     const auto made = make(preset, draws);
-    const decorr_regularizer c_regularizer = to_c_with_draws(made.regularizer, draws);
+    decorr_regularizer c_regularizer = to_c(made.regularizer);
+    if (const Relaxed* relaxed = made.regularizer.relaxed()) {
+      write_permutation(draws, *relaxed, &c_regularizer);
+      write_signs(draws, *relaxed, &c_regularizer);
+    }
     write_struct(options, to_c(made.options), options_size);
     write_struct(regularizer, c_regularizer, regularizer_size);
   });
@@ -230,6 +230,8 @@ decorr_status decorr_recommended(int64_t n, int64_t d, decorr_generator* generat
     if (n < 1) call.fail("n", " is ", n, ", expected at least 1");
     const decorr::Regularizer made = decorr::presets::recommended(
         static_cast<Eigen::Index>(n), draws.features, engine_for_signs(draws));
-    write_struct(regularizer, to_c_with_draws(made, draws), size);
+    decorr_regularizer result = to_c(made);
+    if (made.relaxed() != nullptr) write_signs(draws, *made.relaxed(), &result);
+    write_struct(regularizer, result, size);
   });
 }

@@ -117,6 +117,9 @@ class PartsCall {
       misused("gradient", "the gradients are not those that the constructor was asked for");
     }
     check_part(arguments);
+    if (!arguments.gradient_a.is_given && !arguments.gradient_b.is_given) {
+      return;
+    }
     Arena arena;
     matrices.prepare(arena);
     state_->loss.gradient(matrices.rows());

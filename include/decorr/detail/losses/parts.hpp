@@ -166,12 +166,9 @@ class BatchInParts {
 
   bool wants_gradient_a() const noexcept { return static_cast<bool>(batch_.rows.gradient_a); }
   bool wants_gradient_b() const noexcept { return static_cast<bool>(batch_.rows.gradient_b); }
-  // After all passes, of rows with the gradients that are wanted. Where none are, a loss has no
-  // memory for its coefficients.
+  // After all passes, of rows with the gradients that are wanted, one at least: a loss without has
+  // no memory for its coefficients.
   void gradient(const BatchRows<Scalar>& rows) noexcept {
-    if (!wants_gradient_a() && !wants_gradient_b()) {
-      return;
-    }
     for_each_chunk(rows.size(), kPartRows, [&](Index first, Index last) noexcept {
       loss_->gradient(rows.part(first, last - first));
     });
