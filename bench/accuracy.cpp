@@ -41,16 +41,6 @@ void compare(benchmark::State& state, double correlation, const Function& functi
   }
 }
 
-decorr::Relaxed signed_relaxed(Index d, int exponent, Index block_size) {
-  std::mt19937_64 generator(2);
-  decorr::Relaxed relaxed;
-  relaxed.exponent = exponent;
-  relaxed.block_size = block_size;
-  relaxed.signs_a = decorr::random_signs(d, generator);
-  relaxed.signs_b = decorr::random_signs(d, generator);
-  return relaxed;
-}
-
 void accuracy_exact(benchmark::State& state) {
   compare(state, 0.6, [](auto& batch) -> double {
     return decorr::barlow_twins_loss(batch.a, batch.b, batch.grad_a, batch.grad_b).value;
@@ -59,7 +49,10 @@ void accuracy_exact(benchmark::State& state) {
 
 void accuracy_signs(benchmark::State& state, int exponent, Index groups) {
   const Index d = state.range(1);
-  const auto relaxed = signed_relaxed(d, exponent, d / groups);
+  decorr::Relaxed relaxed;
+  relaxed.exponent = exponent;
+  relaxed.block_size = d / groups;
+  relaxed = with_signs(d, relaxed);
   compare(state, 0.6, [&](auto& batch) -> double {
     return decorr::barlow_twins_loss(batch.a, batch.b, batch.grad_a, batch.grad_b, {}, relaxed)
         .value;

@@ -5,7 +5,6 @@
 
 #include <Eigen/Core>
 #include <string>
-#include <utility>
 
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/decimal.hpp"
@@ -37,6 +36,23 @@
 /// block sizes 0 (a single block) and 128.
 
 namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// q = 2 and signs drawn anew, signs_a before signs_b.
+template <class Generator>
+Relaxed relaxed_with_random_signs(Eigen::Index d, Generator&& generator, Eigen::Index block_size) {
+  Relaxed relaxed;
+  relaxed.exponent = 2;
+  relaxed.block_size = block_size;
+  relaxed.signs_a = random_signs(d, generator);
+  relaxed.signs_b = random_signs(d, generator);
+  return relaxed;
+}
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+
 namespace presets {
 
 /// Options and regularizer for barlow_twins_loss. Regularizer is Exact or Relaxed.
@@ -97,12 +113,7 @@ Regularizer recommended(Eigen::Index n, Eigen::Index d, Generator&& generator) {
   }
   detail::checked_dimension(d, "recommended");
   if (n <= most_exact || d <= most_exact) return Exact();
-  Relaxed relaxed;
-  relaxed.exponent = 2;
-  relaxed.block_size = recommended_block_size(d);
-  relaxed.signs_a = random_signs(d, generator);
-  relaxed.signs_b = random_signs(d, generator);
-  return {std::move(relaxed)};
+  return detail::relaxed_with_random_signs(d, generator, recommended_block_size(d));
 }
 
 /// Barlow Twins as published: lambda 0.0051, scale 1. Source: facebookresearch/barlowtwins,
@@ -186,10 +197,7 @@ BarlowTwinsPreset<Relaxed> barlow_twins_random_signs(Eigen::Index d, Generator&&
                                                      Eigen::Index block_size = 0) {
   BarlowTwinsPreset<Relaxed> preset;
   preset.options = barlow_twins_exact().options;
-  preset.regularizer.exponent = 2;
-  preset.regularizer.block_size = block_size;
-  preset.regularizer.signs_a = random_signs(d, generator);
-  preset.regularizer.signs_b = random_signs(d, generator);
+  preset.regularizer = detail::relaxed_with_random_signs(d, generator, block_size);
   return preset;
 }
 
@@ -267,10 +275,7 @@ VicregPreset<Relaxed> vicreg_random_signs(Eigen::Index d, Generator&& generator,
                                           Eigen::Index block_size = 0) {
   VicregPreset<Relaxed> preset;
   preset.options = vicreg_exact().options;
-  preset.regularizer.exponent = 2;
-  preset.regularizer.block_size = block_size;
-  preset.regularizer.signs_a = random_signs(d, generator);
-  preset.regularizer.signs_b = random_signs(d, generator);
+  preset.regularizer = detail::relaxed_with_random_signs(d, generator, block_size);
   return preset;
 }
 
