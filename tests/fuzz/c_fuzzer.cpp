@@ -405,6 +405,20 @@ class Memory {
   std::int64_t count_;
 };
 
+// The settings as a call is given them.
+struct GivenSettings {
+  GivenSettings(Draws& draws, const Settings& settings)
+      : barlow_twins(draws, settings.barlow_twins),
+        vicreg(draws, settings.vicreg),
+        regularizer(draws, settings.regularizer),
+        execution(draws, settings.execution) {}
+
+  Given<decorr_barlow_twins_options> barlow_twins;
+  Given<decorr_vicreg_options> vicreg;
+  Given<decorr_regularizer> regularizer;
+  Given<decorr_execution> execution;
+};
+
 decorr_status call(Draws& draws, Family family, Matrices& matrices, Settings& settings,
                    Results& results) {
   settings.point();
@@ -414,32 +428,30 @@ decorr_status call(Draws& draws, Family family, Matrices& matrices, Settings& se
   const decorr_input* in_b = matrices.b.is_given ? b.get() : nullptr;
   const decorr_output* grad_a = matrices.grad_a.is_given ? out_a.get() : nullptr;
   const decorr_output* grad_b = matrices.grad_b.is_given ? out_b.get() : nullptr;
-  Given<decorr_barlow_twins_options> barlow_twins(draws, settings.barlow_twins);
-  Given<decorr_vicreg_options> vicreg(draws, settings.vicreg);
-  Given<decorr_regularizer> regularizer(draws, settings.regularizer);
-  Given<decorr_execution> execution(draws, settings.execution);
+  GivenSettings given(draws, settings);
   switch (family) {
     case Family::barlow_twins:
-      return decorr_barlow_twins_loss(in_a, in_b, grad_a, grad_b, barlow_twins.get(),
-                                      regularizer.get(), execution.get(),
+      return decorr_barlow_twins_loss(in_a, in_b, grad_a, grad_b, given.barlow_twins.get(),
+                                      given.regularizer.get(), given.execution.get(),
                                       results.is_null ? nullptr : results.barlow_twins.get());
     case Family::vicreg:
-      return decorr_vicreg_loss(in_a, in_b, grad_a, grad_b, vicreg.get(), regularizer.get(),
-                                execution.get(), results.is_null ? nullptr : results.vicreg.get());
+      return decorr_vicreg_loss(in_a, in_b, grad_a, grad_b, given.vicreg.get(),
+                                given.regularizer.get(), given.execution.get(),
+                                results.is_null ? nullptr : results.vicreg.get());
     case Family::variance_covariance:
       return decorr_variance_covariance_loss(
-          in_a, grad_a, vicreg.get(), regularizer.get(), execution.get(),
+          in_a, grad_a, given.vicreg.get(), given.regularizer.get(), given.execution.get(),
           results.is_null ? nullptr : results.variance_covariance.get());
     case Family::r_off:
-      return decorr_r_off(in_a, in_b, grad_a, grad_b, execution.get(),
+      return decorr_r_off(in_a, in_b, grad_a, grad_b, given.execution.get(),
                           results.is_null ? nullptr : results.value.get());
     case Family::r_sum:
-      return decorr_r_sum(in_a, in_b, grad_a, grad_b, regularizer.get(), execution.get(),
-                          results.is_null ? nullptr : results.value.get());
+      return decorr_r_sum(in_a, in_b, grad_a, grad_b, given.regularizer.get(),
+                          given.execution.get(), results.is_null ? nullptr : results.value.get());
     case Family::sumvec:
       break;
   }
-  return decorr_sumvec(in_a, in_b, execution.get(), grad_a);
+  return decorr_sumvec(in_a, in_b, given.execution.get(), grad_a);
 }
 
 /// Makes something of the matrices wrong.
@@ -518,29 +530,28 @@ void check_call(Draws& draws, Family family) {
 decorr_status create(Draws& draws, Family family, Settings& settings, std::int32_t type, Index d,
                      std::int32_t gradients, decorr_batch** batch) {
   settings.point();
-  Given<decorr_barlow_twins_options> barlow_twins(draws, settings.barlow_twins);
-  Given<decorr_vicreg_options> vicreg(draws, settings.vicreg);
-  Given<decorr_regularizer> regularizer(draws, settings.regularizer);
-  Given<decorr_execution> execution(draws, settings.execution);
+  GivenSettings given(draws, settings);
   switch (family) {
     case Family::barlow_twins:
-      return decorr_barlow_twins_batch_create(type, d, gradients, barlow_twins.get(),
-                                              regularizer.get(), execution.get(), batch);
+      return decorr_barlow_twins_batch_create(type, d, gradients, given.barlow_twins.get(),
+                                              given.regularizer.get(), given.execution.get(),
+                                              batch);
     case Family::vicreg:
-      return decorr_vicreg_batch_create(type, d, gradients, vicreg.get(), regularizer.get(),
-                                        execution.get(), batch);
+      return decorr_vicreg_batch_create(type, d, gradients, given.vicreg.get(),
+                                        given.regularizer.get(), given.execution.get(), batch);
     case Family::variance_covariance:
-      return decorr_variance_covariance_batch_create(type, d, gradients, vicreg.get(),
-                                                     regularizer.get(), execution.get(), batch);
+      return decorr_variance_covariance_batch_create(type, d, gradients, given.vicreg.get(),
+                                                     given.regularizer.get(), given.execution.get(),
+                                                     batch);
     case Family::r_off:
-      return decorr_r_off_batch_create(type, d, gradients, execution.get(), batch);
+      return decorr_r_off_batch_create(type, d, gradients, given.execution.get(), batch);
     case Family::r_sum:
-      return decorr_r_sum_batch_create(type, d, gradients, regularizer.get(), execution.get(),
-                                       batch);
+      return decorr_r_sum_batch_create(type, d, gradients, given.regularizer.get(),
+                                       given.execution.get(), batch);
     case Family::sumvec:
       break;
   }
-  return decorr_sumvec_batch_create(type, d, execution.get(), batch);
+  return decorr_sumvec_batch_create(type, d, given.execution.get(), batch);
 }
 
 /// One of the functions of a batch, with what it reads and writes.
