@@ -4,7 +4,7 @@
 #include <Eigen/Core>
 #include <decorr/decorr.hpp>
 #include <decorr/detail/losses/barlow_twins.hpp>
-#include <decorr/detail/losses/batch.hpp>
+#include <decorr/detail/losses/passes.hpp>
 #include <decorr/detail/losses/regularizer_alone.hpp>
 #include <decorr/detail/losses/vicreg.hpp>
 #include <variant>

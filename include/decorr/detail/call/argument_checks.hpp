@@ -35,7 +35,7 @@ struct Signature {
   const char *a, *b, *gradient_a, *gradient_b;
   Index least_rows;
 };
-// Of a function that computes by this first pass (losses/batch.hpp).
+// Of a function that computes by this first pass (losses/passes.hpp).
 template <class FirstPass>
 Signature signature_of(const char* function, const typename FirstPass::Options& options) {
   const Index least_rows = FirstPass::least_rows(options);

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "decorr/detail/call/argument_checks.hpp"
-#include "decorr/detail/losses/batch.hpp"
+#include "decorr/detail/losses/passes.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/workspace.hpp"

@@ -18,7 +18,7 @@
 #include "decorr/detail/statistics/prepared_rows.hpp"
 #include "decorr/options.hpp"
 
-// What every loss does with a batch: its passes, and where they sum over processes.
+// What every loss has of a batch: its rows, pass 1 over them, and where it sums over processes.
 
 namespace decorr {
 namespace detail {
@@ -171,78 +171,6 @@ class WithoutSlopes {
   void take_slopes(const BatchRows<Scalar>&) noexcept {}
   void finish(const BatchRows<Scalar>&) noexcept {}
 };
-
-// The sums after pass 2, of a loss that is not there where this process has failed, and after pass
-// 3.
-template <class Loss, class Options, class Scalar>
-DECORR_DETAIL_COLD void sum_correlation(const Batch<Scalar>& batch, const Options& options,
-                                        const decorr::Regularizer& choice,
-                                        std::optional<Loss>& loss) {
-  if (batch.processes != nullptr) {
-    batch.processes->sum(
-        Loss::sums_size(options, choice, batch.rows.features()),
-        [&](auto* to) { loss->write_sums(to); }, [&](const auto* from) { loss->read_sums(from); });
-  }
-}
-template <class Loss, class Scalar>
-DECORR_DETAIL_COLD void sum_slopes(const Batch<Scalar>& batch, Loss& loss) {
-  if (batch.processes != nullptr) {
-    batch.processes->sum(
-        loss.slopes_size(), [&](auto* to) { loss.write_slopes(to); },
-        [&](const auto* from) { loss.read_slopes(from); });
-  }
-}
-
-// All passes. FirstPass has pass 1, and makes the loss of what that finds out:
-//
-//   Options, Loss, Result
-//   kHasTwoViews
-//   kHasStatistics              whether there may be a pass 1 at all
-//   least_rows(options)         of the whole batch
-//   FirstPass(options)
-//   has_statistics()            whether there is a pass 1; else the loss hears of the number of
-//   rows
-//                               by its set_count(), where they come in parts
-//   start(batch)                and any number of add(rows) noexcept
-//   end(batch)                  whether all rows are to be added once more
-//   make(loss, batch, choice)   memory and plans
-//
-// parts.hpp does the same with rows that come in parts. All that can fail has happened when the
-// gradient's passes begin.
-template <class FirstPass, class Scalar>
-typename FirstPass::Result loss_of(const Batch<Scalar>& batch,
-                                   const typename FirstPass::Options& options,
-                                   const decorr::Regularizer& choice) {
-  const BatchRows<Scalar>& rows = batch.rows;
-  FirstPass first_pass(options);
-  first_pass.start(batch);
-  do {
-    first_pass.add(rows);
-  } while (first_pass.end(batch));
-
-  std::optional<typename FirstPass::Loss> made;
-  batch.attempt([&] {
-    first_pass.make(made, batch, choice);
-    made->correlate(rows);
-  });
-  sum_correlation(batch, options, choice, made);
-  auto& loss = *made;
-  static_assert(noexcept(loss.correlate(rows)) && noexcept(loss.take_slopes(rows)) &&
-                    noexcept(loss.finish(rows)) && noexcept(loss.gradient(rows)),
-                "the passes over rows may not fail");
-  auto result = loss.value(rows);
-  if (!rows.gradient_a && !rows.gradient_b) {
-    return result;
-  }
-  if (!loss.needs_slopes()) {
-    loss.gradient(rows);
-    return result;
-  }
-  loss.take_slopes(rows);
-  sum_slopes(batch, loss);
-  loss.finish(rows);
-  return result;
-}
 
 }  // namespace DECORR_ABI
 }  // namespace detail

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "decorr/detail/losses/batch.hpp"
+#include "decorr/detail/losses/passes.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -63,27 +64,26 @@ struct RowsSeen {
   }
 };
 
-// loss_of(), the rows being given to it.
+// The rows are given a part at a time, and no larger one than kPartRows reaches the passes.
 template <class Scalar, class FirstPass>
 class BatchInParts {
  public:
-  using Options = typename FirstPass::Options;
-  using Loss = typename FirstPass::Loss;
-  using Result = typename FirstPass::Result;
+  using Passes = LossPasses<Scalar, FirstPass>;
+  using Options = typename Passes::Options;
+  using Result = typename Passes::Result;
 
   // Nothing here fails; start() may.
   BatchInParts(Index features, const Options& options, const Execution& execution, bool wants_a,
                bool wants_b, Processes<Scalar>* processes)
       : batch_{arena_, any_rows(features, wants_a, wants_b), execution, Route::features, processes,
                0},
-        first_pass_(options),
-        phase_(first_pass_.has_statistics() ? Phase::statistics : Phase::correlation) {}
+        passes_(options) {}
   BatchInParts(const BatchInParts&) = delete;
   BatchInParts& operator=(const BatchInParts&) = delete;
 
   Arena& arena() noexcept { return arena_; }
   const Batch<Scalar>& batch() const noexcept { return batch_; }
-  Options options() const noexcept { return first_pass_.options(); }
+  Options options() const noexcept { return passes_.options(); }
   const decorr::Regularizer& choice() const noexcept { return choice_; }
 
   void start(const decorr::Regularizer& choice) {
@@ -91,13 +91,11 @@ class BatchInParts {
       choice_ = Relaxed(*choice.relaxed());
     }
     fingerprint_buffer_ = Buffer<Scalar>(arena_, kTileRows * tile_stride<Scalar>(1));
-    first_pass_.start(batch_);
-    if (!first_pass_.has_statistics()) {
-      make_loss();
-    }
+    passes_.start(batch_, choice_);
+    make_scratch();
   }
 
-  bool has_pass() const noexcept { return phase_ != Phase::done; }
+  bool has_pass() const noexcept { return passes_.has_pass(); }
   bool is_first_pass() const noexcept { return is_first_pass_; }
   Index rows_of_pass() const noexcept { return rows_of_pass_.count; }
   // The same rows as in the first pass, if this is not that.
@@ -111,23 +109,9 @@ class BatchInParts {
     rows_of_pass_.add(rows, fingerprint_buffer_.data());
     for_each_chunk(rows.size(), kPartRows, [&](Index first, Index last) noexcept {
       BatchRows<Scalar> part = rows.part(first, last - first);
-      switch (phase_) {
-        case Phase::statistics:
-          first_pass_.add(part);
-          break;
-        case Phase::correlation:
-          if (loss_) {
-            loss_->correlate(part);
-          }
-          break;
-        case Phase::slopes:
-          part.gradient_a = of_scratch(scratch_a_);
-          part.gradient_b = of_scratch(scratch_b_);
-          loss_->take_slopes(part);
-          break;
-        case Phase::done:
-          break;
-      }
+      part.gradient_a = of_scratch(scratch_a_);
+      part.gradient_b = of_scratch(scratch_b_);
+      passes_.add(part);
     });
   }
 
@@ -139,30 +123,12 @@ class BatchInParts {
       batch_.count_of_parts = count;
     }
     rows_of_pass_ = {};
-    switch (phase_) {
-      case Phase::statistics:
-        if (!first_pass_.end(batch_)) {
-          batch_.attempt([&] { make_loss(); });
-          phase_ = Phase::correlation;
-        }
-        break;
-      case Phase::correlation:
-        sum_correlation(batch_, options(), choice_, loss_);
-        loss_->set_count(count);
-        result_ = loss_->value(batch_.rows);
-        phase_ = loss_->needs_slopes() ? Phase::slopes : Phase::done;
-        break;
-      case Phase::slopes:
-        sum_slopes(batch_, *loss_);
-        phase_ = Phase::done;
-        break;
-      case Phase::done:
-        break;
-    }
+    passes_.end_pass(batch_, choice_);
+    batch_.attempt([&] { make_scratch(); });
   }
 
   // Once it is known.
-  const std::optional<Result>& result() const noexcept { return result_; }
+  const std::optional<Result>& result() const noexcept { return passes_.result(); }
 
   bool wants_gradient_a() const noexcept { return static_cast<bool>(batch_.rows.gradient_a); }
   bool wants_gradient_b() const noexcept { return static_cast<bool>(batch_.rows.gradient_b); }
@@ -170,7 +136,7 @@ class BatchInParts {
   // no memory for its coefficients.
   void gradient(const BatchRows<Scalar>& rows) noexcept {
     for_each_chunk(rows.size(), kPartRows, [&](Index first, Index last) noexcept {
-      loss_->gradient(rows.part(first, last - first));
+      passes_.gradient(rows.part(first, last - first));
     });
   }
 
@@ -178,8 +144,6 @@ class BatchInParts {
   // Whatever the number of threads is, so that results do not depend on it, and enough for many of
   // them.
   static constexpr Index kPartRows = 256;
-
-  enum class Phase { statistics, correlation, slopes, done };
 
   BatchRows<Scalar> any_rows(Index features, bool wants_a, bool wants_b) const {
     BatchRows<Scalar> rows;
@@ -197,9 +161,10 @@ class BatchInParts {
     return rows;
   }
 
-  void make_loss() {
-    first_pass_.make(loss_, batch_, choice_);
-    if (loss_->needs_slopes()) {
+  // In the place of gradients, of which a part has none while slopes are summed. As soon as a loss
+  // is there, since no other process hears of a failure between the correlation and the slopes.
+  void make_scratch() {
+    if (passes_.phase() == Passes::Phase::correlation && passes_.needs_slopes()) {
       const Index size = kPartRows * batch_.rows.features();
       scratch_a_ = Buffer<Scalar>(arena_, wants_gradient_a() ? size : 0);
       scratch_b_ = Buffer<Scalar>(arena_, wants_gradient_b() ? size : 0);
@@ -214,10 +179,7 @@ class BatchInParts {
   Arena arena_;
   decorr::Regularizer choice_;
   Batch<Scalar> batch_;  // its rows stand for any part
-  FirstPass first_pass_;
-  Phase phase_;
-  std::optional<Loss> loss_;
-  std::optional<Result> result_;
+  Passes passes_;
   Buffer<Scalar> fingerprint_buffer_, scratch_a_, scratch_b_;
   bool is_first_pass_ = true;
   RowsSeen rows_of_pass_, rows_of_first_pass_;
