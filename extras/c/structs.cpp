@@ -1,6 +1,5 @@
 #include "structs.hpp"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -115,9 +114,8 @@ decorr_execution read_execution(const Call& call, const decorr_execution* from) 
 }
 
 Execution to_cpp(const Call& call, const decorr_execution& execution) {
-  constexpr std::int32_t most_threads = 1024;  // more may be more than a process can have
   Execution result;
-  result.threads = std::min(execution.threads, most_threads);
+  result.threads = execution.threads;
   switch (execution.planning) {
     case DECORR_ESTIMATE:
       result.planning = Planning::estimate;

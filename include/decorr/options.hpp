@@ -131,9 +131,9 @@ class Communicator;  // communicator.hpp
 ///
 /// @snippet losses.cpp Execution
 struct Execution {
-  /// At least 1: how many threads a call may use where it is compiled with OpenMP; without, and
-  /// inside a parallel region of the caller's, it runs on the calling thread. Results are the same
-  /// bit for bit for any number.
+  /// At least 1, of which 1024 are used: how many threads a call may use where it is compiled with
+  /// OpenMP; without, and inside a parallel region of the caller's, it runs on the calling thread.
+  /// Results are the same bit for bit for any number.
   int threads = 1;
   Planning planning = Planning::measure;
   /// Null, or the processes that hold the batch together: values are those of the whole batch, and

@@ -124,6 +124,7 @@ TEST_CASE("there are as many workers as threads and chunks allow, at least one")
   CHECK(worker_count(20, 100, 10) == 10);
   CHECK(worker_count(20, 101, 10) == 11);
   CHECK(worker_count(3, 5, 10) == 1);
+  CHECK(worker_count(std::numeric_limits<int>::max(), Index{1} << 40, 10) == 1024);
 #else
   CHECK(worker_count(3, 100, 10) == 1);
 #endif

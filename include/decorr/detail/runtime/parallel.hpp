@@ -57,12 +57,15 @@ void for_each_chunk(Index size, Index chunk, const Body& body,
   }
 }
 
+// More threads may be more than a process can have, and OpenMP ends one that cannot have them.
+constexpr Index kMostWorkers = 1024;
+
 // How many workers parallel_chunks will have at the most: what a caller needs workspaces for.
 inline int worker_count([[maybe_unused]] int threads, [[maybe_unused]] Index size,
                         [[maybe_unused]] Index chunk) {
 #if defined(_OPENMP)
   const Index chunks = Chunks(0, size, chunk).count();
-  return static_cast<int>(std::max(Index{1}, std::min(Index{threads}, chunks)));
+  return static_cast<int>(std::max(Index{1}, std::min({Index{threads}, chunks, kMostWorkers})));
 #else
   return 1;
 #endif
