@@ -65,13 +65,11 @@ class ExactCorrelation {
     factor_ = rows_.gradient_factor(gradient_weight, m);
     Scalar* c = sums_.data();
     rows_.for_each_tile([&](int, Index first, Index width) noexcept {
+      if (is_covariance_) {
+        mirror(first, first + width);
+      }
       for (Index i = first; i < first + width; ++i) {
         Scalar* row = c + i * features_;
-        if (is_covariance_) {
-          for (Index j = i + 1; j < features_; ++j) {
-            row[j] = c[j * features_ + i];
-          }
-        }
         row[i] = 0;
         squares_[i] =
             sum_of<Sum>(features_, [&](Index j) noexcept { return Sum(row[j]) * Sum(row[j]); });
@@ -112,6 +110,19 @@ class ExactCorrelation {
     if (!is_covariance_) {
       rows_.load_b(rows, first, count, b_.data());
     }
+  }
+
+  // The upper half of these rows is that below the diagonal, a cache line of each row at a time.
+  void mirror(Index first, Index last) noexcept {
+    constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
+    Scalar* c = sums_.data();
+    for_each_chunk(features_ - first, kLine, [&](Index begin, Index end) noexcept {
+      for (Index i = first; i < std::min(last, first + end); ++i) {
+        for (Index j = std::max(i + 1, first + begin); j < first + end; ++j) {
+          c[i * features_ + j] = c[j * features_ + i];
+        }
+      }
+    });
   }
 
   template <Order kOrder>
