@@ -6,36 +6,15 @@
 #include <cstddef>
 #include <vector>
 
+#include "images.hpp"
+#include "optimizer.hpp"
 #include "random_numbers.hpp"
 
 namespace example {
 
-/// One row a sample.
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-/// Weights that learn by Adam (Kingma and Ba 2015, arXiv 1412.6980). Their gradient is the sum of
-/// what has been added since the last step.
-struct Parameter {
-  Matrix value, gradient, mean, variance;
-
-  explicit Parameter(const Matrix& start)
-      : value(start),
-        gradient(Matrix::Zero(start.rows(), start.cols())),
-        mean(gradient),
-        variance(gradient) {}
-
-  void step(float learning_rate, int steps_done, float epsilon) {
-    const float mean_decay = 0.9F, variance_decay = 0.999F;
-    const auto count = static_cast<float>(steps_done + 1);
-    const float mean_bias = 1 - std::pow(mean_decay, count);
-    const float variance_bias = 1 - std::pow(variance_decay, count);
-    mean += (1 - mean_decay) * (gradient - mean);
-    variance += (1 - variance_decay) * (gradient.cwiseAbs2() - variance);
-    value.array() -= learning_rate / mean_bias * mean.array() /
-                     ((variance.array() / variance_bias).sqrt() + epsilon);
-    gradient.setZero();
-  }
-};
+using support::Matrix;
+using support::RandomNumbers;
+using Parameter = support::ParameterOf<float>;
 
 /// output = input * weights + bias, then max(0, output) if `rectified`.
 class DenseLayer {

@@ -5,19 +5,18 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <decorr/options.hpp>
 #include <decorr/presets.hpp>
-#include <decorr/randomization.hpp>
 #include <decorr/results.hpp>
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "digits.hpp"
+#include "optimizer.hpp"
 #include "random_numbers.hpp"
+#include "regularizer_form.hpp"
 
 // What the programs that train have in common, beside the network.
 
@@ -29,17 +28,12 @@ namespace example {
 
 constexpr Eigen::Index kTrainImages = 1200;  // the rest, written by other people, is for testing
 
-struct TrainingSettings {
-  std::string regularizer = "relaxed", randomization = "signs";
-  Eigen::Index dimension = 2048, block_size = 0, batch_size = 256;
-  int exponent = 2, epochs = 200;
+struct TrainingSettings : support::RegularizerForm {
+  Eigen::Index dimension = 2048, batch_size = 256;
+  int epochs = 200;
   double lambda = 0;
   unsigned seed = 0;
   std::string data = DECORR_EXAMPLE_DATA "/digits.csv";
-
-  bool exact() const { return regularizer == "exact"; }
-  bool signs() const { return randomization == "signs" || randomization == "both"; }
-  bool permutation() const { return randomization == "permutation" || randomization == "both"; }
 };
 
 inline void add_training_options(CLI::App& app, TrainingSettings& settings,
@@ -70,7 +64,7 @@ struct DigitSets {
 };
 
 inline DigitSets load_digit_sets(const std::string& path) {
-  const Digits digits = load_digits(path);
+  const Digits digits = support::load_digits(path);
   if (digits.images.rows() <= kTrainImages) {
     throw std::runtime_error(path + " has " + std::to_string(digits.images.rows()) +
                              " images, expected more than " + std::to_string(kTrainImages));
@@ -81,9 +75,7 @@ inline DigitSets load_digit_sets(const std::string& path) {
 
 /// Rises over the first steps, then falls to zero along a cosine.
 inline float learning_rate(int step, int steps) {
-  const float done = static_cast<float>(step) / static_cast<float>(steps);
-  const float warm_up = std::min(1.0F, static_cast<float>(step + 1) / 50);
-  return 2e-3F * warm_up * 0.5F * (1 + std::cos(3.14159265F * done));
+  return support::warm_up_and_cosine(2e-3F, 50, step, steps);
 }
 
 /// With random signs the relaxed regularizer is on average the exact one, and so is its weight.
@@ -99,22 +91,10 @@ inline decorr::BarlowTwinsOptions published_options(const TrainingSettings& sett
   return options;
 }
 
-/// A batch's regularizer. Signs and permutation are new for every batch, so that no fixed pattern
-/// of correlations escapes; they are drawn for the exact form too, so that both see the same views.
+/// A batch's regularizer, drawn anew for every batch.
 inline decorr::Regularizer draw_regularizer(const TrainingSettings& settings,
                                             RandomNumbers& random) {
-  const Eigen::Index d = settings.dimension;
-  decorr::Relaxed relaxed;
-  relaxed.exponent = settings.exponent;
-  relaxed.block_size = settings.block_size;
-  if (settings.signs()) {
-    relaxed.signs_a = decorr::random_signs(d, random.engine());
-    relaxed.signs_b = decorr::random_signs(d, random.engine());
-  }
-  if (settings.permutation()) {
-    relaxed.permutation = decorr::random_permutation(d, random.engine());
-  }
-  return settings.exact() ? decorr::Regularizer() : decorr::Regularizer(std::move(relaxed));
+  return support::draw_regularizer(settings, settings.dimension, random.engine());
 }
 
 /// The mean terms of the loss over one epoch.
