@@ -54,12 +54,13 @@ inline LabelledImages load_digits(const std::string& path) {
 /// How far a view may be from its image. Each number is the largest deviation, or a probability.
 struct Augmentation {
   Eigen::Index side = kDigitSide;
-  float angle = 0;     ///< radians
-  float scale = 0;     ///< of height and of width, about 1
-  float slant = 0;     ///< columns a row
-  float shift = 0;     ///< pixels
-  float contrast = 0;  ///< about 1
-  float noise = 0;     ///< standard deviation
+  float angle = 0;           ///< radians
+  float scale = 0;           ///< of height and of width, about 1
+  float slant = 0;           ///< columns a row
+  float shift = 0;           ///< pixels
+  float contrast = 0;        ///< about 1
+  float noise = 0;           ///< standard deviation
+  bool rough_noise = false;  ///< nearly normal, where images are many and large
   float hole_probability = 0;
   Eigen::Index hole = 0;  ///< side of a square that is erased, pixels
   float mirror_probability = 0;
@@ -118,8 +119,8 @@ void augment(const Augmentation& most, const float* image, float* view, Random& 
       const float x = (static_cast<float>(c) - centre) / width + slant * y;
       const float row = centre_row + cosine * y + sine * x;
       const float column = centre_column + cosine * x - sine * y;
-      view[r * side + c] =
-          contrast * interpolate(image, side, row, column) + most.noise * random.normal();
+      const float noise = most.rough_noise ? random.rough_normal() : random.normal();
+      view[r * side + c] = contrast * interpolate(image, side, row, column) + most.noise * noise;
     }
   }
   if (random.uniform(0, 1) < most.hole_probability) {
