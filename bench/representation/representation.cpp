@@ -5,28 +5,25 @@
 
 #include <CLI/CLI.hpp>
 #include <Eigen/Core>
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <functional>
+#include <stdexcept>
 #include <string>
 #include <thread>
-#include <utility>
 
 #include "data.hpp"
+#include "estimator.hpp"
+#include "npy.hpp"
 #include "printable.hpp"
 #include "rows.hpp"
-#include "storage.hpp"
+#include "study.hpp"
 #include "training.hpp"
 
 namespace {
 
 using namespace representation;  // NOLINT(google-build-using-namespace): the headers beside
-
-struct Common {
-  int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  Index held_out_images = 10000;
-};
 
 void add_training_options(CLI::App& app, TrainingSettings& s) {
   app.add_option("--loss", s.loss)->check(CLI::IsMember({"barlow_twins", "vicreg"}));
@@ -48,16 +45,29 @@ void add_training_options(CLI::App& app, TrainingSettings& s) {
   app.add_option("--training-images", s.training_images)->check(CLI::Range(2, 1 << 30));
 }
 
-void train(const TrainingSettings& settings, const Common& common, const Checkpoint& checkpoint) {
-  const ImageSets sets =
-      load_images(settings.data, settings.training_images, common.held_out_images);
+void train(const TrainingSettings& settings, Index held_out_images, int threads,
+           const Checkpoint& checkpoint) {
+  const ImageSets sets = load_images(settings.data, settings.training_images, held_out_images);
   std::printf("%d images of %s for training, %d held out\n",
               static_cast<int>(sets.training.images.rows()),
               support::printable_name(settings.data).c_str(),
               static_cast<int>(sets.held_out.images.rows()));
-  Training training(settings, sets, common.threads);
+  Training training(settings, sets, threads);
   run(training, checkpoint, Progress());
   std::printf("%s\n", results_of(training).dump(2).c_str());
+}
+
+/// On embeddings of whatever network.
+void study_files(const std::string& a, const std::string& b, int draws, std::uint64_t seed) {
+  const auto read = [](const std::string& path) -> Matrix {
+    return inspect::NpyFile(path).read().cast<float>();
+  };
+  const Matrix view_a = read(a);
+  const Embeddings z = b.empty() ? centred_view(view_a) : correlated_views(view_a, read(b));
+  if (z.two_views() && (z.a.rows() != z.b.rows() || z.a.cols() != z.b.cols())) {
+    throw std::runtime_error("the views differ in their shapes");
+  }
+  std::printf("%s\n", study_estimators(z, draws, seed).dump(2).c_str());
 }
 
 }  // namespace
@@ -67,24 +77,54 @@ int main(int argc, char** argv) {
     CLI::App app("Trains small networks without labels and measures what they learn");
     app.require_subcommand(1);
     app.option_defaults()->take_last()->always_capture_default();
-    Common common;
+    StudySettings study;
+    study.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     TrainingSettings settings;
     Checkpoint checkpoint;
-    std::string checkpoint_file;
-    app.add_option("--threads", common.threads, "The numbers are the same for any number")
+    std::string checkpoint_file, view_a, view_b;
+    bool lists = false;
+    app.add_option("--threads", study.threads, "The numbers are the same for any number")
         ->check(CLI::Range(1, 1024));
+    app.add_option("--held-out-images", study.held_out_images)->check(CLI::Range(2, 1 << 30));
 
     CLI::App* training = app.add_subcommand("train", "One training; prints its results as JSON");
     add_training_options(*training, settings);
-    training->add_option("--held-out-images", common.held_out_images);
     training->add_option("--checkpoint", checkpoint_file,
                          "File that keeps the training while it runs, and to go on from");
     training->add_option("--checkpoint-seconds", checkpoint.seconds, "How often");
+
+    CLI::App* whole = app.add_subcommand(
+        "study", "All rows of docs/evidence.md, but for those that the results have already");
+    whole->add_option("--data", study.base.data, "digits, fashion, or a folder with IDX files");
+    whole->add_option("--training-images", study.base.training_images);
+    whole->add_option("--steps", study.base.steps, "Of a training")->check(CLI::Range(1, 1 << 30));
+    whole->add_option("--seeds", study.seeds, "The first one also for the grids of weights");
+    whole->add_option("--folder", study.folder, "For results.jsonl and what else is kept");
+    whole->add_option("--only", study.only, "Rows whose names have this regular expression");
+    whole->add_option("--cost-seconds", study.cost_seconds, "Measured steps of a row of costs");
+    whole->add_option("--draws", study.draws, "Of each estimator")->check(CLI::Range(2, 1 << 20));
+    whole->add_flag("--list", lists, "Print the rows' names, and make none");
+
+    CLI::App* estimator = app.add_subcommand(
+        "estimator", "Bias and noise of every estimator of R_off on saved embeddings, as JSON");
+    estimator->add_option("--a", view_a, "A .npy file, a sample a row")->required();
+    estimator->add_option("--b", view_b, "The other view; without: the covariance of a");
+    estimator->add_option("--draws", study.draws)->check(CLI::Range(2, 1 << 20));
+    estimator->add_option("--seed", settings.seed);
     CLI11_PARSE(app, argc, argv);
 
     Eigen::setNbThreads(1);  // see parallel.hpp
     checkpoint.file = checkpoint_file;
-    if (*training) train(settings, common, checkpoint);
+    if (*training) train(settings, study.held_out_images, study.threads, checkpoint);
+    if (*estimator) study_files(view_a, view_b, study.draws, settings.seed);
+    if (*whole) {
+      Study rows(study);
+      if (lists) {
+        rows.print_names();
+      } else {
+        rows.run();
+      }
+    }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "decorr_representation: %s\n", error.what());
     return 1;

@@ -2,11 +2,11 @@
 #define DECORR_BENCH_REPRESENTATION_TRAINING_HPP_
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <decorr/randomization.hpp>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -26,7 +26,7 @@ struct TrainingSettings : LossSettings {
   std::string data = "digits";
   Index training_images = 60000;
   Index dimension = 512, batch_size = 256;  ///< d and n
-  Index encoder_width = 512, features = 256, projector_width = 256;
+  Index encoder_width = 256, features = 256, projector_width = 256;
   int steps = 500;
   float learning_rate = 2e-3F;  ///< at its highest
   std::uint64_t seed = 0;
@@ -206,11 +206,28 @@ class Training {
   bool restore(const std::vector<std::uint8_t>& bytes) {
     const Json state = Json::from_cbor(bytes);
     if (state.at("key") != key_of(settings_)) return false;
+    read_model(state);
     step_ = state.at("step");
     loss_ = {state.at("loss")[0], state.at("loss")[1]};
     const Json& t = state.at("times");
     times_ = {t[0], t[1], t[2], t[3]};
     notes = state.at("notes");
+    return true;
+  }
+
+  /// Begins with the network that another training has ended with, and nothing else of it.
+  void begin_with(const std::vector<std::uint8_t>& state_of_another) {
+    read_model(Json::from_cbor(state_of_another));
+    const auto forget = [](support::ParameterOf<float>& parameter) {
+      parameter.mean.setZero();
+      parameter.variance.setZero();
+    };
+    model_.encoder.for_each_parameter(forget);
+    model_.projector.for_each_parameter(forget);
+  }
+
+ private:
+  void read_model(const Json& state) {
     std::size_t number = 0;
     model_.for_each_state([&](Matrix& matrix) {
       const auto& values = state.at("matrices").at(number++).get_binary();
@@ -219,10 +236,8 @@ class Training {
       }
       std::memcpy(matrix.data(), values.data(), values.size());
     });
-    return true;
   }
 
- private:
   /// The images of this step: each epoch has its own order; what is left of it is left out.
   const Index* batch_rows() {
     const Index images = sets_.training.images.rows(), n = settings_.batch_size;
