@@ -130,6 +130,8 @@ struct Observation {
   /// The mean gradient's distance from the exact one, less what so many draws leave of the noise.
   double gradient_bias = 0;
   double gradient_noise = 0;
+  /// The mean gradient's component along the exact one, 1 without bias, and its standard error.
+  double gradient_along = 0, gradient_along_error = 0;
   double milliseconds = 0;  ///< the median of one estimate, value and gradient, one thread
 
   double standard_error(int count) const { return deviation / std::sqrt(count); }
@@ -149,7 +151,8 @@ class EstimatorStudy {
   Observation observe(const Estimator& estimator, int count, std::uint64_t seed) const {
     support::RandomNumbersOf<support::SplitMix64> random{support::SplitMix64({seed, 1})};
     Gradients gradients = sized_gradients(), mean = sized_gradients();
-    double values = 0, squares = 0, gradient_squares = 0;
+    double values = 0, squares = 0, gradient_squares = 0, along = 0, along_squares = 0;
+    const double scale = norm(exact_gradient_);
     std::vector<double> seconds;
     // Without random numbers every draw is the same.
     const bool is_fixed = estimator.sketch_width == 0 && estimator.form.randomization == "none";
@@ -161,13 +164,18 @@ class EstimatorStudy {
       values += value / count;
       squares += value * value / count;
       gradient_squares += norm(gradients) / count;
+      const double component = product(gradients, exact_gradient_) / scale;
+      along += component / count;
+      along_squares += component * component / count;
       add(gradients, 1.0F / static_cast<float>(count), mean);
     }
-    const double scale = norm(exact_gradient_);
     Observation result;
     result.mean = values;
+    result.gradient_along = along;
     if (!is_fixed) {
       result.deviation = std::sqrt(std::max(0.0, squares - values * values) * count / (count - 1));
+      result.gradient_along_error =
+          std::sqrt(std::max(0.0, along_squares - along * along) / (count - 1));
       const double noise = (gradient_squares - norm(mean)) * count / (count - 1);
       result.gradient_noise = std::sqrt(std::max(0.0, noise) / scale);
       add(exact_gradient_, -1, mean);
@@ -185,9 +193,12 @@ class EstimatorStudy {
   Gradients sized_gradients() const {
     return {Matrix::Zero(z_.a.rows(), z_.a.cols()), Matrix::Zero(z_.b.rows(), z_.b.cols())};
   }
-  static double norm(const Gradients& g) {
-    return g.a.cast<double>().squaredNorm() + g.b.cast<double>().squaredNorm();
+  static double product(const Gradients& g, const Gradients& h) {
+    double sum = g.a.cast<double>().cwiseProduct(h.a.cast<double>()).sum();
+    if (g.b.size() > 0) sum += g.b.cast<double>().cwiseProduct(h.b.cast<double>()).sum();
+    return sum;
   }
+  static double norm(const Gradients& g) { return product(g, g); }
   static void add(const Gradients& g, float factor, Gradients& sum) {
     sum.a += factor * g.a;
     sum.b += factor * g.b;
@@ -242,6 +253,8 @@ inline Json study_estimators(const Embeddings& z, int count, std::uint64_t seed)
                 {"deviation", seen.deviation},
                 {"gradient_bias", seen.gradient_bias},
                 {"gradient_noise", seen.gradient_noise},
+                {"gradient_along", seen.gradient_along},
+                {"gradient_along_error", seen.gradient_along_error},
                 {"milliseconds", seen.milliseconds}};
     if (estimator.sketch_width == 0 && estimator.form.signs()) {
       const LagEnergies energies = lag_energies(z, estimator.form.block_size, 1);
@@ -263,31 +276,67 @@ inline Json study_estimators(const Embeddings& z, int count, std::uint64_t seed)
           {"estimators", rows}};
 }
 
-/// Features that are fully correlated, in a plane: feature j is cos(t_j) u + sin(t_j) w of two
-/// uncorrelated u and w, with t_j = pi j^2 / d. For even d every lag sum of C is zero, as the
-/// sequence exp(i t_j) is orthogonal to its cyclic shifts (Chu 1972, IEEE Transactions on
-/// Information Theory 18, 531-532), but half of R_off's largest value is there.
-inline Matrix adversarial_embeddings(Index n, Index d) {
-  Matrix z(n, d);
+/// Embeddings that the plain relaxed regularizer finds decorrelated, and that are not.
+enum class Adversary {
+  /// Feature j is cos(t_j) u + sin(t_j) w of two uncorrelated u and w, with t_j = pi j^2 / d: rank
+  /// 2
+  /// instead of d. For even d every lag sum of C is zero, as the sequence exp(i t_j) is orthogonal
+  /// to its cyclic shifts: Chu 1972, IEEE Transactions on Information Theory 18, 531-532.
+  plane,
+  /// All features are copies of one, with signs, so that every |C_jl| is 1. With the quadratic
+  /// residues of a prime d = 4 k + 3 as signs every lag sum is -1, R_sum a d-th of R_off; less does
+  /// no sequence of signs known but for d = 4.
+  copies
+};
+
+/// The largest dimension up to `most` for which there is such a case.
+inline Index adversarial_dimension(Adversary adversary, Index most) {
+  if (adversary == Adversary::plane) return most / 2 * 2;
+  const auto is_prime = [](Index d) {
+    for (Index k = 2; k * k <= d; ++k) {
+      if (d % k == 0) return false;
+    }
+    return d > 1;
+  };
+  while (most > 3 && !(most % 4 == 3 && is_prime(most))) --most;
+  return most;
+}
+
+/// n samples; what the features are made of has the mean 0 and the variance 1, and is orthogonal.
+inline Matrix adversarial_embeddings(Adversary adversary, Index n, Index d) {
   const double pi = 3.14159265358979323846;
-  for (Index j = 0; j < d; ++j) {
-    const double angle = pi * static_cast<double>(j * j % (2 * d)) / static_cast<double>(d);
-    for (Index i = 0; i < n; ++i) {
-      // Exactly orthogonal, of mean 0 and of variance 1.
-      const double turn = 2 * pi * static_cast<double>(i) / static_cast<double>(n);
+  std::vector<double> angles(static_cast<std::size_t>(d));
+  if (adversary == Adversary::plane) {
+    for (Index j = 0; j < d; ++j) {
+      angles[static_cast<std::size_t>(j)] =
+          pi * static_cast<double>(j * j % (2 * d)) / static_cast<double>(d);
+    }
+  } else {
+    // Angles of residues are 0, the others pi; 0 counts as a residue.
+    angles.assign(static_cast<std::size_t>(d), pi);
+    for (Index j = 0; j < d; ++j) angles[static_cast<std::size_t>(j * j % d)] = 0;
+  }
+  Matrix z(n, d);
+  for (Index i = 0; i < n; ++i) {
+    const double turn = 2 * pi * (static_cast<double>(i) + 0.25) / static_cast<double>(n);
+    for (Index j = 0; j < d; ++j) {
+      const double angle = angles[static_cast<std::size_t>(j)];
       z(i, j) = static_cast<float>(std::sqrt(2.0) * std::cos(turn - angle));
     }
   }
   return z;
 }
 
-/// Descends Barlow Twins' gradient from there, without a network, and records R_off per pair.
-inline Json descend_from_adversarial(const LossSettings& settings, Index n, Index d, int steps,
-                                     std::uint64_t seed) {
-  const Matrix view = adversarial_embeddings(n, d);
+/// Descends Barlow Twins' gradient from near there, without a network, and records R_off per pair.
+/// Exactly there no gradient leads out of the few dimensions that the features have.
+inline Json descend_from(const Matrix& view, const LossSettings& settings, int steps,
+                         std::uint64_t seed) {
+  const Index n = view.rows(), d = view.cols();
   Matrix z(2 * n, d), gradient(2 * n, d);
-  z << view, view;
-  support::SplitMix64 engine({seed, 2});
+  support::RandomNumbersOf<support::SplitMix64> random{support::SplitMix64({seed, 2})};
+  const float distance = 0.1F;
+  z.topRows(n) = view + distance * Matrix::NullaryExpr(n, d, [&] { return random.normal(); });
+  z.bottomRows(n) = z.topRows(n);
   Json curve = Json::array();
   const double pairs = static_cast<double>(d) * static_cast<double>(d - 1);
   for (int step = 0; step <= steps; ++step) {
@@ -297,10 +346,11 @@ inline Json descend_from_adversarial(const LossSettings& settings, Index n, Inde
                        {"r_off_per_pair", regularizer_value(x, decorr::Regularizer(), 1) / pairs},
                        {"r_sum_per_pair", regularizer_value(x, decorr::Relaxed(), 1) / pairs}});
     }
-    loss_and_gradient(settings, support::draw_regularizer(settings, d, engine), z, gradient, 1);
+    loss_and_gradient(settings, support::draw_regularizer(settings, d, random.engine()), z,
+                      gradient, 1);
     // Gradient descent as it is: what makes steps of equal length of any gradient would make them
     // of rounding errors, too.
-    const float rate = 0.2F;
+    const float rate = 2;
     z -= rate * gradient;
   }
   return curve;

@@ -121,7 +121,7 @@ class Study {
   // What comes first has to be there if the time does not suffice for all.
   std::vector<Phase> phases() const {
     std::vector<Phase> all = {[&] { return minima_jobs(); }, [&] { return leaving_jobs(); },
-                              [&] { return estimator_jobs(); }};
+                              [&] { return estimator_jobs(); }, [&] { return adversarial_jobs(); }};
     const auto add_training = [&](Index d) {
       all.emplace_back([&, d] { return first_seed_jobs(d); });
       all.emplace_back([&, d] { return other_seed_jobs(d); });
@@ -461,18 +461,29 @@ class Study {
     add("barlow_twins", forms[0]);
     add("vicreg", forms[0]);
     add("barlow_twins", forms[3]);
-    for (const NamedForm& f : minima_forms()) {
-      const TrainingSettings s = with("barlow_twins", 512, f.form, 1, settings_.seeds.front());
-      const auto work = [this, s, f](int) {
-        const Index n = 256;
-        const Matrix view = adversarial_embeddings(n, s.dimension);
-        Json row = study_estimators(correlated_views(view, view), settings_.draws, s.seed);
-        row["form"] = f.name;
-        row["curve"] = descend_from_adversarial(s, n, s.dimension, 500, s.seed);
-        return row;
+    return jobs;
+  }
+
+  std::vector<Job> adversarial_jobs() const {
+    std::vector<Job> jobs;
+    for (const auto& [name, adversary] :
+         {std::pair{"plane", Adversary::plane}, std::pair{"copies", Adversary::copies}}) {
+      const Index n = 256, d = adversarial_dimension(adversary, 512);
+      const Matrix view = adversarial_embeddings(adversary, n, d);
+      for (const NamedForm& f : minima_forms()) {
+        const TrainingSettings s = with("barlow_twins", d, f.form, 1, settings_.seeds.front());
+        const auto work = [view, s, f](int) {
+          return Json{{"form", f.name}, {"curve", descend_from(view, s, 500, s.seed)}};
+        };
+        const std::string part = std::string("adversarial ") + name;
+        jobs.push_back({name_of(part, s, f.name), key_of_part(part, s), 200, true, work});
+      }
+      const TrainingSettings s = with("barlow_twins", d, minima_forms()[0].form, 1, 0);
+      const std::string part = std::string("adversarial values ") + name;
+      const auto work = [this, view](int) {
+        return study_estimators(correlated_views(view, view), settings_.draws, 0);
       };
-      jobs.push_back(
-          {name_of("adversarial", s, f.name), key_of_part("adversarial", s), 500, true, work});
+      jobs.push_back({name_of(part, s, "all"), key_of_part(part, s), 200, true, work});
     }
     return jobs;
   }
