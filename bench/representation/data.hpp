@@ -26,14 +26,14 @@ struct ImageSets {
 inline support::Augmentation picture_augmentation(Eigen::Index side, bool mirrored) {
   support::Augmentation most;
   most.side = side;
-  most.angle = 0.25F;
-  most.scale = 0.25F;
-  most.slant = 0.15F;
-  most.shift = static_cast<float>(side) / 10;
-  most.contrast = 0.4F;
-  most.noise = 0.1F;
+  most.angle = 0.12F;
+  most.scale = 0.12F;
+  most.slant = 0.08F;
+  most.shift = static_cast<float>(side) / 20;
+  most.contrast = 0.2F;
+  most.noise = 0.05F;
   most.rough_noise = true;
-  most.hole_probability = 0.5F;
+  most.hole_probability = 0.25F;
   most.hole = side / 4;
   most.mirror_probability = mirrored ? 0.5F : 0;
   return most;

@@ -94,38 +94,56 @@ inline double gradient_noise(const LossSettings& settings, const Matrix& z, int 
   return std::sqrt(std::max(0.0, variance) / std::max(square_of_mean - variance / draws, 1e-300));
 }
 
-struct Evaluation {
-  double linear = 0;      ///< accuracy of a linear probe on held-out images
-  double neighbours = 0;  ///< accuracy of k nearest neighbours there
-  /// Of a linear probe on a fifth of the training images, for choices; the probe above does not
-  /// see what has been chosen by it.
+/// What can be read from features: of a linear probe on standardized ones, and by neighbours.
+struct Readout {
+  double linear = 0;      ///< accuracy on held-out images
+  double neighbours = 0;  ///< the same
+  /// Of the linear probe on a fifth of the training images, by which its penalty, and the weights
+  /// of a grid, are chosen.
   double validation = 0;
-  Decorrelation decorrelation;  ///< of the embeddings of held-out images
 };
 
-inline Evaluation evaluate(Model& model, const ImageSets& sets, int threads) {
-  using support::slice;
-  constexpr Index most_training = 10000, most_correlated = 2048;
-  const auto labelled =
-      slice(sets.training, 0, std::min(most_training, sets.training.images.rows()));
-  const Matrix raw = model.encoder.forward(labelled.images, Mode::evaluation, threads);
-  const Matrix train = support::standardized(raw, raw);
-  const Matrix test = support::standardized(
-      model.encoder.forward(sets.held_out.images, Mode::evaluation, threads), raw);
-
-  Evaluation result;
-  result.linear = support::ridge_accuracy(train, labelled.labels, test, sets.held_out.labels);
-  result.neighbours =
-      nearest_neighbour_accuracy(train, labelled.labels, test, sets.held_out.labels, threads);
+inline Readout read_out(const Matrix& training_features, const std::vector<int>& labels,
+                        const Matrix& held_out_features, const std::vector<int>& held_out_labels,
+                        int threads) {
+  const Matrix train = support::standardized(training_features, training_features);
+  const Matrix test = support::standardized(held_out_features, training_features);
   const Index kept = train.rows() / 5 * 4;
-  const auto split = labelled.labels.begin() + kept;
-  result.validation = support::ridge_accuracy(train.topRows(kept), {labelled.labels.begin(), split},
-                                              train.bottomRows(train.rows() - kept),
-                                              {split, labelled.labels.end()});
-  const Index correlated = std::min(most_correlated, sets.held_out.images.rows());
-  result.decorrelation =
-      decorrelation(model.project(sets.held_out.images.topRows(correlated), threads), threads);
+  const std::vector<int> first(labels.begin(), labels.begin() + kept);
+  const std::vector<int> rest(labels.begin() + kept, labels.end());
+  Readout result;
+  float penalty = 0;
+  for (const float each : {0.3F, 0.03F, 0.003F}) {
+    const double accuracy = support::ridge_accuracy(
+        train.topRows(kept), first, train.bottomRows(train.rows() - kept), rest, each);
+    if (accuracy <= result.validation) continue;
+    result.validation = accuracy;
+    penalty = each;
+  }
+  result.linear = support::ridge_accuracy(train, labels, test, held_out_labels, penalty);
+  result.neighbours = nearest_neighbour_accuracy(train, labels, test, held_out_labels, threads);
   return result;
+}
+
+/// The first training images, as many as the probe is trained with.
+inline support::LabelledImages probe_images(const ImageSets& sets) {
+  constexpr Index most = 10000;
+  return support::slice(sets.training, 0, std::min(most, sets.training.images.rows()));
+}
+
+/// Of the encoder's features.
+inline Readout read_out(Model& model, const ImageSets& sets, int threads) {
+  const support::LabelledImages labelled = probe_images(sets);
+  const Matrix train = model.encoder.forward(labelled.images, Mode::evaluation, threads);
+  const Matrix test = model.encoder.forward(sets.held_out.images, Mode::evaluation, threads);
+  return read_out(train, labelled.labels, test, sets.held_out.labels, threads);
+}
+
+/// Of the projector's output for held-out images.
+inline Decorrelation held_out_decorrelation(Model& model, const ImageSets& sets, Index most_images,
+                                            int threads) {
+  const Index images = std::min(most_images, sets.held_out.images.rows());
+  return decorrelation(model.project(sets.held_out.images.topRows(images), threads), threads);
 }
 
 }  // namespace representation

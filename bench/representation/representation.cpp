@@ -41,6 +41,8 @@ void add_training_options(CLI::App& app, TrainingSettings& s) {
   app.add_option("--steps", s.steps)->check(CLI::Range(1, 1 << 30));
   app.add_option("--learning-rate", s.learning_rate)->check(CLI::PositiveNumber);
   app.add_option("--seed", s.seed);
+  app.add_option("--augmentation", s.augmentation, "How strong, over what is usual here")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--data", s.data, "digits, fashion, or a folder with MNIST's IDX files");
   app.add_option("--training-images", s.training_images)->check(CLI::Range(2, 1 << 30));
 }
@@ -101,6 +103,7 @@ int main(int argc, char** argv) {
     whole->add_option("--seeds", study.seeds, "The first one also for the grids of weights");
     whole->add_option("--folder", study.folder, "For results.jsonl and what else is kept");
     whole->add_option("--only", study.only, "Rows whose names have this regular expression");
+    whole->add_option("--checkpoint-seconds", study.checkpoint_seconds, "How often rows are kept");
     whole->add_option("--cost-seconds", study.cost_seconds, "Measured steps of a row of costs");
     whole->add_option("--draws", study.draws, "Of each estimator")->check(CLI::Range(2, 1 << 20));
     whole->add_flag("--list", lists, "Print the rows' names, and make none");

@@ -54,7 +54,9 @@ class Progress {
 /// What is reported of a training that has ended.
 inline Json results_of(Training& training) {
   const TrainingSettings& settings = training.settings();
-  const Evaluation evaluation = evaluate(training.model(), training.sets(), training.threads());
+  const Readout readout = read_out(training.model(), training.sets(), training.threads());
+  const Decorrelation reached =
+      held_out_decorrelation(training.model(), training.sets(), 2048, training.threads());
   const StepTimes& times = training.times();
   const double milliseconds = 1000.0 / std::max(1, training.steps_done());
   const Matrix views =
@@ -63,12 +65,12 @@ inline Json results_of(Training& training) {
   const Matrix z = training.model().project(views, training.threads());
   return {{"loss", training.loss().value},
           {"regularizer", training.loss().regularizer},
-          {"linear", evaluation.linear},
-          {"neighbours", evaluation.neighbours},
-          {"validation", evaluation.validation},
-          {"r_off_per_pair", evaluation.decorrelation.r_off_per_pair},
-          {"r_sum_per_pair", evaluation.decorrelation.r_sum_per_pair},
-          {"copies", evaluation.decorrelation.copies},
+          {"linear", readout.linear},
+          {"neighbours", readout.neighbours},
+          {"validation", readout.validation},
+          {"r_off_per_pair", reached.r_off_per_pair},
+          {"r_sum_per_pair", reached.r_sum_per_pair},
+          {"copies", reached.copies},
           {"gradient_noise", gradient_noise(settings, z, 8, training.threads())},
           {"step_ms", times.total() * milliseconds},
           {"loss_ms", times.loss * milliseconds}};

@@ -32,7 +32,8 @@ struct StudySettings {
   std::vector<std::uint64_t> seeds = {0, 1, 2};
   Path folder = "build/evidence";
   int threads = 1;
-  std::string only;         ///< a regular expression: rows whose names it is found in
+  std::string only;  ///< a regular expression: rows whose names it is found in
+  double checkpoint_seconds = 20;
   double cost_seconds = 2;  ///< of measured steps a row of the costs
   int draws = 200;          ///< of each estimator
 };
@@ -120,8 +121,9 @@ class Study {
 
   // What comes first has to be there if the time does not suffice for all.
   std::vector<Phase> phases() const {
-    std::vector<Phase> all = {[&] { return minima_jobs(); }, [&] { return leaving_jobs(); },
-                              [&] { return estimator_jobs(); }, [&] { return adversarial_jobs(); }};
+    std::vector<Phase> all = {[&] { return baseline_jobs(); }, [&] { return minima_jobs(); },
+                              [&] { return leaving_jobs(); }, [&] { return estimator_jobs(); },
+                              [&] { return adversarial_jobs(); }};
     const auto add_training = [&](Index d) {
       all.emplace_back([&, d] { return first_seed_jobs(d); });
       all.emplace_back([&, d] { return other_seed_jobs(d); });
@@ -192,7 +194,7 @@ class Study {
   /// Multiplications a step, in billions, of network and loss.
   static double work_of(const TrainingSettings& s) {
     const double n = static_cast<double>(s.batch_size), d = static_cast<double>(s.dimension);
-    const double network = 2 * n * 3 * (460e3 + 256 * d);
+    const double network = 2 * n * 3 * (400e3 + 256 * d);
     const double loss = s.exact() ? 4 * n * d * std::min(n, d) : 400 * n * d;
     return (network + loss + 4e8 * n / 256) / 1e9;
   }
@@ -228,12 +230,32 @@ class Study {
     const std::string name = name_of(part, s, form);
     const auto work = [this, s, name, form](int threads) {
       Training training(s, sets_, threads);
-      representation::run(training, {checkpoint_of(name)}, Progress(name));
+      representation::run(training, {checkpoint_of(name), settings_.checkpoint_seconds},
+                          Progress(name));
       Json row = results_of(training);
       row["form"] = form;
       return row;
     };
     return {name, key_of_part(part, s), work_of(s) * s.steps + 500, false, work};
+  }
+
+  /// What there is to read without a training: of the pixels, and of an untrained encoder.
+  std::vector<Job> baseline_jobs() const {
+    const TrainingSettings s = with("barlow_twins", 512, {}, 1, settings_.seeds.front());
+    const auto row_of = [](const Readout& readout) {
+      return Json{{"linear", readout.linear}, {"neighbours", readout.neighbours}};
+    };
+    const auto pixels = [this, row_of](int threads) {
+      const support::LabelledImages labelled = probe_images(sets_);
+      return row_of(read_out(labelled.images, labelled.labels, sets_.held_out.images,
+                             sets_.held_out.labels, threads));
+    };
+    const auto untrained = [this, row_of, s](int threads) {
+      Model model(s, sets_.training.images.cols());
+      return row_of(read_out(model, sets_, threads));
+    };
+    return {{"baseline/pixels", key_of_part("pixels", s), 100, false, pixels},
+            {"baseline/untrained", key_of_part("untrained", s), 100, false, untrained}};
   }
 
   std::vector<Job> first_seed_jobs(Index d) const {
@@ -343,10 +365,11 @@ class Study {
       Training training(s, sets_, threads);
       if (beginning) training.begin_with(beginning(threads));
       Progress progress(name);
-      representation::run(training, {checkpoint_of(name)}, [&](Training& t) {
-        progress(t);
-        record_curve(t);
-      });
+      representation::run(training, {checkpoint_of(name), settings_.checkpoint_seconds},
+                          [&](Training& t) {
+                            progress(t);
+                            record_curve(t);
+                          });
       Json row = results_of(training);
       row["form"] = form;
       row["curve"] = training.notes["curve"];
@@ -359,10 +382,8 @@ class Study {
     const int points = 50, step = training.steps_done();
     const bool is_early = step <= 20 && step % 2 == 0;
     if (step % std::max(1, training.settings().steps / points) != 0 && !is_early) return;
-    const Index images = std::min<Index>(512, sets_.held_out.images.rows());
-    const Decorrelation seen = decorrelation(
-        training.model().project(sets_.held_out.images.topRows(images), training.threads()),
-        training.threads());
+    const Decorrelation seen =
+        held_out_decorrelation(training.model(), sets_, 512, training.threads());
     training.notes["curve"].push_back({{"step", step},
                                        {"r_off_per_pair", seen.r_off_per_pair},
                                        {"r_sum_per_pair", seen.r_sum_per_pair},
@@ -386,6 +407,16 @@ class Study {
       }
     }
     return jobs;
+  }
+
+  /// The last state of a training, which is kept for those that begin with it.
+  std::vector<std::uint8_t> trained(const TrainingSettings& s, int threads) const {
+    const std::lock_guard<std::mutex> lock(beginnings_mutex_);
+    const Path file = settings_.folder / ("beginning_of_seed_" + std::to_string(s.seed));
+    Training training(s, sets_, threads);
+    representation::run(training, {file, settings_.checkpoint_seconds}, [](Training&) {});
+    replace_file(file, training.state());
+    return training.state();
   }
 
   /// From where the plain form has ended: how long each remedy needs to leave it.
@@ -444,15 +475,16 @@ class Study {
       const auto work = [this, s, name, f](int threads) {
         Training training(s, sets_, threads);
         Progress progress(name);
-        representation::run(training, {checkpoint_of(name)}, [&](Training& t) {
-          progress(t);
-          const std::vector<std::pair<std::string, int>> moments = {
-              {"start", 0}, {"middle", s.steps / 2}, {"end", s.steps}};
-          for (const auto& [moment, step] : moments) {
-            if (t.steps_done() != step || t.notes.contains(moment)) continue;
-            t.notes[moment] = study_moment(t, s.loss + "_" + f.name + "_" + moment);
-          }
-        });
+        representation::run(
+            training, {checkpoint_of(name), settings_.checkpoint_seconds}, [&](Training& t) {
+              progress(t);
+              const std::vector<std::pair<std::string, int>> moments = {
+                  {"start", 0}, {"middle", s.steps / 2}, {"end", s.steps}};
+              for (const auto& [moment, step] : moments) {
+                if (t.steps_done() != step || t.notes.contains(moment)) continue;
+                t.notes[moment] = study_moment(t, s.loss + "_" + f.name + "_" + moment);
+              }
+            });
         return Json{{"form", f.name}, {"moments", training.notes}};
       };
       jobs.push_back({name, key_of_part("estimator", s),
@@ -491,6 +523,7 @@ class Study {
   StudySettings settings_;
   ImageSets sets_;
   ResultsFile results_;
+  mutable std::mutex beginnings_mutex_;
   Stopwatch watch_;
   double elapsed_ = 0, done_ = 0, left_ = 0;
 };

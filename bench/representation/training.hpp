@@ -25,6 +25,7 @@ namespace representation {
 struct TrainingSettings : LossSettings {
   std::string data = "digits";
   Index training_images = 60000;
+  float augmentation = 1;                   ///< how strong, over what is usual here
   Index dimension = 512, batch_size = 256;  ///< d and n
   Index encoder_width = 256, features = 256, projector_width = 256;
   int steps = 500;
@@ -35,6 +36,7 @@ struct TrainingSettings : LossSettings {
 inline Json key_of(const TrainingSettings& s) {
   return {{"data", s.data},
           {"training_images", s.training_images},
+          {"augmentation", s.augmentation},
           {"loss", s.loss},
           {"regularizer", s.regularizer},
           {"randomization", s.exact() ? "none" : s.randomization},
@@ -64,7 +66,8 @@ inline support::SplitMix64 random_engine(const TrainingSettings& settings, Purpo
 struct Model {
   Network<float> encoder, projector;
 
-  Model(const TrainingSettings& s, Index pixels) : Model(s, pixels, weights_of(s)) {}
+  Model(const TrainingSettings& s, Index pixels)
+      : Model(s, pixels, Random(random_engine(s, Purpose::weights))) {}
 
   Matrix project(const Matrix& images, int threads) {
     return projector.forward(encoder.forward(images, Mode::evaluation, threads), Mode::evaluation,
@@ -84,9 +87,6 @@ struct Model {
       : encoder({pixels, s.encoder_width, s.features}, false, false, random),
         projector({s.features, s.projector_width, s.projector_width, s.dimension}, true, true,
                   random) {}
-  static Random weights_of(const TrainingSettings& s) {
-    return Random(random_engine(s, Purpose::weights));
-  }
 };
 
 /// Two random views of each of the named images: view a of all in the upper half, view b below.
@@ -94,12 +94,13 @@ inline Matrix two_views(const ImageSets& sets, const Matrix& images, const Index
                         const TrainingSettings& settings, Purpose purpose, std::uint64_t step,
                         int threads) {
   Matrix views(2 * count, images.cols());
+  const support::Augmentation most = support::scaled(sets.augmentation, settings.augmentation);
   for_each_range(2 * count, 8, threads, [&](Index first, Index some) {
     for (Index i = first; i < first + some; ++i) {
       support::RandomNumbersOf<support::SplitMix64> random(
           random_engine(settings, purpose, step, static_cast<std::uint64_t>(i)));
       const Index row = rows == nullptr ? i % count : rows[i % count];
-      support::augment(sets.augmentation, images.row(row).data(), views.row(i).data(), random);
+      support::augment(most, images.row(row).data(), views.row(i).data(), random);
     }
   });
   return views;

@@ -66,6 +66,15 @@ struct Augmentation {
   float mirror_probability = 0;
 };
 
+/// All deviations by a factor; a hole keeps its size.
+inline Augmentation scaled(Augmentation most, float factor) {
+  for (float* deviation : {&most.angle, &most.scale, &most.slant, &most.shift, &most.contrast,
+                           &most.noise, &most.hole_probability}) {
+    *deviation *= factor;
+  }
+  return most;
+}
+
 /// Small changes, since a pixel is an eighth of a digit.
 inline Augmentation digit_augmentation() {
   Augmentation digits;
