@@ -4,7 +4,7 @@
 # All that the project's own programs, tests and benchmarks are compiled with.
 # shellcheck disable=SC2034  # used by those that source this
 build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev libfftw3-dev doctest-dev
-  libbenchmark-dev libcli11-dev)
+  libbenchmark-dev libcli11-dev zlib1g-dev nlohmann-json3-dev)
 
 is_installed() {
   # One of another package, or built by hand, will do.
@@ -83,12 +83,12 @@ install_missing() {
   local elsewhere=$1 missing
   shift
   if ! command -v dpkg-query >/dev/null; then
-    echo "quickstart: not a Debian or Ubuntu. Install $elsewhere" >&2
+    echo "${0##*/}: not a Debian or Ubuntu. Install $elsewhere" >&2
     exit 1
   fi
   install_available "$@"
   if [ ${#missing[@]} -ne 0 ]; then
-    echo "quickstart: missing packages. Install them, then run this again:" >&2
+    echo "${0##*/}: missing packages. Install them, then run this again:" >&2
     echo "  sudo apt-get update && sudo apt-get install ${missing[*]}" >&2
     exit 1
   fi

@@ -73,4 +73,4 @@ say "Warnings of Clang $version in tests, benchmarks and programs"
 # One check that finds nothing there, as the tool wants one.
 lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp tests/unit/*.cpp tests/fuzz/*.cpp \
   extras/c/tests/*.c extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/*.cpp bench/*.cpp \
-  docs/examples/*.cpp docs/examples/reference/*.cpp
+  bench/representation/*.cpp bench/representation/tests/*.cpp docs/examples/*.cpp docs/examples/reference/*.cpp
