@@ -23,11 +23,18 @@ COLORS = {"exact": "#333333", "plain": "#b2182b", "permutation": "#ef8a62", "sig
           "permutation, b = 512": "#fdb863"}
 
 
+# Rows are written as they are done.
+ORDER = ["exact", "signs", "signs, b = 512", "signs, b = 128", "both", "permutation", "permutation, b = 512",
+         "permutation, b = 128", "plain", "signs, q = 1", "permutation, q = 1", "plain, q = 1"]
+
+
 class Results:
     def __init__(self, path):
         text = path.read_text()
         # The last line is whole only if it has an end.
-        self.rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        self.rows = sorted(rows, key=lambda row: (ORDER.index(row["form"]) if row.get("form") in ORDER else -1, -row["key"]["weight"],
+                                                  row["key"]["seed"]))
 
     def of(self, part, **key):
         return [row for row in self.rows
@@ -105,7 +112,8 @@ def grid_table(results, n):
             rows = results.of("training", loss=loss, batch_size=n, dimension=d)
             if not rows:
                 continue
-            first_seed = rows[0]["key"]["seed"]
+            seeds = collections.Counter(row["key"]["seed"] for row in rows)
+            first_seed = max(seeds, key=seeds.get)  # the one that has the grid
             weights = collections.defaultdict(list)
             for row in rows:
                 if row["key"]["seed"] == first_seed:

@@ -4,11 +4,13 @@
 #include <zlib.h>
 
 #include <Eigen/Core>
-#include <cmath>
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "images.hpp"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole study of docs/evidence.md: builds the program, installs the data and what is missing
 # where it may, makes all rows that are not there yet, and writes the page's measured part and its
-# plots. About two and a half hours on two cores; it may be stopped at any time, and goes on where it
+# plots. Two to three hours on two cores, by the times of single rows; it may be stopped at any time, and goes on where it
 # was when it is started again.
 #
 #   bench/representation/study.sh [--data digits | fashion | FOLDER] [OPTION...]
@@ -37,6 +37,8 @@ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDECORR_BUILD_BENCHMARKS=ON -
   -DDECORR_BUILD_INSPECT=OFF -DDECORR_BUILD_TESTS=OFF -DDECORR_BUILD_EXAMPLES=OFF
 cmake --build "$build" --target decorr_representation
 
+# Threads that spin while they wait take the time of others where there are few processors.
+export OMP_WAIT_POLICY=passive
 folder=build/evidence/$(basename "$data")
 "$build/bench/representation/decorr_representation" study --data "$data" --folder "$folder" \
   ${options[@]+"${options[@]}"}

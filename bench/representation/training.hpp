@@ -28,7 +28,7 @@ struct TrainingSettings : LossSettings {
   float augmentation = 1;                   ///< how strong, over what is usual here
   Index dimension = 512, batch_size = 256;  ///< d and n
   Index encoder_width = 256, features = 256, projector_width = 256;
-  int steps = 500;
+  int steps = 400;
   float learning_rate = 2e-3F;  ///< at its highest
   std::uint64_t seed = 0;
 };

@@ -90,7 +90,7 @@ TEST_CASE("plain ends with a larger R_off than signs and than permutation") {
                         &permutation = reached["permutation"];
     MESSAGE("R_off per pair: plain " << plain.r_off_per_pair << ", signs " << signs.r_off_per_pair
                                      << ", permutation " << permutation.r_off_per_pair);
-    // Not by a hair: it was three to four times as large when this was written.
+    // Not by a hair: it was twice as large when this was written.
     CHECK(plain.r_off_per_pair > 1.5 * signs.r_off_per_pair);
     CHECK(plain.r_off_per_pair > 1.5 * permutation.r_off_per_pair);
     // And it does not show in what it minimizes.
