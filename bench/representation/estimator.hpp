@@ -298,7 +298,7 @@ inline Index adversarial_dimension(Adversary adversary, Index most) {
     }
     return d > 1;
   };
-  while (most > 3 && !(most % 4 == 3 && is_prime(most))) --most;
+  while (most > 3 && (most % 4 != 3 || !is_prime(most))) --most;
   return most;
 }
 

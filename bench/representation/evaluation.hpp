@@ -38,7 +38,7 @@ inline double nearest_neighbour_accuracy(const Matrix& train, const std::vector<
       }
       const auto best = std::max_element(votes.begin(), votes.end()) - votes.begin();
       const auto image = static_cast<std::size_t>(first + i);
-      right[image] = best == test_labels[image];
+      right[image] = best == test_labels[image] ? 1 : 0;
     }
   });
   return std::accumulate(right.begin(), right.end(), 0.0) / static_cast<double>(right.size());
@@ -68,7 +68,7 @@ inline Decorrelation decorrelation(const Matrix& z, int threads) {
     Matrix c = x.a.middleCols(first, count).transpose() * x.a / static_cast<float>(x.a.rows());
     for (Index i = 0; i < count; ++i) {
       c(i, first + i) = 0;
-      is_copy[static_cast<std::size_t>(first + i)] = c.row(i).cwiseAbs().maxCoeff() > 0.95F;
+      is_copy[static_cast<std::size_t>(first + i)] = c.row(i).cwiseAbs().maxCoeff() > 0.95F ? 1 : 0;
     }
   });
   result.copies = std::accumulate(is_copy.begin(), is_copy.end(), 0.0) / static_cast<double>(d);

@@ -2,6 +2,7 @@
 #define DECORR_BENCH_REPRESENTATION_ROWS_HPP_
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -17,7 +18,7 @@
 namespace representation {
 
 inline std::string clock_text(double seconds) {
-  const int whole = static_cast<int>(seconds + 0.5);
+  const int whole = static_cast<int>(std::lround(seconds));
   char text[32];
   std::snprintf(text, sizeof text, "%d:%02d:%02d", whole / 3600, whole / 60 % 60, whole % 60);
   return text;

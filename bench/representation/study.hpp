@@ -193,7 +193,7 @@ class Study {
 
   /// Multiplications a step, in billions, of network and loss.
   static double work_of(const TrainingSettings& s) {
-    const double n = static_cast<double>(s.batch_size), d = static_cast<double>(s.dimension);
+    const auto n = static_cast<double>(s.batch_size), d = static_cast<double>(s.dimension);
     const double network = 2 * n * 3 * (400e3 + 256 * d);
     const double loss = s.exact() ? 4 * n * d * std::min(n, d) : 400 * n * d;
     return (network + loss + 4e8 * n / 256) / 1e9;
@@ -359,7 +359,7 @@ class Study {
   static constexpr Index kMinimaDimension = 2048;
 
   Job curve_job(const std::string& part, const TrainingSettings& s, const std::string& form,
-                std::function<std::vector<std::uint8_t>(int)> beginning) const {
+                const std::function<std::vector<std::uint8_t>(int)>& beginning) const {
     const std::string name = name_of(part, s, form);
     const auto work = [this, s, name, form, beginning](int threads) {
       Training training(s, sets_, threads);

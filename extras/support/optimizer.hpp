@@ -27,7 +27,7 @@ struct ParameterOf {
   /// The step of some rows alone.
   void step_rows(Eigen::Index first, Eigen::Index count, Scalar learning_rate, int steps_done,
                  Scalar epsilon) {
-    const Scalar mean_decay = Scalar(0.9F), variance_decay = Scalar(0.999F);
+    const auto mean_decay = Scalar(0.9F), variance_decay = Scalar(0.999F);
     const auto steps = static_cast<Scalar>(steps_done + 1);
     const Scalar mean_bias = 1 - std::pow(mean_decay, steps);
     const Scalar variance_bias = 1 - std::pow(variance_decay, steps);
