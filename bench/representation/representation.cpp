@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
   try {
     CLI::App app("Trains small networks without labels and measures what they learn");
     app.require_subcommand(1);
+    app.fallthrough();  // --threads may stand behind the subcommand, too
     app.option_defaults()->take_last()->always_capture_default();
     StudySettings study;
     study.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));

@@ -88,12 +88,13 @@ class Batch {
   /// View a of all rows in the upper half, view b below.
   Matrix views(const Rows& rows) const {
     Matrix views(2 * rows.count, kPixels);
+    const support::Augmentation most = support::digit_augmentation();
     for (Eigen::Index i = 0; i < rows.count; ++i) {
       const Eigen::Index row = rows.first + i;
       RandomNumbers random({seed_, step_, static_cast<unsigned>(row)});
       const float* image = images_.row(order_[row]).data();
-      augment(image, views.row(i).data(), random);
-      augment(image, views.row(rows.count + i).data(), random);
+      support::augment(most, image, views.row(i).data(), random);
+      support::augment(most, image, views.row(rows.count + i).data(), random);
     }
     return views;
   }

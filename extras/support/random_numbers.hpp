@@ -16,6 +16,8 @@ class RandomNumbersOf {
  public:
   explicit RandomNumbersOf(unsigned long long seed) : engine_(seed) {}
   explicit RandomNumbersOf(const Engine& engine) : engine_(engine) {}
+  /// A sequence of its own for each combination of numbers.
+  explicit RandomNumbersOf(std::seed_seq numbers) : engine_(numbers) {}
 
   /// Uniform between low and high.
   float uniform(float low, float high) {

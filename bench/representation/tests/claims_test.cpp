@@ -78,7 +78,7 @@ TEST_CASE("signs' mean is R_off at every saved moment of a training") {
 
 TEST_CASE("plain ends with a larger R_off than signs and than permutation") {
   const ImageSets sets = load_images("digits", 1200, 597);
-  for (const std::uint64_t seed : {0, 1, 2}) {
+  for (const std::uint64_t seed : {0U, 1U, 2U}) {
     std::map<std::string, Decorrelation> reached;
     for (const char* randomization : {"none", "signs", "permutation"}) {
       Training training(settings_of(randomization, "barlow_twins", seed), sets, 2);
