@@ -1,8 +1,8 @@
 """Turns the results of study.sh into the measured part of docs/evidence.md and its plots.
 
-    python3 bench/representation/evidence.py build/evidence/results.jsonl docs/evidence.md
+    python3 bench/representation/evidence.py build/evidence/fashion/results.jsonl docs/evidence.md ROWS
 
-What has not been run is left out, and said to be.
+ROWS is how many rows the whole study has. What has not been run is left out, and said to be.
 """
 
 import collections
@@ -340,10 +340,15 @@ def picture(drawn, text, name):
     return f"![{text}]({name})" if drawn else None
 
 
-def measured(results, folder):
+def folded(title, content):
+    """What most readers do not look for, behind its title."""
+    return ["<details>", f"<summary>{title}</summary>", "", content, "", "</details>", ""]
+
+
+def measured(results, folder, rows_of_study):
     key = results.rows[0]["key"]
     n = 256
-    parts = [BEGIN, "", f"Data: {key['data']}, {key['training_images']} training images at most. {processor()}. Rows: {len(results.rows)}.", ""]
+    parts = [BEGIN, "", f"Data: {key['data']}, {key['training_images']} training images at most. {processor()}. Rows: {len(results.rows)} of {rows_of_study}.", ""]
     baselines = [(row["name"].split("/")[1], row) for row in results.rows if row["name"].startswith("baseline/")]
     if baselines:
         parts += [table(["without any training", "linear probe, %", "k-NN, %"],
@@ -362,11 +367,13 @@ def measured(results, folder):
             parts += [f"#### {title}: ms of the loss (share of the step), MiB of memory beyond inputs and gradients", "", cost_table(results, loss), ""]
     parts += section("What the estimates are worth", picture(plot_noise(results, folder / "evidence_noise.svg"), "noise against time", "evidence_noise.svg"))
     for row in results.of("estimator"):
-        for moment in ("start", "middle", "end"):
+        for moment in ("end", "start", "middle"):
             if moment in row["moments"]:
                 study = row["moments"][moment]
-                parts += [f"#### {LOSSES[row['key']['loss']]}, trained with the {row['form']} form, {moment} (step {study['step']}): "
-                          f"{study['images']} images, d = {study['features']}, {study['draws']} draws", "", estimator_table(study), ""]
+                title = (f"{LOSSES[row['key']['loss']]}, trained with the {row['form']} form, {moment} (step {study['step']}): "
+                         f"{study['images']} images, d = {study['features']}, {study['draws']} draws")
+                shown = estimator_table(study)
+                parts += [f"#### {title}", "", shown, ""] if moment == "end" else folded(title, shown)
     parts += section("Fully correlated features that plain does not see", picture(plot_adversarial(results, folder / "evidence_adversarial.svg"), "descent from adversarial cases", "evidence_adversarial.svg"))
     for name in ("plane", "copies"):
         for row in results.of(f"adversarial values {name}"):
@@ -380,7 +387,7 @@ def main():
     text = page.read_text()
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(before + measured(results, page.parent) + after)
+    page.write_text(before + measured(results, page.parent, sys.argv[3]) + after)
     print(f"wrote {page}")
 
 

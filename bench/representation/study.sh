@@ -40,8 +40,9 @@ cmake --build "$build" --target decorr_representation
 # Threads that spin while they wait take the time of others where there are few processors.
 export OMP_WAIT_POLICY=passive
 folder=build/evidence/$(basename "$data")
-"$build/bench/representation/decorr_representation" study --data "$data" --folder "$folder" \
-  ${options[@]+"${options[@]}"}
+study=("$build/bench/representation/decorr_representation" study --data "$data" --folder "$folder")
+"${study[@]}" ${options[@]+"${options[@]}"}
 if [[ -s $folder/results.jsonl ]]; then
-  python3 bench/representation/evidence.py "$folder/results.jsonl" docs/evidence.md
+  rows=$("${study[@]}" --list | wc -l)
+  python3 bench/representation/evidence.py "$folder/results.jsonl" docs/evidence.md "$rows"
 fi
