@@ -17,7 +17,7 @@ class Peer(NamedTuple):
     # Those whose __init__.py is not run, from the outermost, each with the names that it then has,
     # and the modules these are from.
     packages: dict
-    root: str = ""  # the outermost one's folder, where it is not of its name
+    root: str = ""  # where the outermost one lies, if not in a folder of its name
 
 
 _SOLO_LEARN = {"solo": {}, "solo.losses": {"barlow_loss_func": "barlow",
@@ -46,25 +46,26 @@ PEERS = {
     "scalable-decorrelation-ssl": Peer("scalable-decorrelation-ssl", {
         "solo": {}, "solo.losses": {"sbarlow_loss_func": "sbarlow",
                                     "svicreg_loss_func": "svicreg"}}, "src/main"),
+    "dlib": Peer("dlib", {}, "barlow_twins"),  # a program, of peers/dlib_barlow_twins.cpp
 }
 
 
-def _root(peer):
-    outermost = next(iter(peer.packages))
-    return os.path.join(os.environ.get("DECORR_PEERS", ""), peer.folder, peer.root or outermost)
+def root(name):
+    peer = PEERS[name]
+    return os.path.join(os.environ.get("DECORR_PEERS", ""), peer.folder,
+                        peer.root or next(iter(peer.packages)))
 
 
 def is_there(name):
-    return "DECORR_PEERS" in os.environ and os.path.isdir(_root(PEERS[name]))
+    return "DECORR_PEERS" in os.environ and os.path.exists(root(name))
 
 
 def import_peer(name):
     """Where `import` finds it from then on."""
-    peer = PEERS[name]
-    for package, names in peer.packages.items():
+    for package, names in PEERS[name].packages.items():
         _, *inner = package.split(".")
         module = types.ModuleType(package)
-        module.__path__ = [os.path.join(_root(peer), *inner)]
+        module.__path__ = [os.path.join(root(name), *inner)]
         sys.modules[package] = module
         if inner:
             setattr(sys.modules[package.rpartition(".")[0]], inner[-1], module)
