@@ -16,7 +16,7 @@ class ByConvention(NamedTuple):
     # By their names, as in Suite.ours; empty where nothing makes it pass.
     remedy: dict = {}
     raises: type = AssertionError
-    always: bool = True  # or now and then, as its data are drawn anew for each run
+    always: bool = True  # or in some runs, as its data are drawn anew for each
 
 
 class Suite(NamedTuple):
