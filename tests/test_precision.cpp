@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <decorr/decorr.hpp>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -152,6 +153,75 @@ TEST_CASE("float is within 1e-5 of double for views whose scales differ by 1e4")
       RowMajor<float> uneven = a;
       for (Index k = 0; k < rows; k += 3) uneven.row(k) *= 1e-4f;
       check_precision(loss_case, uneven, b, "every third row 1e-4");
+    }
+  }
+}
+
+TEST_CASE("views at both ends of float's range are as accurate as others") {
+  const Index rows = 64, cols = 30;
+  const auto [a, b] = correlated_views(rows, cols, 0.5);
+  for (const LossCase& loss_case : loss_cases(cols, 8)) {
+    if (loss_case.family != Family::regularizer) continue;
+    check_precision(loss_case, 1e30f * a, 1e-30f * b, "1e30 and 1e-30");
+    check_precision(loss_case, 1e-36f * a, 1e36f * b, "1e-36 and 1e36");
+  }
+}
+
+TEST_CASE_TEMPLATE("a sample that is zero in one view leaves nothing of the other view", Scalar,
+                   float, double) {
+  // Beside ordinary samples one that is so large that its square overflows, or that tiny ones would
+  // drown in its rounding.
+  const auto far =
+      static_cast<Scalar>(std::ldexp(1.0, std::numeric_limits<Scalar>::max_exponent * 4 / 5));
+  for (const Index cols : {Index{12}, Index{29}}) {  // the latter goes through a longer transform
+    for (const Index rows : {Index{2}, Index{40}}) {
+      auto a = random_matrix<RowMajor<Scalar>>(rows, cols, 1);
+      auto b = random_matrix<RowMajor<Scalar>>(rows, cols, 2);
+      for (const auto& [others, size] : {std::pair(Scalar(1), far),
+                                         {Scalar(1), 1 / far},
+                                         {Scalar(0.5) / std::sqrt(far), std::sqrt(far)}}) {
+        CAPTURE(cols);
+        CAPTURE(rows);
+        CAPTURE(size);
+        RowMajor<Scalar> x = others * a, y = others * b;
+        x.row(0).setZero();
+        y.row(0) *= size;
+        const RowMajor<Scalar> rest_x = x.bottomRows(rows - 1), rest_y = y.bottomRows(rows - 1);
+        const auto share = static_cast<Scalar>(rows - 1) / static_cast<Scalar>(rows);
+        const auto lags = decorr::sumvec(x, y, decorr_tests::quick());
+        const Eigen::Matrix<Scalar, Eigen::Dynamic, 1> of_rest =
+            share * decorr::sumvec(rest_x, rest_y, decorr_tests::quick());
+        const double tolerance = 64 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+        CHECK((lags - of_rest).norm() <= tolerance * of_rest.norm());
+        x.bottomRows(rows - 1).setZero();
+        CHECK(decorr::sumvec(x, y, decorr_tests::quick()).isZero(0));
+        CHECK(decorr::sumvec(y, x, decorr_tests::quick()).isZero(0));
+        for (const LossCase& loss_case : loss_cases(cols, 5)) {
+          if (loss_case.family != Family::regularizer) continue;
+          CAPTURE(loss_case.name);
+          RowMajor<Scalar> grad_x = RowMajor<Scalar>::Ones(rows, cols), grad_y = grad_x;
+          CHECK(loss_case(x, y, grad_x, grad_y) == 0);
+          CHECK(grad_x.isZero(0));
+          CHECK(grad_y.isZero(0));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what is not a number is not taken for a row of zeros") {
+  for (const float number : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    RowMajor<float> a = random_matrix<RowMajor<float>>(3, 8, 1),
+                    b = random_matrix<RowMajor<float>>(3, 8, 2);
+    a.row(1).setZero();
+    b.row(1).setZero();
+    b(1, 2) = number;
+    CHECK(decorr::sumvec(a, b, decorr_tests::quick()).array().isNaN().all());
+    for (const LossCase& loss_case : loss_cases(8, 4)) {
+      if (loss_case.family != Family::regularizer) continue;
+      CAPTURE(loss_case.name);
+      CHECK(std::isnan(loss_case(a, b)));
+      CHECK(std::isnan(loss_case(b, a)));
     }
   }
 }

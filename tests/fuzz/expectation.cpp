@@ -140,7 +140,7 @@ class RegularizerBound {
   /// rounding.
   Bounds of(const ViewSizes& a, const ViewSizes& b, Real m, Real value, bool balanced,
             const Arithmetic& arithmetic) const {
-    Real p = 0, t = 0, q = 0, f = 0, most = 0, square_beside_zeros = 0;
+    Real p = 0, t = 0, q = 0, f = 0, most = 0;
     for (Index k = 0; k < a.entries.rows(); ++k) {
       const Real of_a = a.entries.row(k).norm(), of_b = b.entries.row(k).norm();
       const Real step_a = a.step.row(k).norm(), step_b = b.step.row(k).norm();
@@ -148,12 +148,6 @@ class RegularizerBound {
       t += (balanced ? step_a * of_b + of_a * step_b : (step_a + step_b) * (of_a + of_b) / 2) / m;
       q += (of_a + step_a) * (of_b + step_b) / m;
       f += (a.shifted.row(k).norm() + step_a) * (b.shifted.row(k).norm() + step_b) / m;
-      if (of_a == 0 || of_b == 0) {
-        const Real square = arithmetic.beside_zeros * (of_a + of_b) * (of_a + of_b);
-        square_beside_zeros += square;
-        p += square / m;
-        t += arithmetic.beside_zeros * (of_a + of_b) * (step_a + step_b) / m;
-      }
       most = std::max({most, of_a, of_b});
     }
     const Real u = growth_ * arithmetic.unit, delta = u * p;
@@ -175,10 +169,9 @@ class RegularizerBound {
     // Products of the second and the fourth degree, and what a gradient is made of.
     const Real high = weight_ * lags_ * blocks_ * (q + 1) * (q + 1) * (most + 1);
     bounds.gradient = high;
-    bounds.in_range =
-        high < arithmetic.largest / 1e6L && square_beside_zeros < arithmetic.largest / 1e6L &&
-        (p == 0 ||
-         (p * p > arithmetic.smallest * 1e9L && weight_ * p * p > arithmetic.smallest * 1e9L));
+    bounds.in_range = high < arithmetic.largest / 1e6L &&
+                      (p == 0 || (p * p > arithmetic.smallest * 1e9L &&
+                                  weight_ * p * p > arithmetic.smallest * 1e9L));
     return bounds;
   }
 

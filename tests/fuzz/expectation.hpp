@@ -23,8 +23,7 @@
 /// so for sums over features.
 /// The derivative along a direction D has the same with T = sum_k |DA_k| |B_k| + |A_k| |DB_k|
 /// beside P. Centring and scaling leave in an entry what is relative to it, and what is relative to
-/// the mean, in the accumulator's unit. Beside a row of zeros the other one is not zero, but
-/// smaller by a power of two, so that its square leaves its rounding (row_scale.hpp).
+/// the mean, in the accumulator's unit.
 
 namespace decorr_fuzz {
 
@@ -37,14 +36,13 @@ using Eigen::Index;
 /// The arithmetic of the library for a scalar.
 struct Arithmetic {
   Real unit, accumulator_unit, smallest, largest;
-  Real beside_zeros;  ///< the square of a row beside a row of zeros, relative to itself
 };
 template <class Scalar>
 Arithmetic arithmetic_of() {
   using Limits = std::numeric_limits<Scalar>;
   using Accumulator = decltype(Scalar() + double());
   return {Limits::epsilon() / Real(2), std::numeric_limits<Accumulator>::epsilon() / Real(2),
-          Limits::min(), Limits::max(), std::ldexp(Real(1), 4 - Limits::max_exponent / 2)};
+          Limits::min(), Limits::max()};
 }
 
 /// A number, and how far rounding may take the library's from it.

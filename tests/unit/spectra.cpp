@@ -189,7 +189,7 @@ TEST_CASE("rows are packed as they are, reversed or permuted, and split into the
                                           Buffer<double>(arena, d, 0.5)};
         const Preparation<double> of_first(arena, d, {}, signs.data());
         const Preparation<double> of_second(arena, d, {arena, statistics, true}, signs.data());
-        const RowScale<double> factors{4, 0.25};
+        const RowScale<double> factors{4, 0.25, 0.25, 4};
         Signal loaded(at(d), Complex(-99, -99)), arranged(at(d), Complex(-99, -99));
         std::vector<int> positions(at(d), 0), columns(at(d), 0);
         packing.for_each_positions([&](Index begin, Index count) noexcept {
@@ -230,7 +230,7 @@ TEST_CASE("rows are packed as they are, reversed or permuted, and split into the
           packing.for_each_positions([&, with_first = has_first, with_second = has_second](
                                          Index begin, Index count) noexcept {
             const Index column = packing.second_column(begin, count);
-            packing.split(loaded.data(), begin, count, {0.25, 4},
+            packing.split(loaded.data(), begin, count, factors,
                           with_first ? to_first.data() + begin : nullptr,
                           with_second ? to_second.data() + column : nullptr);
           });
@@ -308,17 +308,26 @@ TEST_CASE_TEMPLATE("rows that share a signal are scaled to one size by powers of
     CAPTURE(first);
     CAPTURE(second);
     CHECK(factors.first * factors.second == 1);
-    CHECK(std::isfinite(factors.first));
-    CHECK(factors.first > 0);
+    CHECK(std::isnormal(factors.first / 2));
+    CHECK(std::isnormal(factors.second / 2));
+    CHECK(factors.undo_first == (first > 0 ? factors.second : 0));
+    CHECK(factors.undo_second == (second > 0 ? factors.first : 0));
+    CHECK(factors.has_row_of_zeros() == !(first > 0 && second > 0));
     // What is finite stays so.
     if (std::isfinite(first)) CHECK(std::isfinite(first * factors.first));
     if (std::isfinite(second)) CHECK(std::isfinite(second * factors.second));
   }
-  // A row of zeros leaves the other one's digits far from what underflows.
-  CHECK(scale(0, 1).second < 1);
-  CHECK(scale(1, 0).first < 1);
+  // Beside a row of zeros the other one is far from what overflows, and from what underflows.
+  for (const Scalar size : {Limits::max(), Scalar(1), Limits::min()}) {
+    CHECK(scale(0, size).second * size >= Scalar(0.25));
+    CHECK(scale(0, size).second * size <= 16);
+    CHECK(scale(size, 0).first == scale(0, size).second);
+  }
   CHECK(scale(0, 0).first == 1);
   CHECK(scale(kInfinity, 1).first == 1);
+  // As far apart as normal numbers can be.
+  CHECK(scale(Limits::min(), Limits::max()).first ==
+        std::ldexp(Scalar(1), Limits::max_exponent - 4));
 }
 
 TEST_CASE("spectra wait in gradient rows where these are as long and in place") {

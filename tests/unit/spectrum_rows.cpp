@@ -128,7 +128,7 @@ TEST_CASE_TEMPLATE("two rows' spectra come apart, with their lags, and go togeth
         const bool has_lags = layout.has_full_vectors();
         std::vector<Scalar> u(at(layout.row_size())), v(u.size());
         // A factor of two on one side, its inverse on the other.
-        const RowScale<Scalar> scale{2, Scalar(0.5)};
+        const RowScale<Scalar> scale{2, Scalar(0.5), Scalar(0.5), 2};
         double error = 0, largest = 1;
         for (Index g = 0; g < blocks; ++g) {
           LagSums<Accumulator<Scalar>> lags;

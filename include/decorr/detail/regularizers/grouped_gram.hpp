@@ -220,7 +220,7 @@ class GroupedGram {
       for (Index g = 0; g < num_blocks_; ++g) {
         const Index i = 2 * g * length_;
         const auto pair = split_spectrum<One>({at[i], at[i + 1], mirrored[i], mirrored[i + 1]},
-                                              met.second / 2, met.first / 2);
+                                              met.undo_first / 2, met.undo_second / 2);
         // Where there is no imaginary part, the real one takes its place.
         u[g + imaginary] = pair.first_imaginary;
         u[g] = pair.first_real;

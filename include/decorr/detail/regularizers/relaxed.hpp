@@ -117,7 +117,11 @@ class UngroupedRelaxed {
     alignas(kWorkspaceAlignment) Scalar partial[2 * kChunkFrequencies] = {};
     for (Index signal = group.begin; signal < group.end; ++signal) {
       const auto* z = reinterpret_cast<const Scalar*>(fft_.spectrum(group, signal) + first);
-      pairing_.add_products(z, last - first, partial);
+      if (fft_.row_scale_of(group, signal).has_row_of_zeros()) {
+        pairing_.add_zeros(z, last - first, partial);
+      } else {
+        pairing_.add_products(z, last - first, partial);
+      }
       fft_.save(rows, group, signal, first, last);
     }
     const Index scalars = pairing_.sums_per_frequency();

@@ -476,8 +476,7 @@ class PackedFft {
         continue;
       }
       // The derivative by a has been multiplied by the factor of b, and the other one by that of a.
-      const RowScale<Scalar> scale = row_scale_of(load, signal);
-      packing_.split(derivative, column, count, {scale.second, scale.first}, a.row(k), b.row(k));
+      packing_.split(derivative, column, count, row_scale_of(load, signal), a.row(k), b.row(k));
       finish(sinks.a, worker, a, k, 1, column, count);
       finish(sinks.b, worker, b, k, 1, column_b, count);
     }

@@ -136,7 +136,7 @@ class Packing {
   }
 
   // Splits a chunk of positions into parts of two gradient rows, given in the same way, either of
-  // which may be null.
+  // which may be null, and undoes the factors.
   DECORR_DETAIL_NOINLINE void split(const Complex* signal, Index first, Index count,
                                     const RowScale<Scalar>& factors, Scalar* first_row,
                                     Scalar* second_row) const noexcept {
@@ -144,7 +144,7 @@ class Packing {
     if (first_row != nullptr) {
       Scalar* to = first_row;
       for (Index i = 0; i < count; ++i) {
-        to[i] = factors.first * y[2 * i];
+        to[i] = factors.undo_first * y[2 * i];
       }
     }
     if (second_row == nullptr) {
@@ -153,11 +153,11 @@ class Packing {
     Scalar* to = second_row;
     if (swaps_ends()) {
       for (Index i = 0; i < count; ++i) {
-        to[count - 1 - i] = factors.second * y[2 * i + 1];
+        to[count - 1 - i] = factors.undo_second * y[2 * i + 1];
       }
     } else {
       for (Index i = 0; i < count; ++i) {
-        to[i] = factors.second * y[2 * i + 1];
+        to[i] = factors.undo_second * y[2 * i + 1];
       }
     }
   }

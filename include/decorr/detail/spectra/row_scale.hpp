@@ -15,11 +15,17 @@ namespace detail {
 inline namespace DECORR_ABI {
 
 // Two rows that share a complex signal, first + i second, may differ in size by many orders of
-// magnitude (raw views, or an outlier). Scaling them by powers of two to equal size costs no
-// accuracy and keeps the smaller one's.
+// magnitude (raw views, an outlier, an epsilon that outweighs one view's deviations). Scaling them
+// by powers of two to equal size costs no accuracy and keeps the smaller one's.
 template <class Scalar>
 struct RowScale {
   Scalar first = 1, second = 1;  // the factors; their product is 1
+  // What undoes them: on the rows' own spectra, and on the two derivatives that come back, the real
+  // part of which has the first row's factor and is the second one's gradient. Zero for a row of
+  // zeros: what comes of it is the other row's rounding.
+  Scalar undo_first = 1, undo_second = 1;
+
+  bool has_row_of_zeros() const noexcept { return undo_first == 0 || undo_second == 0; }
 };
 
 // The largest size in a row, or in what came before; NaN may be passed over.
@@ -31,16 +37,21 @@ DECORR_DETAIL_NOINLINE Scalar largest_size(const Scalar* row, Index count, Scala
 // From the largest sizes of both rows.
 template <class Scalar>
 RowScale<Scalar> row_scale(Scalar largest_first, Scalar largest_second) noexcept {
-  constexpr int kLimit = std::numeric_limits<Scalar>::max_exponent / 2 - 4;
+  // Both factors, and halves of them, are normal numbers.
+  constexpr int kLimit = std::numeric_limits<Scalar>::max_exponent - 4;
+  const bool has_first = largest_first > 0, has_second = largest_second > 0;
+  // Beside a row of zeros the other one is brought to a size of 1.
+  const auto exponent_of = [](bool has_row, Scalar largest) noexcept {
+    return has_row ? std::ilogb(largest) : 0;
+  };
   int exponent = 0;
-  if (!(largest_first > 0) || !(largest_second > 0)) {
-    // A row of zeros needs no room.
-    exponent = largest_first > 0 ? -kLimit / 2 : largest_second > 0 ? kLimit / 2 : 0;
-  } else if (std::isfinite(largest_first) && std::isfinite(largest_second)) {
-    exponent = (std::ilogb(largest_second) - std::ilogb(largest_first)) / 2;
+  if (std::isfinite(largest_first) && std::isfinite(largest_second)) {
+    exponent = exponent_of(has_second, largest_second) - exponent_of(has_first, largest_first);
+    exponent /= has_first && has_second ? 2 : 1;
   }
   exponent = std::max(-kLimit, std::min(kLimit, exponent));
-  return {std::ldexp(Scalar(1), exponent), std::ldexp(Scalar(1), -exponent)};
+  const Scalar first = std::ldexp(Scalar(1), exponent), second = std::ldexp(Scalar(1), -exponent);
+  return {first, second, has_first ? second : Scalar(0), has_second ? first : Scalar(0)};
 }
 
 }  // namespace DECORR_ABI

@@ -51,6 +51,15 @@ class SignalPairing {
     }
   }
 
+  // The same of a signal that holds a row of zeros, whose products go out but for their rounding. A
+  // NaN and an infinity, in the other row, stay.
+  template <class Scalar>
+  DECORR_DETAIL_COLD void add_zeros(const Scalar* z, Index count, Scalar* sums) const noexcept {
+    for (Index i = 0; i < sums_per_frequency() * count; ++i) {
+      sums[i] += 0 * z[2 * i / sums_per_frequency()];
+    }
+  }
+
   // Frequency f of the spectrum of sumvec(C), from the sums of all signals at f and at -f:
   // S_f = (W_f - conj(W_-f)) / (4 i m), or half the sum of both.
   template <class Sum>

@@ -215,7 +215,7 @@ class SpectrumRows {
     using Lanes = Simd<Scalar, kCount>;
     using Packet = typename Lanes::Packet;
     const Index length = layout_.length;
-    const Scalar half_u = scale.second / 2, half_v = scale.first / 2;
+    const Scalar half_u = scale.undo_first / 2, half_v = scale.undo_second / 2;
     const Packet u_factor = Lanes::broadcast(half_u), v_factor = Lanes::broadcast(half_v);
     Packet even = Lanes::broadcast(0), odd = even;  // of chunks, where a chunk is one frequency
     for (Index c = 0; c < layout_.chunks; ++c) {
