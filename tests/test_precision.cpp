@@ -209,6 +209,27 @@ TEST_CASE_TEMPLATE("a sample that is zero in one view leaves nothing of the othe
   }
 }
 
+TEST_CASE("epsilon that outweighs one view's deviations costs the other one's gradient no digits") {
+  const Index rows = 64, cols = 30;
+  const auto [a, b] = correlated_views(rows, cols, 0.5);
+  struct Sizes {
+    float a, b;
+    double epsilon;
+  };
+  for (const Sizes& sizes :
+       {Sizes{1, 1e-6f, 1e-5}, Sizes{1e-5f, 1, 1e-5}, Sizes{1e-36f, 1e-30f, 1e-60}}) {
+    CAPTURE(sizes.a);
+    for (LossCase loss_case : loss_cases(cols, 8)) {
+      if (loss_case.family != Family::barlow_twins) continue;
+      // Of the regularizer's gradient the diagonal's would leave nothing to be seen.
+      loss_case.barlow_twins.lambda = 1e15;
+      loss_case.barlow_twins.scale = 1e-15;
+      loss_case.barlow_twins.epsilon = sizes.epsilon;
+      check_precision(loss_case, sizes.a * a, sizes.b * b, "views apart");
+    }
+  }
+}
+
 TEST_CASE("what is not a number is not taken for a row of zeros") {
   for (const float number : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
     RowMajor<float> a = random_matrix<RowMajor<float>>(3, 8, 1),

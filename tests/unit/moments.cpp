@@ -409,6 +409,30 @@ TEST_CASE("deviations are roots of the variance and epsilon, and none is inverte
   CHECK(std::isnan(inverse_deviation<float>(std::nan(""))));
 }
 
+TEST_CASE("standardized views differ in size where epsilon outweighs one of them") {
+  Arena arena;
+  const auto size = [&](double square, double epsilon, float unit) {
+    ViewMoments<float> moments(arena, 3);
+    moments.squares[1] = 3 * square;
+    moments.squares[2] = square;
+    if (unit != 1) moments.unit = Buffer<float>(arena, 3, unit);
+    return largest_standardized(moments, 3.0, epsilon);
+  };
+  CHECK(size(4, 0, 1) == 1);
+  CHECK(size(9, 16, 1) == 3 * 0.2);
+  CHECK(size(9 * 0x1p40, 16, 0x1p-20F) == 3 * 0.2);
+  CHECK(size(0, 1e-5, 1) == 0);
+  CHECK(size(0, 0, 1) == 0);
+  CHECK_FALSE(differ_in_size(1.0, 1.0));
+  CHECK_FALSE(differ_in_size(0.25, 1.0));
+  CHECK(differ_in_size(0.2, 1.0));
+  CHECK(differ_in_size(1.0, 1e-3));
+  CHECK_FALSE(differ_in_size(1e-6, 2e-6));
+  // Of what has underflowed nothing is known.
+  CHECK(differ_in_size(0.0, 0.0));
+  CHECK(differ_in_size(1e-15, 1e-15));
+}
+
 TEST_CASE("a mean of a million leaves a standardized number its digits") {
   Arena arena;
   constexpr Index kCount = 40;

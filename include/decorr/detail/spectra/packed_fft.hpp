@@ -77,6 +77,7 @@ struct PackedFftSetup {
   SpectrumPlace place;
   Execution execution;
   TransformBuffers<Scalar>* shared_buffers = nullptr;
+  bool views_differ_in_size = false;  // by far, although they are standardized
 };
 
 // Memory: O(d) a thread where the matrices' rows are contiguous, and the signals of kTileRows rows
@@ -112,7 +113,7 @@ class PackedFft {
         other_strips_(arena, workers_, setup.access.inputs(), kTileRows,
                       std::min(layout_.features, kStripColumns)),
         transforms_again_(setup.place != SpectrumPlace::elsewhere) {
-    if (!pairing_.pairs_samples() && a_->is_raw()) {
+    if (!pairing_.pairs_samples() && (a_->is_raw() || setup.views_differ_in_size)) {
       scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
     }
     if (setup.access.has_gradient()) {
@@ -364,16 +365,23 @@ class PackedFft {
   DECORR_DETAIL_NOINLINE void find_scales(const BatchRows<Scalar>& rows,
                                           const SignalGroup& load) noexcept {
     Scalar largest_a[kTileRows] = {}, largest_b[kTileRows] = {};
-    for_each_strip_of_both(rows, load,
-                           [&](const auto& a, const auto& b, Index, Index count) noexcept {
-                             for (Index k = 0; k < num_rows(load); ++k) {
-                               largest_a[k] = largest_size(a.row(k), count, largest_a[k]);
-                               largest_b[k] = largest_size(b.row(k), count, largest_b[k]);
-                             }
-                           });
+    for_each_strip_of_both(
+        rows, load, [&](const auto& a, const auto& b, Index column, Index count) noexcept {
+          for (Index k = 0; k < num_rows(load); ++k) {
+            largest_a[k] = largest_prepared(*a_, a.row(k), column, count, largest_a[k]);
+            largest_b[k] = largest_prepared(*b_, b.row(k), column, count, largest_b[k]);
+          }
+        });
     for (Index k = 0; k < num_rows(load); ++k) {
       scales_[begin_row(load) + k] = row_scale(largest_b[k], largest_a[k]);
     }
+  }
+  static Scalar largest_prepared(const Preparation<Scalar>& view, const Scalar* row, Index column,
+                                 Index count, Scalar before) noexcept {
+    alignas(kWorkspaceAlignment) Scalar block[kStripColumns];
+    // Signs change no size.
+    const Scalar* prepared = view.is_raw() ? row : view.apply(row, column, count, block);
+    return largest_size(prepared, count, before);
   }
   // Backwards, as loads come, so that the sums do not depend on how many rows are loaded together.
   DECORR_DETAIL_NOINLINE void add_diagonal(const BatchRows<Scalar>& rows, const SignalGroup& load,
@@ -513,7 +521,7 @@ class PackedFft {
   TileBuffers<Scalar> strips_, other_strips_;  // of what is not contiguous
   bool transforms_again_;                      // what does not wait
   SpectrumStore<Scalar> store_;
-  Buffer<RowScale<Scalar>> scales_;
+  Buffer<RowScale<Scalar>> scales_;  // of rows that may differ in size
 };
 
 }  // namespace DECORR_ABI

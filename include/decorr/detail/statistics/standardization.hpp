@@ -1,9 +1,11 @@
 #ifndef DECORR_DETAIL_STATISTICS_STANDARDIZATION_HPP_
 #define DECORR_DETAIL_STATISTICS_STANDARDIZATION_HPP_
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
@@ -58,6 +60,33 @@ DECORR_DETAIL_COLD ViewStatistics<Scalar> view_statistics(Arena& arena,
     deviation[j] = std::sqrt(deviation[j]);
   }
   return statistics;
+}
+
+// The largest deviation that a standardized feature of a view has: 1, but where epsilon outweighs
+// all variances. Where these have underflowed beside it, it is too small, at the least 0.
+template <class Scalar>
+DECORR_DETAIL_COLD Accumulator<Scalar> largest_standardized(const ViewMoments<Scalar>& moments,
+                                                            Accumulator<Scalar> degrees,
+                                                            Accumulator<Scalar> epsilon) {
+  using Sum = Accumulator<Scalar>;
+  const Buffer<Sum>& squares = moments.squares;
+  const Sum largest =
+      moments.unit ? largest_of(squares.size(), Sum(0),
+                                [&](Index j) noexcept {
+                                  return Sum(moments.unit[j]) * std::sqrt(squares[j] / degrees);
+                                })
+                   : std::sqrt(largest_of(squares.size(), Sum(0),
+                                          [&](Index j) noexcept { return squares[j]; }) /
+                               degrees);
+  return largest * inverse_deviation<Scalar>(std::hypot(largest, std::sqrt(epsilon)));
+}
+// Whether rows of two standardized views may differ in size by so much that the larger one's
+// rounding costs the other one digits.
+template <class Sum>
+bool differ_in_size(Sum largest_a, Sum largest_b) noexcept {
+  constexpr Sum kLeast = Sum(1) / (Index{1} << 40);  // of what cannot have underflowed
+  const Sum least = std::min(largest_a, largest_b);
+  return !(least >= kLeast && 4 * least >= std::max(largest_a, largest_b));
 }
 
 // Of two views together.
