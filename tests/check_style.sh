@@ -30,7 +30,8 @@ for argument in "$@"; do
 done
 
 if [[ $install == yes ]] && command -v apt-get >/dev/null; then
-  install_available "$format" "$tidy" clang libopenmpi-dev openmpi-bin "${build_packages[@]}"
+  install_available "$format" "$tidy" clang libopenmpi-dev openmpi-bin libmpfr-dev libboost-dev \
+    "${build_packages[@]}"
 fi
 for tool in "$format" "$tidy" clang++ cmake ninja; do
   if command -v "$tool" >/dev/null; then continue; fi
@@ -72,5 +73,5 @@ lint '-clang-analyzer-core.DivideZero,-clang-analyzer-core.NullDereference,-clan
 say "Warnings of Clang $version in tests, benchmarks and programs"
 # One check that finds nothing there, as the tool wants one.
 lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp tests/unit/*.cpp tests/fuzz/*.cpp \
-  extras/c/tests/*.c extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/*.cpp bench/*.cpp \
+  extras/c/tests/*.c extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/*.cpp bench/*.cpp bench/numerics/*.cpp \
   bench/representation/*.cpp bench/representation/tests/*.cpp docs/examples/*.cpp docs/examples/reference/*.cpp

@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 
 # Of tests that are left out, and say so, where these are not there.
 readonly binding_packages=(python3-numpy python3-torch libopenblas0-pthread gnuplot-nox cargo
-  libopenmpi-dev openmpi-bin dpkg-dev file lintian doxygen libjs-mathjax)
+  libopenmpi-dev openmpi-bin dpkg-dev file lintian doxygen libjs-mathjax libmpfr-dev libboost-dev)
 # Of the programs of docs/languages.md and of releases: --strict alone installs them, as they are
 # large, or for maintainers.
 readonly strict_packages=(r-base-core octave-dev mono-mcs mono-runtime abigail-tools git)

@@ -31,7 +31,9 @@
 /// in the data propagate to the value and the gradients; a constant feature gives finite results.
 /// Standardization and the variance term are accurate for deviations that are normal numbers of the
 /// scalar up to a quarter of its largest, whatever their mixture and epsilon; a deviation (epsilon
-/// included) below the smallest normal number counts as zero, like that of a constant feature.
+/// included) below the smallest normal number counts as zero, like that of a constant feature. What
+/// rounding leaves of values and gradients has a bound (docs/numerics.md), one for all features of
+/// a view together: with Relaxed a small feature's gradient has the rounding of the large ones'.
 /// Terms and gradients beyond the scalar's range are infinite or NaN. Features so small that their
 /// products are subnormal numbers (1e-20 in float) can take many times as long
 /// (docs/performance.md). Throws InvalidArgument, a std::invalid_argument that names function,
