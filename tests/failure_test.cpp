@@ -14,7 +14,10 @@
 #include <omp.h>
 #endif
 
+#include <cmath>
 #include <decorr/decorr.hpp>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +25,7 @@
 #include "support/failing_calls.hpp"
 #include "support/loss_cases.hpp"
 #include "support/random_matrices.hpp"
+#include "support/views_cases.hpp"
 
 namespace {
 
@@ -202,6 +206,49 @@ TEST_CASE("each allocation of a collective call fails") {
   for (LossCase loss_case : loss_cases(kFeatures, 5)) {
     loss_case.execution.communicator = &alone;
     check_gradients("collective", a, b, loss_case, 2);
+  }
+}
+
+namespace {
+
+// And notices whether the last sum has told others of a failure.
+class Witness : public decorr::Communicator {
+ public:
+  void sum(double* numbers, std::size_t count) override {
+    const bool is_first = count == 55;
+    told_ = is_first ? numbers[1] == 1 : std::fmod(numbers[0], 1 << 22) == 1;
+  }
+  void sum(long double*, std::size_t) override {}
+  bool told() const { return told_; }
+
+ private:
+  bool told_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("each allocation of a loss of several views fails, of one process and of several") {
+  using Matrix = RowMajor<float>;
+  const std::vector<Matrix> views = decorr_tests::random_views_of<Matrix>(3, kRows, kFeatures);
+  std::vector<Matrix> gradients = decorr_tests::like<Matrix>(views);
+  std::vector<Output> outputs;
+  for (Matrix& each : gradients) outputs.push_back(output(each));
+  for (decorr_tests::ViewsCase views_case : decorr_tests::views_cases(kFeatures, 5)) {
+    check({views_case.name(), [&] { return static_cast<double>(views_case(views, gradients)); },
+           outputs});
+    check({views_case.name() + ", collective",
+           [&] {
+             Witness witness;
+             views_case.loss.execution.communicator = &witness;
+             try {
+               return static_cast<double>(views_case(views, gradients));
+             } catch (const std::bad_alloc&) {
+               // Another type than fail_each() expects.
+               if (!witness.told()) throw std::logic_error("others would wait");
+               throw;
+             }
+           },
+           outputs});
   }
 }
 

@@ -15,5 +15,6 @@
 #include "decorr/regularizers.hpp"
 #include "decorr/results.hpp"
 #include "decorr/version.hpp"
+#include "decorr/views.hpp"
 
 #endif  // DECORR_DECORR_HPP_

@@ -117,6 +117,16 @@ struct VicregOptions {
   CovarianceScaling covariance_scaling = CovarianceScaling::per_dimension;
 };
 
+/// What a loss of several views is (views.hpp): there is no one form that everybody means.
+///
+/// @snippet views.cpp barlow_twins_loss_of_views
+enum class ViewCombination {
+  /// The sum of the two-view loss over all pairs of views.
+  pairs,
+  /// Each view is to be like the centroid, the mean of all views.
+  centroid
+};
+
 /// How long FFTW searches for its plans, at the first call for a length. `estimate` does not
 /// measure, takes 0.02 s for a length of 8192 and 0.1 s for 100,352, and is the one that repeats
 /// bit for bit from run to run; `measure` takes 0.2 s for a length of 512, 1 s for 8192 and 10 s

@@ -56,6 +56,17 @@ double call_losses(const decorr::Execution& execution) {
     add(decorr::vicreg_loss(a, b, grad_a, by_list(grad_b), {}, regularizer, execution).variance);
     add(decorr::variance_covariance_loss(a, {}, regularizer, execution).value);
     add(decorr::variance_covariance_loss(a, grad_a, {}, regularizer, execution).covariance);
+    const std::vector<Matrix> views{a, b};
+    const std::vector<Matrix*> gradients{&grad_a, &grad_b};
+    for (const auto combination :
+         {decorr::ViewCombination::pairs, decorr::ViewCombination::centroid}) {
+      add(decorr::barlow_twins_loss_of_views(views, gradients, combination, {}, regularizer,
+                                             execution)
+              .value);
+      add(decorr::vicreg_loss_of_views(views, combination, {}, regularizer, execution).value);
+      add(decorr::vicreg_loss_of_views(views, gradients, combination, {}, regularizer, execution)
+              .value);
+    }
   };
   add_all(decorr::Exact{});
   add_all(relaxed);

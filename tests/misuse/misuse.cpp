@@ -3,6 +3,7 @@
 #include <decorr/decorr.hpp>
 #include <random>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -22,6 +23,7 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
             const Settings& x) {
   std::mt19937_64 generator(1);
   Eigen::MatrixXf float_grad(8, 8);
+  [[maybe_unused]] const std::vector<MatrixXd> views{a, b};
 #if defined(MISUSE_SWAPPED)
   decorr::barlow_twins_loss(a, b, grad_a, grad_b, x.relaxed, x.barlow_twins);
 #elif defined(MISUSE_SWAPPED_VALUE)
@@ -72,6 +74,18 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
   decorr::r_sum(a, b, decorr::Exact());
 #elif defined(MISUSE_EXACT_RELAXED_GRADIENTS)
   decorr::r_sum(a, b, grad_a, no_gradient, decorr::Regularizer(x.relaxed));
+#elif defined(MISUSE_ONE_MATRIX_OF_VIEWS)
+  decorr::vicreg_loss_of_views(a, decorr::ViewCombination::pairs);
+#elif defined(MISUSE_ONE_GRADIENT_OF_VIEWS)
+  decorr::vicreg_loss_of_views(views, grad_a, decorr::ViewCombination::pairs);
+#elif defined(MISUSE_TEMPORARY_OF_VIEWS)
+  decorr::barlow_twins_loss_of_views(views, std::vector<MatrixXd>(2, a),
+                                     decorr::ViewCombination::centroid);
+#elif defined(MISUSE_CONST_OF_VIEWS)
+  decorr::barlow_twins_loss_of_views(views, views, decorr::ViewCombination::centroid);
+#elif defined(MISUSE_OTHER_SCALAR_OF_VIEWS)
+  decorr::vicreg_loss_of_views(views, std::vector<Eigen::MatrixXf*>{&float_grad, nullptr},
+                               decorr::ViewCombination::pairs);
 #elif defined(MISUSE_TEMPORARY)
   decorr::barlow_twins_loss(a, b, grad_a, MatrixXd(8, 8));
 #elif defined(MISUSE_TEMPORARY_ONE_VIEW)
@@ -168,6 +182,21 @@ void one_view(const MatrixXd& z, Gradient&& grad, const Settings& x) {
   decorr::variance_covariance_loss(z, grad, {}, x.relaxed, x.execution);
 }
 
+void several_views(const std::vector<MatrixXd>& views, std::vector<MatrixXd>& gradients,
+                   const Settings& x) {
+  const auto pairs = decorr::ViewCombination::pairs;
+  decorr::vicreg_loss_of_views(views, pairs);
+  decorr::vicreg_loss_of_views(views, pairs, {});
+  decorr::vicreg_loss_of_views(views, pairs, {}, {}, {});
+  decorr::vicreg_loss_of_views(views, pairs, x.vicreg, x.relaxed, x.execution);
+  decorr::vicreg_loss_of_views(views, gradients, pairs);
+  decorr::barlow_twins_loss_of_views(views, gradients, pairs, {});
+  decorr::barlow_twins_loss_of_views(views, gradients, pairs, {}, {}, {});
+  decorr::barlow_twins_loss_of_views(views, gradients, {}, {}, x.relaxed);
+  decorr::barlow_twins_loss_of_views(views, std::vector<MatrixXd*>{&gradients[0], nullptr}, pairs,
+                                     x.barlow_twins);
+}
+
 #endif
 
 }  // namespace
@@ -185,5 +214,7 @@ void right_calls(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixX
   two_views(a, b, decorr::NoGradient{}, grad_b.leftCols(8), x, false);
   one_view(a, grad_a, x);
   one_view(a, no_gradient, x);
+  std::vector<MatrixXd> gradients{a, b};
+  several_views({a, b}, gradients, x);
 }
 #endif

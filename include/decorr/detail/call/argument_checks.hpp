@@ -243,6 +243,11 @@ class ArgumentChecks {
                  static_cast<int>(CovarianceScaling::block_mean));
   }
 
+  DECORR_DETAIL_COLD void check(ViewCombination combination) const {
+    check_choice("combination", static_cast<int>(combination),
+                 static_cast<int>(ViewCombination::centroid));
+  }
+
   DECORR_DETAIL_COLD void check(const Regularizer& regularizer, Index features) const {
     if (regularizer.relaxed() == nullptr) {
       return;
@@ -387,23 +392,40 @@ DECORR_DETAIL_COLD void check_arguments(Signature names, const MatrixArguments& 
   checks.check_gradients(names, matrices);
 }
 
+// Which matrices a collective call has, so far as its processes have to agree in them.
+struct MatricesDigest {
+  const char* name;  // what differs where `code` does
+  int code;
+  Index rows, features;
+};
+
 // The first sum of a collective call, on all processes: what failed on any of them so far, other
 // settings, or too few rows in all end it.
 template <class Scalar, class Options>
 DECORR_DETAIL_COLD void agree(Processes<Scalar>& processes, const Signature& names,
-                              const MatrixArguments& matrices, const Options& options,
+                              const MatricesDigest& matrices, const Options& options,
                               const Regularizer& regularizer) {
   SettingsDigest settings;
   settings.add("the function", names.function, std::strlen(names.function));
   settings.add("the scalar", sizeof(Scalar));
-  settings.add("the number of features", matrices.a.cols);
-  settings.add("which gradients are asked for",
-               2 * (matrices.gradient_a.is_given ? 1 : 0) + (matrices.gradient_b.is_given ? 1 : 0));
+  settings.add("the number of features", matrices.features);
+  settings.add(matrices.name, matrices.code);
   add_options(settings, options);
-  add_regularizer(settings, regularizer, matrices.a.cols);
-  processes.agree(settings, matrices.a.rows);
+  add_regularizer(settings, regularizer, matrices.features);
+  processes.agree(settings, matrices.rows);
   ArgumentChecks(names.function)
-      .check_not_empty(names.a, processes.count(), matrices.a.cols, names.least_rows);
+      .check_not_empty(names.a, processes.count(), matrices.features, names.least_rows);
+}
+template <class Scalar, class Options>
+DECORR_DETAIL_COLD void agree(Processes<Scalar>& processes, const Signature& names,
+                              const MatrixArguments& matrices, const Options& options,
+                              const Regularizer& regularizer) {
+  const int gradients =
+      2 * (matrices.gradient_a.is_given ? 1 : 0) + (matrices.gradient_b.is_given ? 1 : 0);
+  agree(
+      processes, names,
+      MatricesDigest{"which gradients are asked for", gradients, matrices.a.rows, matrices.a.cols},
+      options, regularizer);
 }
 
 }  // namespace DECORR_ABI

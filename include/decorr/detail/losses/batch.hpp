@@ -53,14 +53,10 @@ struct Batch {
     return {arena, other, execution, route, processes, count_of_parts};
   }
 
-  // Does what may fail. Of several processes none fails alone, and not before the next sum.
+  // Does what may fail.
   template <class Body>
   void attempt(const Body& body) const {
-    if (processes == nullptr) {
-      body();
-    } else {
-      processes->attempt(body);
-    }
+    detail::attempt(processes, body);
   }
 };
 

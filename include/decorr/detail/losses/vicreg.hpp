@@ -25,6 +25,17 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// What a view's terms count in the loss of all views, as factors that are exact in any scalar.
+struct ShareOfView {
+  int variance_times = 1, variance_over = 1, covariance_times = 1;
+  bool has_signs_b = false;  // else signs_a
+};
+struct VicregOptionsOfView : VicregOptions {
+  VicregOptionsOfView(const VicregOptions& options, const ShareOfView& of_view)
+      : VicregOptions(options), share(of_view) {}
+  ShareOfView share;
+};
+
 // The variance and covariance terms of one view, and its gradient: all of VCReg, and either half of
 // VICReg. The view is a of `batch`; b, if there is one, is the view that it is to be close to.
 template <class Scalar>
@@ -34,8 +45,10 @@ class VarianceCovariance {
 
   VarianceCovariance(const Batch<Scalar>& batch, const ViewMoments<Scalar>& moments, Index count,
                      const VicregOptions& options, const decorr::Regularizer& choice,
-                     const std::int8_t* signs, TransformBuffers<Scalar>* shared_buffers = nullptr)
+                     const std::int8_t* signs, TransformBuffers<Scalar>* shared_buffers = nullptr,
+                     int covariance_times = 1)
       : options_(options),
+        covariance_times_(covariance_times),
         count_(count),
         features_(batch.rows.features()),
         deviation_(view_statistics(batch.arena, moments, degrees_of_freedom(),
@@ -61,7 +74,8 @@ class VarianceCovariance {
   // The weighted covariance term; gradients will be its.
   Sum covariance(const BatchRows<Scalar>& rows) {
     const bool averages = options_.covariance_scaling == CovarianceScaling::per_dimension;
-    const Sum weight = static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) /
+    const Sum weight = static_cast<Sum>(options_.scale) * static_cast<Sum>(options_.covariance) *
+                       static_cast<Sum>(covariance_times_) /
                        (averages ? static_cast<Sum>(features_) : Sum(1));
     return weight * regularizer_.value(rows, degrees_of_freedom(), weight);
   }
@@ -157,6 +171,7 @@ class VarianceCovariance {
   }
 
   VicregOptions options_;
+  int covariance_times_;
   Index count_, features_;
   Buffer<Sum> deviation_;
   Preparation<Scalar> preparation_;  // centring and signs
@@ -266,16 +281,20 @@ class Vicreg : public WithoutSlopes<Scalar> {
   EpiloguePass<Scalar> last_step_;
 };
 
-// One view alone.
+// One view alone, or one of several.
 template <class Scalar>
 class Vcreg : public WithoutSlopes<Scalar> {
  public:
   using Sum = Accumulator<Scalar>;
 
   Vcreg(const Batch<Scalar>& batch, const Moments<Scalar>& moments, const VicregOptions& options,
-        const decorr::Regularizer& choice)
-      : variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance)),
-        view_(batch, moments.a, moments.count, options, choice, signs_a(choice)) {}
+        const decorr::Regularizer& choice, const ShareOfView& share = {})
+      : variance_weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.variance) *
+                         static_cast<Sum>(share.variance_times) /
+                         static_cast<Sum>(share.variance_over)),
+        view_(batch, moments.a, moments.count, options, choice,
+              share.has_signs_b ? signs_b(choice) : signs_a(choice), nullptr,
+              share.covariance_times) {}
 
   static Index sums_size(const VicregOptions&, const decorr::Regularizer& choice, Index features) {
     return VarianceCovariance<Scalar>::sums_size(choice, features);
@@ -304,10 +323,19 @@ class Vcreg : public WithoutSlopes<Scalar> {
   VarianceCovariance<Scalar> view_;
 };
 
-template <class Scalar, class LossOfViews, class ResultOfLoss, bool kTwoViews>
+template <class Scalar>
+class VcregOfView : public Vcreg<Scalar> {
+ public:
+  VcregOfView(const Batch<Scalar>& batch, const Moments<Scalar>& moments,
+              const VicregOptionsOfView& options, const decorr::Regularizer& choice)
+      : Vcreg<Scalar>(batch, moments, options, choice, options.share) {}
+};
+
+template <class Scalar, class LossOfViews, class ResultOfLoss, bool kTwoViews,
+          class OptionsOfLoss = VicregOptions>
 class VarianceFirstPass {
  public:
-  using Options = VicregOptions;
+  using Options = OptionsOfLoss;
   using Loss = LossOfViews;
   using Result = ResultOfLoss;
   static constexpr bool kHasTwoViews = kTwoViews, kHasStatistics = true;
@@ -336,6 +364,10 @@ using VicregFirstPass = VarianceFirstPass<Scalar, Vicreg<Scalar>, VicregLoss<Sca
 template <class Scalar>
 using VcregFirstPass =
     VarianceFirstPass<Scalar, Vcreg<Scalar>, VarianceCovarianceLoss<Scalar>, false>;
+template <class Scalar>
+using VcregOfViewFirstPass =
+    VarianceFirstPass<Scalar, VcregOfView<Scalar>, VarianceCovarianceLoss<Scalar>, false,
+                      VicregOptionsOfView>;
 
 }  // namespace DECORR_ABI
 }  // namespace detail

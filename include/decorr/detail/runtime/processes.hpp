@@ -234,6 +234,17 @@ class Processes {
   Buffer<Sum> numbers_;
 };
 
+// Does what may fail. Of several processes none fails alone, and not before the next sum; null
+// where there is one.
+template <class Scalar, class Body>
+void attempt(Processes<Scalar>* processes, const Body& body) {
+  if (processes == nullptr) {
+    body();
+  } else {
+    processes->attempt(body);
+  }
+}
+
 }  // namespace DECORR_ABI
 }  // namespace detail
 }  // namespace decorr
