@@ -7,14 +7,19 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "decorr/detail/call/argument_checks.hpp"
 #include "decorr/detail/call/checked_call.hpp"
 #include "decorr/detail/call/memory_layout.hpp"
 #include "decorr/detail/call/parts_call.hpp"
+#include "decorr/detail/call/views_call.hpp"
 #include "decorr/detail/losses/barlow_twins.hpp"
+#include "decorr/detail/losses/barlow_twins_of_views.hpp"
+#include "decorr/detail/losses/many_views.hpp"
 #include "decorr/detail/losses/regularizer_alone.hpp"
 #include "decorr/detail/losses/vicreg.hpp"
+#include "decorr/detail/losses/vicreg_of_views.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
 #include "decorr/options.hpp"
@@ -136,6 +141,42 @@ class ViewMatrices {
   std::optional<Target<Scalar>> target_a_, target_b_;
 };
 
+// As detail::ViewContainers.
+template <class ComputeScalar>
+class ManyViewMatrices {
+ public:
+  using Scalar = ComputeScalar;
+
+  explicit ManyViewMatrices(const ManyViews& matrices) : matrices_(matrices) {}
+
+  detail::ViewArguments arguments() const {
+    detail::ViewArguments arguments;
+    arguments.has_gradients = !matrices_.gradients.empty();
+    for (const Matrix& view : matrices_.views) arguments.views.push_back(argument(view));
+    for (const Matrix& each : matrices_.gradients) arguments.gradients.push_back(argument(each));
+    return arguments;
+  }
+  void prepare(detail::Arena& arena) {
+    targets_.reserve(matrices_.gradients.size());
+    for (const Matrix& gradient : matrices_.gradients) targets_.emplace_back(arena, gradient);
+  }
+  std::vector<detail::ViewRows<Scalar>> rows() {
+    std::vector<detail::ViewRows<Scalar>> rows(matrices_.views.size());
+    for (std::size_t v = 0; v < rows.size(); ++v) {
+      rows[v].view = input_rows<Scalar>(matrices_.views[v]);
+      if (v < targets_.size()) rows[v].gradient = targets_[v].rows();
+    }
+    return rows;
+  }
+  void commit() noexcept {
+    for (Target<Scalar>& target : targets_) target.commit();
+  }
+
+ private:
+  const ManyViews& matrices_;
+  std::vector<Target<Scalar>> targets_;
+};
+
 Regularizer regularizer_of(const Relaxed* relaxed) {
   return relaxed == nullptr ? Regularizer() : Regularizer(*relaxed);
 }
@@ -196,6 +237,31 @@ decorr_variance_covariance_terms variance_covariance_loss(const Views& views,
                                                           const Execution& execution) {
   return evaluate<detail::VcregFirstPass>("variance_covariance_loss", views, options,
                                           regularizer_of(relaxed), execution, kToC);
+}
+
+template <template <class> class Loss, class Options>
+auto evaluate_views(const char* function, const ManyViews& views, const Options& options,
+                    const Relaxed* relaxed, const Execution& execution) {
+  const auto in = [&](auto zero) {
+    ManyViewMatrices<decltype(zero)> matrices(views);
+    return to_c(detail::checked_views_call<Loss<decltype(zero)>>(
+        function, matrices, views.combination, options, regularizer_of(relaxed), execution));
+  };
+  return views.views[0].computes_in_double() ? in(double{}) : in(float{});
+}
+
+decorr_barlow_twins_terms barlow_twins_loss_of_views(const ManyViews& views,
+                                                     const BarlowTwinsOptions& options,
+                                                     const Relaxed* relaxed,
+                                                     const Execution& execution) {
+  return evaluate_views<detail::BarlowTwinsOfViews>("barlow_twins_loss_of_views", views, options,
+                                                    relaxed, execution);
+}
+
+decorr_vicreg_terms vicreg_loss_of_views(const ManyViews& views, const VicregOptions& options,
+                                         const Relaxed* relaxed, const Execution& execution) {
+  return evaluate_views<detail::VicregOfViews>("vicreg_loss_of_views", views, options, relaxed,
+                                               execution);
 }
 
 double r_sum(const Views& views, const Relaxed* relaxed, const Execution& execution) {
@@ -323,10 +389,19 @@ constexpr const char* kProcessor = "avx2";
 constexpr const char* kProcessor = "baseline";
 #endif
 
-constexpr Kernels kKernels{
-    kProcessor,   &barlow_twins_loss,  &vicreg_loss,  &variance_covariance_loss,  &r_sum,
-    &sumvec,      &barlow_twins_batch, &vicreg_batch, &variance_covariance_batch, &r_sum_batch,
-    &sumvec_batch};
+constexpr Kernels kKernels{kProcessor,
+                           &barlow_twins_loss,
+                           &vicreg_loss,
+                           &variance_covariance_loss,
+                           &barlow_twins_loss_of_views,
+                           &vicreg_loss_of_views,
+                           &r_sum,
+                           &sumvec,
+                           &barlow_twins_batch,
+                           &vicreg_batch,
+                           &variance_covariance_batch,
+                           &r_sum_batch,
+                           &sumvec_batch};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <vector>
 
 #include "decorr/c_api.h"
 #include "decorr/options.hpp"
@@ -55,6 +56,12 @@ struct Views {
   Matrix a, b, grad_a, grad_b;
 };
 
+// Those of a call of several views: as many gradients, or none at all.
+struct ManyViews {
+  std::vector<Matrix> views, gradients;
+  ViewCombination combination = ViewCombination::pairs;
+};
+
 // A batch in parts, as the classes of batches.hpp. Views are of its scalar.
 class Parts {
  public:
@@ -102,6 +109,11 @@ struct Kernels {
                                      const Execution&);
   decorr_variance_covariance_terms (*variance_covariance_loss)(const Views&, const VicregOptions&,
                                                                const Relaxed*, const Execution&);
+  decorr_barlow_twins_terms (*barlow_twins_loss_of_views)(const ManyViews&,
+                                                          const BarlowTwinsOptions&, const Relaxed*,
+                                                          const Execution&);
+  decorr_vicreg_terms (*vicreg_loss_of_views)(const ManyViews&, const VicregOptions&,
+                                              const Relaxed*, const Execution&);
   // r_off of a null regularizer.
   double (*r_sum)(const Views&, const Relaxed*, const Execution&);
   // lags has one column and a row for each feature.

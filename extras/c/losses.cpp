@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <optional>
 
 #include "decorr/c_api.h"
@@ -28,6 +29,25 @@ decorr_status two_view_loss(const char* function, const decorr_input* z_a, const
     const Views views = to_two_views(call, "z_a", "z_b", z_a, z_b, grad_a, grad_b);
     const Options options = to_cpp(call, c_options);
     const auto relaxed = to_cpp(call, "regularizer", c_regularizer, DECORR_EXACT, views.a.cols());
+    target.write((kernels().*compute)(views, options, pointer(relaxed), execution));
+  });
+}
+
+template <class Options, class COptions, class Terms>
+decorr_status loss_of_views(const char* function, const decorr_input* const* c_views,
+                            const decorr_output* const* gradients, std::int64_t count,
+                            std::int32_t combination, const COptions* c_options,
+                            const decorr_regularizer* c_regularizer,
+                            const decorr_execution* c_execution, Terms* terms,
+                            Terms (*Kernels::*compute)(const ManyViews&, const Options&,
+                                                       const Relaxed*, const Execution&)) {
+  return with_execution(function, c_execution, [&](const Call& call, const Execution& execution) {
+    check_planner_free(call);
+    const TermsTarget<Terms> target(call, terms);
+    const ManyViews views = to_many_views(call, c_views, gradients, count, combination);
+    const Options options = to_cpp(call, c_options);
+    const auto relaxed =
+        to_cpp(call, "regularizer", c_regularizer, DECORR_EXACT, views.views[0].cols());
     target.write((kernels().*compute)(views, options, pointer(relaxed), execution));
   });
 }
@@ -69,6 +89,29 @@ decorr_status decorr_vicreg_loss(const decorr_input* z_a, const decorr_input* z_
                                  const decorr_execution* execution, decorr_vicreg_terms* terms) {
   return decorr::c::two_view_loss("vicreg_loss", z_a, z_b, grad_a, grad_b, options, regularizer,
                                   execution, terms, &decorr::c::Kernels::vicreg_loss);
+}
+
+decorr_status decorr_barlow_twins_loss_of_views(const decorr_input* const* views,
+                                                const decorr_output* const* gradients,
+                                                int64_t count, int32_t combination,
+                                                const decorr_barlow_twins_options* options,
+                                                const decorr_regularizer* regularizer,
+                                                const decorr_execution* execution,
+                                                decorr_barlow_twins_terms* terms) {
+  return decorr::c::loss_of_views("barlow_twins_loss_of_views", views, gradients, count,
+                                  combination, options, regularizer, execution, terms,
+                                  &decorr::c::Kernels::barlow_twins_loss_of_views);
+}
+
+decorr_status decorr_vicreg_loss_of_views(const decorr_input* const* views,
+                                          const decorr_output* const* gradients, int64_t count,
+                                          int32_t combination, const decorr_vicreg_options* options,
+                                          const decorr_regularizer* regularizer,
+                                          const decorr_execution* execution,
+                                          decorr_vicreg_terms* terms) {
+  return decorr::c::loss_of_views("vicreg_loss_of_views", views, gradients, count, combination,
+                                  options, regularizer, execution, terms,
+                                  &decorr::c::Kernels::vicreg_loss_of_views);
 }
 
 decorr_status decorr_variance_covariance_loss(const decorr_input* z, const decorr_output* grad,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "structs.hpp"
@@ -135,6 +136,36 @@ Views to_two_views(const Call& call, const char* name_a, const char* name_b, con
   views.grad_a = to_output(call, "grad_a", grad_a, name_a, views.a);
   views.grad_b = to_output(call, "grad_b", grad_b, name_b, views.b);
   return views;
+}
+
+ManyViews to_many_views(const Call& call, const decorr_input* const* views,
+                        const decorr_output* const* gradients, std::int64_t count,
+                        std::int32_t combination) {
+  call.check_not_null("views", views);
+  if (count < 2 || count > kMostViews) {
+    call.fail("count", " is ", count, ", expected 2 to ", kMostViews);
+  }
+  if (combination != DECORR_PAIRS && combination != DECORR_CENTROID) {
+    call.fail("combination", " is ", combination, ", expected DECORR_PAIRS or DECORR_CENTROID");
+  }
+  ManyViews result;
+  result.combination =
+      combination == DECORR_PAIRS ? ViewCombination::pairs : ViewCombination::centroid;
+  const auto name = [](const char* array, std::size_t v) {
+    return array + ("[" + std::to_string(v) + "]");
+  };
+  const auto size = static_cast<std::size_t>(count);
+  for (std::size_t v = 0; v < size; ++v) {
+    const std::string view = name("views", v);
+    result.views.push_back(to_input(call, view.c_str(), load_element(views, v)));
+    check_one_scalar(call, view.c_str(), result.views[v], "views[0]", result.views[0]);
+  }
+  for (std::size_t v = 0; v < size && gradients != nullptr; ++v) {
+    result.gradients.push_back(to_output(call, name("gradients", v).c_str(),
+                                         load_element(gradients, v), name("views", v).c_str(),
+                                         result.views[v]));
+  }
+  return result;
 }
 
 }  // namespace c

@@ -14,6 +14,7 @@ namespace decorr {
 namespace c {
 
 constexpr std::int64_t kMostExtent = INT32_MAX;
+constexpr std::int64_t kMostViews = 65536;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 36;  // 256 GiB of floats
 
 // `field` is that of the argument, ".type", or "".
@@ -36,6 +37,11 @@ Matrix to_lags(const Call& call, const decorr_output* from, const char* model_na
 // The names of the inputs; the gradients are grad_a and grad_b everywhere.
 Views to_two_views(const Call& call, const char* name_a, const char* name_b, const decorr_input* a,
                    const decorr_input* b, const decorr_output* grad_a, const decorr_output* grad_b);
+
+// `count` views and, unless that is null, as many gradients.
+ManyViews to_many_views(const Call& call, const decorr_input* const* views,
+                        const decorr_output* const* gradients, std::int64_t count,
+                        std::int32_t combination);
 
 }  // namespace c
 }  // namespace decorr

@@ -267,6 +267,34 @@ DECORR_C_FUNCTION decorr_status decorr_variance_covariance_loss(
     const decorr_regularizer* regularizer, const decorr_execution* execution,
     decorr_variance_covariance_terms* terms);
 
+// ---- Losses of several views, as of multi-crop training
+
+/// What a loss of several views is, see ViewCombination in options.hpp.
+enum {
+  DECORR_PAIRS = 0,    ///< the sum of the two-view loss over all pairs of views
+  DECORR_CENTROID = 1  ///< each view against the mean of all views
+};
+
+/// Barlow Twins of `count` views, n x d each, with the same samples in their rows, and its
+/// gradients with respect to them: barlow_twins_loss_of_views of views.hpp.
+///
+/// `views` are count pointers, 2 to 65536. `gradients` are as many, NULL for a view that needs
+/// none, or NULL, for the value alone. Messages name views[2] and gradients[2].
+DECORR_C_FUNCTION decorr_status decorr_barlow_twins_loss_of_views(
+    const decorr_input* const* views, const decorr_output* const* gradients, int64_t count,
+    int32_t combination, const decorr_barlow_twins_options* options,
+    const decorr_regularizer* regularizer, const decorr_execution* execution,
+    decorr_barlow_twins_terms* terms);
+
+/// VICReg, in the same way: vicreg_loss_of_views of views.hpp.
+DECORR_C_FUNCTION decorr_status decorr_vicreg_loss_of_views(const decorr_input* const* views,
+                                                            const decorr_output* const* gradients,
+                                                            int64_t count, int32_t combination,
+                                                            const decorr_vicreg_options* options,
+                                                            const decorr_regularizer* regularizer,
+                                                            const decorr_execution* execution,
+                                                            decorr_vicreg_terms* terms);
+
 // ---- The regularizers alone, on C = A^T B / n: nothing is centred or scaled (regularizers.hpp)
 
 /// R_off(C) = sum over i != j of C_ij^2, and its gradients.

@@ -338,6 +338,115 @@ static void test_options(void) {
   ACCEPTED(barlow_twins());
 }
 
+static const decorr_input* views[3];
+static const decorr_output* gradients[3];
+static int64_t view_count = 3;
+static int32_t combination = DECORR_PAIRS;
+
+/* Views a, b and once more a, without a gradient of its own. */
+static void reset_views(void) {
+  views[0] = views[2] = &in_a;
+  views[1] = &in_b;
+  gradients[0] = &out_a;
+  gradients[1] = &out_b;
+  gradients[2] = NULL;
+  view_count = 3;
+  combination = DECORR_PAIRS;
+}
+
+static decorr_status barlow_twins_of_views(void) {
+  const decorr_status status = decorr_barlow_twins_loss_of_views(
+      views, gradients, view_count, combination, &barlow, &regularizer, &execution, &terms);
+  reset_views();
+  return status;
+}
+
+static decorr_status vicreg_of_views(void) {
+  decorr_vicreg_terms vicreg_terms = {sizeof(decorr_vicreg_terms), 0, 0, 0, 0};
+  const decorr_status status = decorr_vicreg_loss_of_views(
+      views, gradients, view_count, combination, &vicreg, &regularizer, &execution, &vicreg_terms);
+  reset_views();
+  return status;
+}
+
+static void test_views(void) {
+  static const int64_t bad_counts[] = {0, 1, -1, 65537, INT64_MAX, INT64_MIN};
+  static const int32_t bad_combinations[] = {2, -1, INT32_MAX, INT32_MIN};
+  decorr_status (*const functions[])(void) = {&barlow_twins_of_views, &vicreg_of_views};
+  size_t i, f;
+  reset_views();
+  REFUSED(decorr_barlow_twins_loss_of_views(NULL, NULL, 3, 0, NULL, NULL, NULL, NULL),
+          "views is null");
+  REFUSED(decorr_vicreg_loss_of_views(NULL, gradients, 3, 0, NULL, NULL, NULL, NULL),
+          "views is null");
+  for (f = 0; f < 2; ++f) {
+    decorr_status (*const function)(void) = functions[f];
+    for (i = 0; i < sizeof bad_counts / sizeof *bad_counts; ++i) {
+      view_count = bad_counts[i];
+      REFUSED(function(), "count is ");
+    }
+    for (i = 0; i < sizeof bad_combinations / sizeof *bad_combinations; ++i) {
+      combination = bad_combinations[i];
+      REFUSED(function(), "expected DECORR_PAIRS or DECORR_CENTROID");
+    }
+    views[1] = NULL;
+    REFUSED(function(), "views[1] is null");
+    in_b.size = 3;
+    REFUSED(function(), "views[1].size is 3");
+    in_b.reserved = 1;
+    REFUSED(function(), "views[1].reserved is 1");
+    in_b.data = NULL;
+    REFUSED(function(), "views[1].data is null");
+    in_b.type = DECORR_FLOAT64;
+    in_b.rows = 3;
+    REFUSED(function(), "views[1] and views[0] differ in type");
+    in_b.rows = rows - 1;
+    REFUSED(function(), "views[1] has 5 rows, views[0] has 6");
+    in_b.cols = cols - 1;
+    REFUSED(function(), "views[1] has 7 columns, views[0] has 8");
+    in_a.rows = in_b.rows = out_a.rows = out_b.rows = 0;
+    REFUSED(function(), "views[0] is 0 x 8");
+    out_b.cols = cols - 1;
+    REFUSED(function(), "gradients[1] has 7 columns, views[1] has 8");
+    out_b.data = NULL;
+    REFUSED(function(), "gradients[1].data is null");
+    out_b.type = 9;
+    REFUSED(function(), "gradients[1].type is 9");
+    out_b.data = grad_a;
+    REFUSED(function(), "gradients[1] overlaps gradients[0]");
+    gradients[2] = &out_a;
+    REFUSED(function(), "gradients[2] overlaps gradients[0]");
+    out_b.data = a;
+    REFUSED(function(), "gradients[1] overlaps views[0]");
+    out_a.row_stride = 0;
+    REFUSED(function(), "gradients[0] has strides 0 and 1");
+    execution.threads = 0;
+    REFUSED(function(), "threads is 0");
+    regularizer.block_size = cols + 1;
+    REFUSED(function(), "block_size is 9");
+    barlow.epsilon = vicreg.epsilon = -1;
+    REFUSED(function(), "epsilon is -1");
+    for (i = 0; i < 2; ++i) {
+      combination = (int32_t)i;
+      CHECK(function() == DECORR_OK);
+      CHECK(all_written(grad_a) && all_written(grad_b));
+      reset();
+    }
+  }
+  terms.size = 7;
+  CHECK(barlow_twins_of_views() == DECORR_INVALID_ARGUMENT);
+  reset();
+
+  /* The value alone, and views without a gradient. */
+  CHECK(decorr_vicreg_loss_of_views(views, NULL, 2, DECORR_PAIRS, NULL, NULL, NULL, NULL) ==
+        DECORR_OK);
+  CHECK(memcmp(grad_a, sentinel, sizeof grad_a) == 0);
+  gradients[0] = NULL;
+  CHECK(barlow_twins_of_views() == DECORR_OK);
+  CHECK(memcmp(grad_a, sentinel, sizeof grad_a) == 0 && all_written(grad_b));
+  reset();
+}
+
 static void test_sumvec(void) {
   float sums[cols];
   decorr_output lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 1);
@@ -525,6 +634,7 @@ int main(int argc, char** argv) {
   test_matrices();
   test_outputs();
   test_options();
+  test_views();
   test_sumvec();
   test_randomization();
   test_process();

@@ -22,6 +22,7 @@
 #include "support/loss_cases.hpp"
 #include "support/placements.hpp"
 #include "support/random_matrices.hpp"
+#include "support/views_cases.hpp"
 
 namespace {
 
@@ -197,6 +198,65 @@ TEST_CASE("Types that are computed in float mix") {
   check_types<float, Eigen::half, float, Eigen::bfloat16>(kOrders[0], all_cases());
   check_types<float, float, Eigen::bfloat16, Eigen::half>(kOrders[1], all_cases());
   check_types<float, Eigen::bfloat16, Eigen::half, float>(kOrders[4], all_cases());
+}
+
+// Three views, the last one's gradient not wanted by C.
+template <class Scalar, class Storage>
+void check_views(const Order& order) {
+  CAPTURE(order.name);
+  CAPTURE(decorr_cpu());
+  const auto stored = decorr_tests::random_views_of<RowMajor<Storage>>(3, kRows, kCols);
+  std::vector<RowMajor<Scalar>> views;
+  std::vector<Stored<Storage>> c_views;
+  for (const RowMajor<Storage>& view : stored) {
+    views.push_back(view.template cast<Scalar>());
+    c_views.emplace_back(order, view);
+  }
+  std::vector<decorr_input> inputs;
+  for (const Stored<Storage>& view : c_views) inputs.push_back(view.input());
+  const decorr_input* const pointers[] = {&inputs[0], &inputs[1], &inputs[2]};
+  for (const decorr_tests::ViewsCase& views_case : decorr_tests::views_cases(kCols, kBlock)) {
+    const auto name = views_case.name();
+    CAPTURE(name);
+    auto gradients = decorr_tests::like<RowMajor<Scalar>>(views);
+    const auto expected = static_cast<double>(views_case(views, gradients));
+
+    const decorr_tests::CArguments c(views_case.loss);
+    const std::int32_t combination =
+        views_case.combination == decorr::ViewCombination::pairs ? DECORR_PAIRS : DECORR_CENTROID;
+    std::vector<Stored<Storage>> c_gradients(2, Stored<Storage>(order));
+    const decorr_output first = c_gradients[0].output(), second = c_gradients[1].output();
+    const decorr_output* const outputs[] = {&first, &second, nullptr};
+    for (const decorr_output* const* wanted : {static_cast<const decorr_output* const*>(nullptr),
+                                               static_cast<const decorr_output* const*>(outputs)}) {
+      decorr_barlow_twins_terms barlow_twins{sizeof barlow_twins, -1, -1, -1};
+      decorr_vicreg_terms vicreg{sizeof vicreg, -1, -1, -1, -1};
+      const bool is_vicreg = views_case.loss.family == decorr_tests::Family::vicreg;
+      const decorr_status status =
+          is_vicreg
+              ? decorr_vicreg_loss_of_views(pointers, wanted, 3, combination, &c.vicreg,
+                                            &c.regularizer, &c.execution, &vicreg)
+              : decorr_barlow_twins_loss_of_views(pointers, wanted, 3, combination, &c.barlow_twins,
+                                                  &c.regularizer, &c.execution, &barlow_twins);
+      REQUIRE_MESSAGE(status == DECORR_OK, decorr_error_message());
+      CHECK(close(is_vicreg ? vicreg.value : barlow_twins.value, expected, std::abs(expected),
+                  tolerance<Scalar>()));
+    }
+    for (std::size_t v = 0; v < c_gradients.size(); ++v) {
+      const RowMajor<double> difference =
+          c_gradients[v].values() - gradients[v].template cast<double>();
+      CHECK(close(largest<double>(difference), 0, largest(gradients[v]), rounding<Storage>()));
+      CHECK(c_gradients[v].gaps_untouched());
+    }
+  }
+}
+
+TEST_CASE("C gives what C++ gives of several views") {
+  for (const Order& order : kOrders) {
+    check_views<float, float>(order);
+    check_views<double, double>(order);
+    check_views<float, Eigen::half>(order);
+  }
 }
 
 TEST_CASE("Options arrive") {

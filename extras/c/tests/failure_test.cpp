@@ -148,6 +148,20 @@ TEST_CASE("each allocation of a loss fails") {
                                                      &single);
             },
             {output(grad_a), numbers(single)});
+      const decorr_input* const views[] = {&z_a, &z_b, &z_a};
+      const decorr_output* const gradients[] = {&g_a, &g_b, nullptr};
+      check(name + "barlow_twins_loss_of_views",
+            [&] {
+              return decorr_barlow_twins_loss_of_views(views, gradients, 3, DECORR_PAIRS, nullptr,
+                                                       regularizer, &execution, &barlow_twins);
+            },
+            {output(grad_a), output(grad_b), numbers(barlow_twins)});
+      check(name + "vicreg_loss_of_views",
+            [&] {
+              return decorr_vicreg_loss_of_views(views, gradients, 3, DECORR_CENTROID, nullptr,
+                                                 regularizer, &execution, &vicreg);
+            },
+            {output(grad_a), output(grad_b), numbers(vicreg)});
       check(name + "bare",
             [&] {
               return regularizer->form == DECORR_EXACT
