@@ -17,7 +17,8 @@ float32 or a 16-bit type, are overwritten, and may overlap neither the inputs no
 the default, in a gradient's place leaves that view without one, and what is computed for it alone
 is not paid for.
 
-A batch whose rows come in parts has classes of its own, BarlowTwinsBatch for one, and one that
+Several views of the same samples, as of multi-crop training: barlow_twins_loss_of_views and
+vicreg_loss_of_views. A batch whose rows come in parts has classes of its own, BarlowTwinsBatch for one, and one that
 several processes hold together Execution(sum=...).
 
 Errors. ValueError for arguments that do not fit, with the function, the argument and what is
@@ -44,8 +45,9 @@ from __future__ import annotations
 from ._interface import CollectiveError
 from ._options import BarlowTwinsOptions, Exact, Execution, Regularizer, Relaxed, VicregOptions
 from ._losses import (
-    BarlowTwinsTerms, VarianceCovarianceTerms, VicregTerms, barlow_twins_loss, r_off, r_sum,
-    sumvec, variance_covariance_loss, vicreg_loss)
+    BarlowTwinsTerms, VarianceCovarianceTerms, VicregTerms, barlow_twins_loss,
+    barlow_twins_loss_of_views, r_off, r_sum, sumvec, variance_covariance_loss, vicreg_loss,
+    vicreg_loss_of_views)
 from ._batches import (
     BarlowTwinsBatch, RegularizerBatch, SumvecBatch, VarianceCovarianceBatch, VicregBatch)
 from ._randomization import (
@@ -59,11 +61,12 @@ __all__ = [
     "BarlowTwinsBatch", "BarlowTwinsOptions", "BarlowTwinsPreset", "BarlowTwinsTerms",
     "CollectiveError", "Exact", "Execution", "Generator", "Regularizer", "RegularizerBatch",
     "Relaxed", "SumvecBatch", "VarianceCovarianceBatch", "VarianceCovarianceTerms", "VicregBatch",
-    "VicregOptions", "VicregPreset", "VicregTerms", "barlow_twins_loss", "barlow_twins_preset",
+    "VicregOptions", "VicregPreset", "VicregTerms", "barlow_twins_loss",
+    "barlow_twins_loss_of_views", "barlow_twins_preset",
     "cached_plans", "clear_plans", "clear_workspaces", "cpu", "has_threads", "load_wisdom",
     "planner_lock", "r_off", "r_sum", "random_permutation", "random_signs", "recommended",
     "save_wisdom", "set_workspace_limit", "sumvec", "variance_covariance_loss", "version",
-    "vicreg_loss", "vicreg_preset",
+    "vicreg_loss", "vicreg_loss_of_views", "vicreg_preset",
 ]
 
 # What callers see in messages, pickles and help() is where they have it from.

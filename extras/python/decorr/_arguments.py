@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import numbers
 import operator
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy
 
-from ._interface import _BFLOAT16, _FLOAT16, _FLOAT32, _FLOAT64, _Input, _Output, _refusal
+from ._interface import (
+    _BFLOAT16, _COMBINATIONS, _FLOAT16, _FLOAT32, _FLOAT64, _Input, _Output, _refusal)
 
 
 def _type_name(value: Any) -> str:
@@ -132,3 +134,42 @@ def _check_one_scalar(names: list[str], matrices: list) -> None:
             raise _refusal(ValueError, name, f" is of type {_TYPE_NAMES[matrix.type]}, {names[0]} "
                            f"is of type {_TYPE_NAMES[matrices[0].type]}, expected float64 for both "
                            "or for neither")
+
+
+def _pointers(struct: Any, matrices: Sequence[Any]) -> Any:
+    """An array of pointers to structs, null for None."""
+    return (ctypes.POINTER(struct) * len(matrices))(
+        *(None if each is None else ctypes.pointer(each) for each in matrices))
+
+
+def _matrices_of_views(views: Sequence[_Input], gradients: Optional[Sequence[Optional[_Output]]],
+                       combination: int) -> list[Any]:
+    return [_pointers(_Input, views), None if gradients is None else _pointers(_Output, gradients),
+            len(views), combination]
+
+
+def _many_views(views: Any, combination: Any, gradients: Any) -> list[Any]:
+    """The matrices of a call of several views."""
+    arrays = {}
+    for name, value in (("views", views), ("gradients", gradients)):
+        if value is not None or name == "views":
+            if not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
+                raise _refusal(TypeError, name, f" is a {_type_name(value)}, expected a sequence "
+                                                "of arrays")
+            arrays[name] = list(value)
+    count = len(arrays["views"])
+    if count < 2:
+        entries = "entry" if count == 1 else "entries"
+        raise _refusal(ValueError, "views", f" has {count} {entries}, expected at least 2")
+    names = {name: [f"{name}[{position}]" for position in range(len(each))]
+             for name, each in arrays.items()}
+    inputs = [_input(*each) for each in zip(names["views"], arrays["views"])]
+    outputs = None
+    if gradients is not None:
+        given = len(arrays["gradients"])
+        if given != count:
+            entries = "entry" if given == 1 else "entries"
+            raise _refusal(ValueError, "gradients", f" has {given} {entries}, views has {count}")
+        outputs = [_gradient(*each) for each in zip(names["gradients"], arrays["gradients"])]
+    _check_one_scalar(sum(names.values(), []), [*inputs, *(outputs or [])])
+    return _matrices_of_views(inputs, outputs, _choice("combination", combination, _COMBINATIONS))

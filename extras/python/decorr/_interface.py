@@ -17,6 +17,7 @@ _FLOAT32, _FLOAT64, _FLOAT16, _BFLOAT16 = range(1, 5)
 _EXACT, _RELAXED = range(2)
 _COVARIANCE_SCALINGS = {"per_dimension": 0, "block_mean": 1}
 _PLANNINGS = {"estimate": 0, "measure": 1, "patient": 2}
+_COMBINATIONS = {"pairs": 0, "centroid": 1}
 _GRADIENTS = {"none": 0, "a": 1, "b": 2, "both": 3}
 _PRESETS = {"exact": 0, "exact_solo_learn": 1, "exact_solo_learn_2048": 2,
             "exact_solo_learn_8192": 3, "relaxed_2048": 4, "relaxed_8192": 5, "random_signs": 6}
@@ -117,6 +118,12 @@ def _two_view_arguments(*rest: Any) -> list[Any]:
     return [*[ctypes.POINTER(_Input)] * 2, *[ctypes.POINTER(_Output)] * 2, *rest]
 
 
+def _arguments_of_views(options: Any, terms: Any) -> list[Any]:
+    return [ctypes.POINTER(ctypes.POINTER(_Input)), ctypes.POINTER(ctypes.POINTER(_Output)),
+            ctypes.c_int64, ctypes.c_int32, ctypes.POINTER(options), ctypes.POINTER(_Regularizer),
+            ctypes.POINTER(_Execution), ctypes.POINTER(terms)]
+
+
 def _batch_arguments(*settings: Any) -> list[Any]:
     """Of the functions that make a batch in parts."""
     return [ctypes.c_int32, ctypes.c_int64, *settings, ctypes.POINTER(_Execution),
@@ -146,6 +153,9 @@ _PROTOTYPES = {
         ctypes.POINTER(_Input), ctypes.POINTER(_Output), ctypes.POINTER(_VicregOptions),
         ctypes.POINTER(_Regularizer), ctypes.POINTER(_Execution),
         ctypes.POINTER(_VarianceCovarianceTerms)]),
+    "barlow_twins_loss_of_views": (
+        _Status, _arguments_of_views(_BarlowTwinsOptions, _BarlowTwinsTerms)),
+    "vicreg_loss_of_views": (_Status, _arguments_of_views(_VicregOptions, _VicregTerms)),
     "r_off": (_Status, _two_view_arguments(
         ctypes.POINTER(_Execution), ctypes.POINTER(ctypes.c_double))),
     "r_sum": (_Status, _two_view_arguments(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 import numpy
 
@@ -11,7 +11,7 @@ from ._interface import (
     _BarlowTwinsTerms, _Execution, _Output, _Struct, _VarianceCovarianceTerms, _VicregTerms,
     _call, _library, _refusal)
 from ._arguments import (
-    _check_array, _check_one_scalar, _check_writable, _gradient, _input, _strides)
+    _check_array, _check_one_scalar, _check_writable, _gradient, _input, _many_views, _strides)
 from ._options import (
     BarlowTwinsOptions, Exact, Execution, Regularizer, Relaxed, VicregOptions, _optional)
 
@@ -46,6 +46,8 @@ _LOSSES: dict[str, tuple[Any, Any, Any]] = {
     "barlow_twins_loss": (BarlowTwinsOptions, BarlowTwinsTerms, _BarlowTwinsTerms),
     "vicreg_loss": (VicregOptions, VicregTerms, _VicregTerms),
     "variance_covariance_loss": (VicregOptions, VarianceCovarianceTerms, _VarianceCovarianceTerms),
+    "barlow_twins_loss_of_views": (BarlowTwinsOptions, BarlowTwinsTerms, _BarlowTwinsTerms),
+    "vicreg_loss_of_views": (VicregOptions, VicregTerms, _VicregTerms),
 }
 
 
@@ -144,6 +146,47 @@ def variance_covariance_loss(z: numpy.ndarray, options: Optional[VicregOptions] 
     """
     return _loss("variance_covariance_loss", lambda: _matrices("z grad", z, grad), options,
                  regularizer, execution)
+
+
+# ---- Several views
+
+def barlow_twins_loss_of_views(views: Sequence[numpy.ndarray], combination: str,
+                               gradients: Optional[Sequence[Optional[numpy.ndarray]]] = None,
+                               options: Optional[BarlowTwinsOptions] = None,
+                               regularizer: Optional[Regularizer] = None,
+                               execution: Optional[Execution] = None) -> BarlowTwinsTerms:
+    """Barlow Twins of two views and more, n x d each, as multi-crop training has them.
+
+    combination is "pairs", the sum over u < v of barlow_twins_loss(views[u], views[v]), or
+    "centroid", the sum over v of barlow_twins_loss(views[v], m), m the mean of the views. Neither
+    is divided by the number of its terms. Of a pair views[u] has signs_a and views[v] signs_b;
+    against the centroid views[v] has signs_a. The gradients are written to `gradients`, as many as
+    views, of which any may be None. V views cost V (V - 1) / 2 calls of barlow_twins_loss over
+    pairs, V with the centroid.
+    Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
+    """
+    return _loss("barlow_twins_loss_of_views",
+                 lambda: _many_views(views, combination, gradients), options, regularizer,
+                 execution)
+
+
+def vicreg_loss_of_views(views: Sequence[numpy.ndarray], combination: str,
+                         gradients: Optional[Sequence[Optional[numpy.ndarray]]] = None,
+                         options: Optional[VicregOptions] = None,
+                         regularizer: Optional[Regularizer] = None,
+                         execution: Optional[Execution] = None) -> VicregTerms:
+    """VICReg of two views and more, n x d each.
+
+    combination is "pairs", the sum over u < v of vicreg_loss(views[u], views[v]), or "centroid":
+    scale * ( invariance * sum_v mean((views[v] - m)^2) + variance * V + covariance * sum_v R(K_v)
+    / d ), m the mean of the views, V the average over the views, or with sum_variance their sum.
+    Of a relaxed regularizer views 0, 2, ... have signs_a, the others signs_b. The gradients are
+    written to `gradients`, as many as views, of which any may be None. Either costs as much as
+    variance_covariance_loss of each view.
+    Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
+    """
+    return _loss("vicreg_loss_of_views", lambda: _many_views(views, combination, gradients),
+                 options, regularizer, execution)
 
 
 # ---- The regularizers alone

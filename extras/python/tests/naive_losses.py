@@ -66,6 +66,35 @@ def vicreg(z_a, z_b, invariance=25, variance=25, covariance=1, gamma=1, epsilon=
             scale * covariance * (covariance_a + covariance_b))
 
 
+def barlow_twins_of_views(views, combination, relaxed=None, **options):
+    """The terms diagonal and off_diagonal."""
+    mean = sum(views) / len(views)
+    pairs = [(a, b) for v, b in enumerate(views) for a in views[:v]] if combination == "pairs" \
+        else [(view, mean) for view in views]
+    return tuple(sum(terms) for terms in zip(*(barlow_twins(*pair, relaxed=relaxed, **options)
+                                               for pair in pairs)))
+
+
+def vicreg_of_views(views, combination, invariance=25, variance=25, covariance=1, scale=1,
+                    sum_variance=False, relaxed=None):
+    """The terms invariance, variance and covariance."""
+    terms = []
+    for position, view in enumerate(views):
+        signs = relaxed and relaxed.get("signs_b" if position % 2 else "signs_a")
+        terms.append(variance_covariance(view, relaxed=relaxed and {**relaxed, "signs_a": signs}))
+    variances, covariances = zip(*terms)
+    count, mean = len(views), sum(views) / len(views)
+    if combination == "pairs":
+        squares = sum(((a - b)**2).mean() for v, b in enumerate(views) for a in views[:v])
+        times, over = count - 1, 2
+    else:
+        squares = sum(((view - mean)**2).mean() for view in views)
+        times, over = 1, count
+    return (scale * invariance * squares,
+            scale * variance * times * sum(variances) / (1 if sum_variance else over),
+            scale * covariance * times * sum(covariances))
+
+
 def central_differences(function, x, step=1e-5):
     """The gradient of a function of one matrix."""
     gradient = numpy.empty_like(x)

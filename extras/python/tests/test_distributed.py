@@ -79,6 +79,20 @@ def same_as_one_process(rank):
                     check_close(own / len(ROWS), own_rows(whole, rank), tolerance)
 
 
+def several_views(rank):
+    views = [*batch(), batch()[0] + 0.3 * batch()[1]]
+    for loss in (BarlowTwinsLoss, VICRegLoss):
+        for combination in ("pairs", "centroid"):
+            for keywords in list(settings())[::4]:
+                keywords = {**keywords, "combination": combination}
+                value, gradients = loss_and_gradients(loss(**keywords), views)
+                own_value, own_gradients = loss_and_gradients(
+                    loss(process_group=True, **keywords), [own_rows(z, rank) for z in views])
+                check_close(own_value, value)
+                for own, whole in zip(own_gradients, gradients):
+                    check_close(own / len(ROWS), own_rows(whole, rank))
+
+
 def functions_and_gather_distributed(rank):
     views = batch()
     own = [own_rows(z, rank) for z in views]
@@ -206,7 +220,7 @@ def in_parts(rank):
         check_close(torch.from_numpy(mine), torch.from_numpy(own_rows(whole, rank)))
 
 
-TASKS = (same_as_one_process, functions_and_gather_distributed, a_group_of_some,
+TASKS = (same_as_one_process, several_views, functions_and_gather_distributed, a_group_of_some,
          draws_are_the_first_processs, averaged_gradients, mistakes_end_all,
          not_a_number_reaches_all, in_parts)
 

@@ -52,6 +52,22 @@ def value_and_gradients(loss, z):
 
 
 class Formulas(TorchTestCase):
+    def test_several_views(self):
+        z = [each for seed in range(2) for each in views(9, 8, seed=seed)][:3]
+        for loss in (BarlowTwinsLoss, VICRegLoss):
+            every_option = [{**keywords, **others} for keywords in [*settings(8, False)][::6]
+                            for others in options(loss)]
+            for keywords in [*settings(8, False), *every_option]:
+                for combination in ("pairs", "centroid"):
+                    self.check(loss, {**keywords, "combination": combination}, z, 1e-11)
+        ours = BarlowTwinsLoss(backend="torch", combination="centroid")
+        with self.assertRaisesRegex(ValueError, "z_a has 1 row, expected at least 2"):
+            ours(*(each[:1] for each in z))
+        some = [z[0], z[1].detach(), z[2]]
+        found = torch.autograd.grad(ours(*some), [z[0], z[2]])
+        for mine, theirs in zip(found, torch.autograd.grad(ours(*z), [z[0], z[2]])):
+            torch.testing.assert_close(mine, theirs)
+
     def check(self, loss, keywords, z, tolerance):
         ours, library = loss(backend="torch", **keywords), loss(**keywords)
         for found, expected in zip(value_and_gradients(ours, z), value_and_gradients(library, z)):

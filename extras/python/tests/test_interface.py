@@ -61,6 +61,8 @@ class Declarations(unittest.TestCase):
                 found = _interface._COVARIANCE_SCALINGS[name.lower()]
             elif name.startswith("GRADIENT_"):
                 found = _interface._GRADIENTS[name[len("GRADIENT_"):].lower()]
+            elif name in ("PAIRS", "CENTROID"):
+                found = _interface._COMBINATIONS[name.lower()]
             elif name in ("ESTIMATE", "MEASURE", "PATIENT"):
                 found = _interface._PLANNINGS[name.lower()]
             else:
@@ -93,6 +95,9 @@ class Declarations(unittest.TestCase):
                     expected = c.c_void_p
                 elif kind in ("decorr_generator**", "decorr_batch**"):
                     expected = c.POINTER(c.c_void_p)
+                elif kind.endswith("* const*"):
+                    pointed = self.struct(kind[len("decorr_"):-len("* const*")])
+                    expected = c.POINTER(c.POINTER(pointed))
                 elif kind.endswith("*"):
                     pointed = kind[:-1]
                     expected = c.POINTER(scalars.get(pointed) or

@@ -107,6 +107,88 @@ class Values(TestCase):
                     self.check_loss(decorr.variance_covariance_loss, naive, views(d=d)[:1], None,
                                     {}, relaxed)
 
+    def test_several_views(self):
+        for count, d in ((2, 5), (3, 6), (5, 4)):
+            z = [each for seed in range(3) for each in views(d=d, seed=seed)][:count]
+            for relaxed in (None, *relaxed_cases(d)):
+                for name, options, naive_options in (
+                        ("barlow_twins", BarlowTwinsOptions, {"lambda_": 0.7, "scale": 0.3}),
+                        ("vicreg", VicregOptions, {}),
+                        ("vicreg", VicregOptions, {"invariance": 3, "variance": 5, "covariance": 7,
+                                                   "scale": 0.3, "sum_variance": True})):
+                    for combination in ("pairs", "centroid"):
+                        with self.subTest(count=count, relaxed=relaxed, name=name,
+                                          options=naive_options, combination=combination):
+                            self.check_views(name, z, combination, options(**naive_options),
+                                             naive_options, relaxed)
+
+    def check_views(self, name, z, combination, options, naive_options, relaxed):
+        function = getattr(decorr, f"{name}_loss_of_views")
+        naive = getattr(naive_losses, f"{name}_of_views")
+        settings = {"options": options,
+                    "regularizer": None if relaxed is None else Relaxed(**relaxed)}
+        gradients = [numpy.full_like(each, numpy.nan) for each in z]
+        terms = function(z, combination, gradients, **settings)
+        expected = naive(z, combination, relaxed=relaxed, **naive_options)
+        self.assert_close(terms[1:], expected)
+        self.assertAlmostEqual(terms.value, sum(expected), delta=1e-12 * sum(expected))
+        # An array of three dimensions is a sequence of matrices; the value alone.
+        self.assertEqual(function(numpy.stack(z), combination, **settings), terms)
+        some = [None, *(numpy.full_like(each, numpy.nan) for each in z[1:])]
+        function(tuple(z), combination, some, **settings)
+        for alone, gradient in zip(some[1:], gradients[1:]):
+            self.assert_close(alone, gradient)
+
+        def moved(each):
+            return sum(naive([z[0], each, *z[2:]], combination, relaxed=relaxed, **naive_options))
+        self.assert_close(gradients[1], naive_losses.central_differences(moved, z[1]), 1e-7)
+
+    def test_several_views_of_two_are_the_two_view_functions(self):
+        z = views()
+        for name in ("barlow_twins_loss", "vicreg_loss"):
+            expected = [numpy.empty_like(each) for each in z]
+            gradients = [numpy.empty_like(each) for each in z]
+            terms = getattr(decorr, name)(*z, *expected)
+            found = getattr(decorr, f"{name}_of_views")(z, "pairs", gradients)
+            self.assert_close(found, terms, 1e-14)
+            for mine, theirs in zip(gradients, expected):
+                self.assert_close(mine, theirs, 1e-13)
+
+    def test_what_is_wrong_with_several_views(self):
+        z = [*views(), views()[0]]
+        gradients = [numpy.full_like(each, 77) for each in z]
+        wide = numpy.zeros((7, 8))
+        for function in (decorr.barlow_twins_loss_of_views, decorr.vicreg_loss_of_views):
+            for kind, message, arguments in (
+                    (ValueError, "views has 1 entry, expected at least 2", (z[:1], "pairs")),
+                    (ValueError, "views has 0 entries, expected at least 2", ([], "pairs")),
+                    (TypeError, "views is a int, expected a sequence of arrays", (3, "pairs")),
+                    (TypeError, r"views\[1\] is a NoneType, expected a numpy.ndarray",
+                     ([z[0], None], "pairs")),
+                    (ValueError, r"views\[1\] has 1 dimensions, expected 2",
+                     ([z[0], z[0][0]], "pairs")),
+                    (ValueError, r"views\[2\] has 8 columns, views\[0\] has 6",
+                     ([*z[:2], wide], "pairs", gradients)),
+                    (ValueError, r"views\[1\] is of type float32, views\[0\] is of type float64",
+                     ([z[0], z[1].astype("float32")], "pairs")),
+                    (ValueError, "combination is 'all', expected 'pairs' or 'centroid'",
+                     (z, "all", gradients)),
+                    (TypeError, "combination is None, expected a string", (z, None)),
+                    (ValueError, "gradients has 2 entries, views has 3",
+                     (z, "pairs", gradients[:2])),
+                    (TypeError, "gradients is a int, expected a sequence of arrays",
+                     (z, "pairs", 3)),
+                    (ValueError, r"gradients\[2\] has 8 columns, views\[2\] has 6",
+                     (z, "pairs", [*gradients[:2], wide])),
+                    (ValueError, r"gradients\[1\] overlaps views\[2\]",
+                     (z, "centroid", [gradients[0], z[2], None])),
+                    (ValueError, r"gradients\[1\] overlaps gradients\[0\]",
+                     (z, "centroid", [gradients[0], gradients[0], None]))):
+                with self.assertRaisesRegex(kind, message):
+                    function(*arguments)
+        for each in gradients:
+            self.assertTrue((each == 77).all())
+
     def test_regularizers_alone(self):
         a, b = views()
         c = a.T @ b / len(a)

@@ -40,6 +40,30 @@ def draw(d, permutation, seed=5):
     return drawn
 
 
+def several_views(count):
+    return [z for seed in range(3) for z in views(seed=seed)][:count]
+
+
+def with_centroid(two_views, z):
+    """The loss of several views with their mean, by those of two views and of one."""
+    mean = sum(z) / len(z)
+    if isinstance(two_views, BarlowTwinsLoss):
+        return sum(two_views(each, mean) for each in z)
+    # Of a view and itself the loss has its variance, or twice that, and twice its covariance.
+    terms = 0
+    for position, each in enumerate(z):
+        own = copy.copy(two_views)
+        own.nu_param = two_views.nu_param / 2
+        own.mu_param = two_views.mu_param / (2 if two_views.sum_variance else len(z))
+        if isinstance(two_views.settings.signs, tuple):
+            signs = two_views.settings.signs[position % 2]
+            own = VICRegLoss(own.lambda_param, own.mu_param, own.nu_param,
+                             sum_variance=own.sum_variance, regularizer="relaxed", block_size=3,
+                             permutation=two_views.settings.permutation, signs=(signs, signs))
+        terms = terms + own(each, each) + 25 * (each - mean).square().mean()
+    return terms
+
+
 class TestCase(TorchTestCase):
     def assert_close(self, found, expected, tolerance=1e-12):
         error = (found.double() - expected.double()).abs().max().item()
@@ -146,6 +170,98 @@ class Values(TestCase):
                 with self.subTest(loss=loss.__name__, **settings):
                     self.assertTrue(torch.autograd.gradcheck(loss(**settings), views()))
         self.assertTrue(torch.autograd.gradcheck(VarianceCovarianceLoss(), views()[:1]))
+
+    def test_several_views(self):
+        """The sum over pairs by the loss of two views; with the centroid, by its definition."""
+        drawn = draw(8, True)
+        relaxed = {"regularizer": "relaxed", "block_size": 3, "permutation": drawn["permutation"]}
+        for count in (2, 3, 5):
+            z = several_views(count)
+            for settings in ({}, {**relaxed, "signs": False},
+                             {**relaxed, "signs": (drawn["signs_a"], drawn["signs_b"])}):
+                for kind, options in ((BarlowTwinsLoss, {}), (VICRegLoss, {}),
+                                      (VICRegLoss, {"sum_variance": True, "nu_param": 0.3})):
+                    made = kind(**options, **settings)
+                    centroid = kind(combination="centroid", **options, **settings)
+                    with self.subTest(count=count, loss=repr(made)):
+                        # Of VICReg each view keeps its signs in all pairs.
+                        if kind is BarlowTwinsLoss or count == 2 or settings.get("signs") is None \
+                                or settings["signs"] is False:
+                            self.assert_same_loss(made, lambda *views, made=made: sum(
+                                made(a, b) for v, b in enumerate(views) for a in views[:v]), z)
+                        self.assert_same_loss(
+                            centroid, lambda *views, made=made: with_centroid(made, views), z)
+
+    def test_gradcheck_of_several_views(self):
+        signs = tuple(draw(8, False).values())
+        for loss in (BarlowTwinsLoss, VICRegLoss):
+            for combination in ("pairs", "centroid"):
+                for settings in ({}, {"regularizer": "relaxed", "signs": signs}):
+                    with self.subTest(loss=loss.__name__, combination=combination, **settings):
+                        made = loss(combination=combination, **settings)
+                        self.assertTrue(torch.autograd.gradcheck(made, several_views(3)))
+
+    def test_several_views_in_all_other_respects(self):
+        z = several_views(3)
+        for kind, function, options in (
+                (BarlowTwinsLoss, decorr.barlow_twins_loss_of_views,
+                 decorr.BarlowTwinsOptions(lambda_=5e-3)),
+                (VICRegLoss, decorr.vicreg_loss_of_views, decorr.VicregOptions())):
+            made = kind(combination="centroid")
+            self.assertIn("combination='centroid'", repr(made))
+            self.assertNotIn("combination", repr(kind()))
+            value = made(*z)
+            terms = function([each.detach().numpy() for each in z], "centroid", None, options)
+            self.assertEqual(made.terms, terms)
+            self.assertEqual(value.item(), terms.value)
+            self.assertEqual(copy.deepcopy(made)(*z).item(), value.item())
+            self.assertEqual(pickle.loads(pickle.dumps(made))(*z).item(), value.item())
+            # A teacher's view has no gradient; nor has anything under no_grad().
+            whole = torch.autograd.grad(made(*z), z)
+            some = [z[0], z[1].detach(), z[2]]
+            for found, expected in zip(torch.autograd.grad(made(*some), [z[0], z[2]]),
+                                       (whole[0], whole[2])):
+                self.assert_close(found, expected)
+            with torch.no_grad():
+                self.assertFalse(made(*z).requires_grad)
+            # 16 bits: the loss in their type.
+            halves = [each.detach().bfloat16().requires_grad_() for each in z]
+            loss = made(*halves)
+            self.assertEqual(loss.dtype, torch.bfloat16)
+            loss.backward()
+            self.assertEqual(halves[2].grad.dtype, torch.bfloat16)
+            self.assert_close(halves[2].grad, whole[2], 0.05)
+            # Second derivatives are refused.
+            gradient, = torch.autograd.grad(made(*z), z[:1], create_graph=True)
+            with self.assertRaisesRegex(RuntimeError, "no second derivatives"):
+                gradient.sum().backward()
+            # Signs are drawn, and alike where a seed says so.
+            drawing = kind(regularizer="relaxed", evaluation_seed=3).eval()
+            self.assertEqual(drawing(*z).item(), drawing(*z).item())
+            self.assertNotEqual(drawing.train()(*z).item(), drawing(*z).item())
+        a, b, c = (each.reshape(9, 2, 4) for each in z)
+        sliced = VICRegLoss()(a, b, c)
+        self.assert_close(sliced, torch.stack(
+            [VICRegLoss()(a[:, i], b[:, i], c[:, i]) for i in range(2)]).mean())
+
+    def test_what_is_wrong_with_several_views(self):
+        z = several_views(3)
+        for made in (BarlowTwinsLoss(), VICRegLoss(combination="centroid")):
+            for kind, message, given in (
+                    (ValueError, r"z_a is 9 x 8, others\[0\] is 9 x 7, expected the same shape",
+                     (z[0], z[1], z[2][:, :7])),
+                    (TypeError, r"others\[1\] is a NoneType, expected a torch.Tensor",
+                     (*z, None)),
+                    (ValueError, "z_a has 1 row, expected at least 2",
+                     [each[:1] for each in z])):
+                with self.assertRaisesRegex(kind, message):
+                    made(*given)
+        with self.assertRaisesRegex(ValueError, "combination is 'all', expected 'pairs' or"):
+            VICRegLoss(combination="all")
+        with self.assertRaisesRegex(TypeError, "combination is 1, expected a string"):
+            BarlowTwinsLoss(combination=1)
+        with self.assertRaisesRegex(ValueError, "block_size is 9, expected 0 to 8"):
+            BarlowTwinsLoss(regularizer="relaxed", block_size=9)(*z)
 
     def test_terms_by_name(self):
         z = views()

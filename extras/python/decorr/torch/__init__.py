@@ -11,6 +11,13 @@ BarlowTwinsLoss and VICRegLoss give the values and gradients of lightly's classe
 barlow_loss_func and vicreg_loss_func those of solo-learn's functions. VarianceCovarianceLoss has
 VICReg's terms for a single view, of any layer.
 
+More than two views, as of multi-crop training: `criterion(z_1, z_2, z_3)` is the sum of the loss
+over all pairs, one draw of permutation and signs for all of them; `combination="centroid"`, an
+argument of BarlowTwinsLoss and VICRegLoss, takes each view against the mean of all views instead
+(decorr.barlow_twins_loss_of_views and decorr.vicreg_loss_of_views tell more). Neither is divided by
+the number of its terms: `scale` is there for that. VICRegLoss costs the same for each view; over
+pairs BarlowTwinsLoss costs as much as its loss of each pair.
+
 Tensors have two dimensions, a row a sample: float32, float64, float16 or bfloat16, of which the
 last two are computed in float32. VICRegLoss, vicreg_loss_func and VarianceCovarianceLoss also take
 n x ... x d, and are then the mean over the slices n x d, each with a draw of its own. The loss has
@@ -66,8 +73,8 @@ signs=False and exponent=1 with the exact regularizer's weight.
 The modules' `terms` are those of the last forward of the thread that asks.
 
 torch.compile. With PyTorch 2.4 and newer the modules are one operator, decorr::loss, in a compiled
-graph, also with fullgraph=True. A generator, a process group and an evaluation seed are no part of
-a graph: with them the forward runs between two graphs. So do the functions.
+graph, also with fullgraph=True. A generator, a process group, an evaluation seed and several
+views are no part of a graph: with them the forward runs between two graphs. So do the functions.
 
 Activation checkpointing repeats a forward with the state that PyTorch's own generators had, and so
 with the same draws. A generator of yours would go on: a loss that draws from one refuses to be

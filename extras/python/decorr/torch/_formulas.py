@@ -10,7 +10,8 @@ calls an operator.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+import dataclasses
+from typing import Any, NamedTuple, Optional, Sequence
 
 import torch
 
@@ -18,43 +19,49 @@ from .._interface import _refusal
 from ._tensors import autocasts, scalar_type
 
 
-def loss(call: Any, options: Any, views: list[torch.Tensor],
-         gradients: list[torch.Tensor]) -> torch.Tensor:
-    """Writes the gradients that are needed; the terms, the value first."""
-    _check(call, views)
+def loss(call: Any, options: Any, views: list[torch.Tensor], needs: Sequence[bool],
+         gradients: list[torch.Tensor], combination: Optional[str] = None) -> torch.Tensor:
+    """Writes the gradients that are needed; the terms, the value first. The combination is that of
+    a loss of several views."""
+    _check(call, views, combination)
     device_type = views[0].device.type
     if autocasts(device_type):
         with torch.autocast(device_type, enabled=False):
-            return _computed(call, options, views, gradients)
-    return _computed(call, options, views, gradients)
+            return _computed(call, options, views, needs, gradients, combination)
+    return _computed(call, options, views, needs, gradients, combination)
 
 
-def _computed(call: Any, options: Any, views: list[torch.Tensor],
-              gradients: list[torch.Tensor]) -> torch.Tensor:
+def _computed(call: Any, options: Any, views: list[torch.Tensor], needs: Sequence[bool],
+              gradients: list[torch.Tensor], combination: Optional[str]) -> torch.Tensor:
     rows = [z.to(scalar_type(z.dtype)) for z in views]
     device = rows[0].device
     permutation, *signs = (None if each is None else each.to(device)
                            for each in (call.permutation, call.signs_a, call.signs_b))
     features = [_Features(permutation, each) for each in signs]
-    function = _barlow_twins if call.function == "barlow_twins_loss" else _vicreg
-    terms, results = function(call, options, rows, features)
-    for gradient, need, result in zip(gradients, call.needs, results):
+    is_vicreg = call.function != "barlow_twins_loss"
+    if combination is None:
+        terms, results = (_vicreg if is_vicreg else _barlow_twins)(
+            call, options, rows, features, needs)
+    else:
+        terms, results = (_vicreg_of_views if is_vicreg else _barlow_twins_of_views)(
+            call, options, rows, features, needs, combination)
+    for gradient, need, result in zip(gradients, needs, results):
         if need:
             gradient.copy_(result)
     return torch.stack([sum(terms[1:], terms[0]), *terms])
 
 
-def _check(call: Any, views: list[torch.Tensor]) -> None:
+def _check(call: Any, views: list[torch.Tensor], combination: Optional[str]) -> None:
     """Raises what the library would."""
     n, d = views[0].shape
-    names = ("z_a", "z_b") if len(views) == 2 else ("z",)
+    name = "views[0]" if combination is not None else "z_a" if len(views) == 2 else "z"
 
     def refuse(argument: str, text: str) -> Exception:
         return _refusal(ValueError, argument, text, call.function)
     if n == 0 or d == 0:
-        raise refuse(names[0], f" is {n} x {d}, expected at least one row and one column")
+        raise refuse(name, f" is {n} x {d}, expected at least one row and one column")
     if n < 2:
-        raise refuse(names[0], " has 1 row, expected at least 2, as a variance needs them")
+        raise refuse(name, " has 1 row, expected at least 2, as a variance needs them")
     if call.block_size > d:
         raise refuse("block_size", f" is {call.block_size}, expected 0 to {d}")
     for name, values in (("permutation", call.permutation), ("signs_a", call.signs_a),
@@ -112,8 +119,8 @@ def _inverse(deviation: torch.Tensor) -> torch.Tensor:
 
 # ---- Losses: their terms, and the gradient of each view, None where it is not needed
 
-def _barlow_twins(call: Any, options: Any, rows: list[torch.Tensor],
-                  features: list[_Features]) -> tuple[list, list]:
+def _barlow_twins(call: Any, options: Any, rows: list[torch.Tensor], features: list[_Features],
+                  needs: Sequence[bool]) -> tuple[list, list]:
     n, d = rows[0].shape
     inverse = []
     if options.standardize:
@@ -124,7 +131,7 @@ def _barlow_twins(call: Any, options: Any, rows: list[torch.Tensor],
     diagonal = (a * b).sum(dim=0) / n
     weight = options.scale * options.lambda_
     value, slopes = _regularizer(call, features[0].of(a), features[1].of(b), n,
-                                 _block_weights(call, d), call.needs)
+                                 _block_weights(call, d), needs)
     gradients: list[Optional[torch.Tensor]] = []
     for position, (x, other) in enumerate(((a, b), (b, a))):
         slope = slopes[position]
@@ -140,14 +147,14 @@ def _barlow_twins(call: Any, options: Any, rows: list[torch.Tensor],
     return [options.scale * (1 - diagonal).square().sum(), weight * value], gradients
 
 
-def _vicreg(call: Any, options: Any, rows: list[torch.Tensor],
-            features: list[_Features]) -> tuple[list, list]:
+def _vicreg(call: Any, options: Any, rows: list[torch.Tensor], features: list[_Features],
+            needs: Sequence[bool]) -> tuple[list, list]:
     """Of one view, without its invariance, variance_covariance_loss."""
     n, d = rows[0].shape
     averaged = len(rows) == 2 and not options.sum_variance
     weight = options.scale * options.variance / (2 if averaged else 1)
     variances, covariances, gradients = [], [], []
-    for z, of_view, need in zip(rows, features, call.needs):
+    for z, of_view, need in zip(rows, features, needs):
         x = _centred(z)
         deviation = _deviation(x, n - 1, options.epsilon)
         gap = options.gamma - deviation
@@ -168,6 +175,66 @@ def _vicreg(call: Any, options: Any, rows: list[torch.Tensor],
         if gradient is not None:
             gradient += sign * 2 * invariance * difference
     return [invariance * difference.square().sum(), *terms], gradients
+
+
+def _barlow_twins_of_views(call: Any, options: Any, rows: list[torch.Tensor],
+                           features: list[_Features], needs: Sequence[bool],
+                           combination: str) -> tuple[list, list]:
+    zero = rows[0].new_zeros(())
+    terms = [zero, zero]
+    gradients: list[Optional[torch.Tensor]] = [
+        torch.zeros_like(z) if need else None for z, need in zip(rows, needs)]
+
+    def add_pair(pair: list[torch.Tensor], of_pair: list[Optional[torch.Tensor]]) -> None:
+        found, slopes = _barlow_twins(call, options, pair, features,
+                                      [each is not None for each in of_pair])
+        for position, term in enumerate(found):
+            terms[position] = terms[position] + term
+        for gradient, slope in zip(of_pair, slopes):
+            if gradient is not None:
+                gradient += slope
+    if combination == "pairs":
+        for v, z in enumerate(rows):
+            for u in range(v):
+                add_pair([rows[u], z], [gradients[u], gradients[v]])
+        return terms, gradients
+    centroid, of_centroid = _centroid(rows), torch.zeros_like(rows[0]) if any(needs) else None
+    for z, gradient in zip(rows, gradients):
+        add_pair([z, centroid], [gradient, of_centroid])
+    for gradient in gradients:
+        if gradient is not None:
+            gradient += of_centroid / len(rows)
+    return terms, gradients
+
+
+def _vicreg_of_views(call: Any, options: Any, rows: list[torch.Tensor], features: list[_Features],
+                     needs: Sequence[bool], combination: str) -> tuple[list, list]:
+    """Over pairs each view's variance and covariance occur V - 1 times, and of the squares of the
+    differences the sum is V times that of the differences from the centroid."""
+    (n, d), count = rows[0].shape, len(rows)
+    is_of_pairs = combination == "pairs"
+    times, over = (count - 1, 2) if is_of_pairs else (1, count)
+    own = dataclasses.replace(
+        options, variance=options.variance * times / (1 if options.sum_variance else over),
+        covariance=options.covariance * times)
+    invariance = options.scale * options.invariance * (count if is_of_pairs else 1) / (n * d)
+    terms = [rows[0].new_zeros(())] * 3
+    gradients = []
+    centroid = _centroid(rows)
+    for position, (z, need) in enumerate(zip(rows, needs)):
+        found, (gradient,) = _vicreg(call, own, [z], [features[position % 2]], [need])
+        deviation = z - centroid
+        for term, value in enumerate([invariance * deviation.square().sum(), *found]):
+            terms[term] = terms[term] + value
+        if gradient is not None:
+            gradient += 2 * invariance * deviation
+        gradients.append(gradient)
+    return terms, gradients
+
+
+def _centroid(rows: list[torch.Tensor]) -> torch.Tensor:
+    """The mean of the views, by differences from the first one, which lose no digits."""
+    return rows[0] + sum((z - rows[0] for z in rows[1:]), torch.zeros_like(rows[0])) / len(rows)
 
 
 def _covariance(call: Any, options: Any, x: torch.Tensor, features: _Features,
@@ -226,7 +293,7 @@ def _block_weights(call: Any, d: int, takes_means: bool = False,
 
 
 def _regularizer(call: Any, a: torch.Tensor, b: torch.Tensor, m: int, weights: _BlockWeights,
-                 needs: tuple[bool, bool]) -> tuple[torch.Tensor, list[Optional[torch.Tensor]]]:
+                 needs: Sequence[bool]) -> tuple[torch.Tensor, list[Optional[torch.Tensor]]]:
     """R(C) of C = a^T b / m, and its gradients by a and b."""
     if not call.relaxed:
         return _exact(a, b, m, weights, needs)
@@ -250,7 +317,7 @@ def _regularizer(call: Any, a: torch.Tensor, b: torch.Tensor, m: int, weights: _
 
 
 def _exact(a: torch.Tensor, b: torch.Tensor, m: int, weights: _BlockWeights,
-           needs: tuple[bool, bool]) -> tuple[torch.Tensor, list[Optional[torch.Tensor]]]:
+           needs: Sequence[bool]) -> tuple[torch.Tensor, list[Optional[torch.Tensor]]]:
     """Through C, whose diagonal is zeroed before it is squared."""
     weight = 1.0
     if weights.of_blocks is not None:

@@ -11,10 +11,11 @@ from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 import torch
 
-from .._arguments import _integer
-from .._interface import _refusal
+from .._arguments import _choice, _integer
+from .._interface import _COMBINATIONS, _refusal
 from .._losses import _LOSSES, _arguments
-from ._operator import OPTIONS, Call, function, group_number, operator, option_numbers, options_of
+from ._operator import (
+    OPTIONS, Call, function, function_of_views, group_number, operator, option_numbers, options_of)
 from ._settings import Draw, Settings
 from ._tensors import autocasts, check_views
 from ._terms import TermsRecord
@@ -80,8 +81,10 @@ def _option_numbers(kind: _Loss, values: dict[str, Any], **fixed: Any) -> list[f
 
 
 def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
-           views: dict[str, Any], record: int = 0) -> torch.Tensor:
-    """The loss; its terms go to the record of this number."""
+           views: dict[str, Any], record: int = 0,
+           combination: Optional[str] = None) -> torch.Tensor:
+    """The loss; its terms go to the record of this number. With a combination it is that of several
+    views."""
     settings = settings.drawn_together()
     together = settings.process_group is not None
 
@@ -99,24 +102,28 @@ def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
     needs = [differentiates and z.requires_grad for z in tensors]
     threads = 0 if settings.threads is None else settings.threads
     group = group_number(settings.process_group) if together else 0
-    names = {**kind.names, **dict(zip(("z_a", "z_b") if len(views) == 2 else ("z",), views))}
+    own_names = [f"views[{position}]" for position in range(len(views))] \
+        if combination is not None else ["z_a", "z_b"] if len(views) == 2 else ["z"]
+    names = {**kind.names, **dict(zip(own_names, views))}
 
-    def loss_of(z_a: torch.Tensor, z_b: Optional[torch.Tensor], draw: Draw,
-                position: int) -> torch.Tensor:
+    def loss_of(slices: list[torch.Tensor], draw: Draw, position: int) -> torch.Tensor:
         call = Call(needs[0], needs[-1] and len(needs) == 2, kind.function, numbers,
                     settings.relaxed, settings.exponent, settings.block_size, draw.permutation,
                     draw.signs[0], draw.signs[1] if len(draw.signs) == 2 else None, threads,
                     settings.planning, settings.backend == "torch", group, record, position,
                     len(draws))
+        z_a, z_b = slices[0], slices[1] if len(slices) == 2 else None
         if _is_compiling():
             return operator(z_a, z_b, *call)[0]
         with _renamed(names, kind.function):
+            if combination is not None:
+                return function_of_views(needs, combination, call, *slices)[0]
             return function(z_a, z_b, *call)[0]
 
     losses = []
     for position, draw in enumerate(draws):
         slices = [z if z.dim() == 2 else z.flatten(1, -2)[:, position] for z in tensors]
-        losses.append(loss_of(slices[0], slices[1] if len(slices) == 2 else None, draw, position))
+        losses.append(loss_of(slices, draw, position))
     loss = losses[0] if len(losses) == 1 else torch.stack(losses).mean()
     return loss.to(_loss_type(tensors))
 
@@ -191,36 +198,64 @@ class _Module(torch.nn.Module):
             options.append(f"evaluation_seed={self.evaluation_seed}")
         return ", ".join([*options, *filter(None, [str(self.settings)])])
 
-    def _forward(self, **views: torch.Tensor) -> torch.Tensor:
+    def _forward(self, views: dict[str, torch.Tensor],
+                 combination: Optional[str] = None) -> torch.Tensor:
         settings = self.settings
         if operator is None or settings.process_group is not None or settings.draws_from_own or \
-                not self.training and self.evaluation_seed is not None:
-            return self._forward_of_python(views)
-        return self._forward_with(settings, views)
+                combination is not None or not self.training and self.evaluation_seed is not None:
+            return self._forward_of_python(views, combination)
+        return self._forward_with(settings, views, None)
 
-    @_not_compiled("a generator=, a process_group= or an evaluation_seed= is no part of a graph")
-    def _forward_of_python(self, views: dict[str, torch.Tensor]) -> torch.Tensor:
-        """With what no graph of torch.compile can have: a generator, other processes; before
-        PyTorch 2.4, all."""
+    @_not_compiled("a generator=, a process_group=, an evaluation_seed= or several views are no "
+                   "part of a graph")
+    def _forward_of_python(self, views: dict[str, torch.Tensor],
+                           combination: Optional[str]) -> torch.Tensor:
+        """With what no graph of torch.compile can have: a generator, other processes, several
+        views; before PyTorch 2.4, all."""
         settings = self.settings
         if not self.training and self.evaluation_seed is not None:
             generator = torch.Generator().manual_seed(self.evaluation_seed)
             settings = dataclasses.replace(settings, generator=generator)
-        return self._forward_with(settings, views)
+        return self._forward_with(settings, views, combination)
 
-    def _forward_with(self, settings: Settings, views: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _forward_with(self, settings: Settings, views: dict[str, torch.Tensor],
+                      combination: Optional[str]) -> torch.Tensor:
         return _apply(self._kind, self._option_numbers(), settings, self._given, views,
-                      self._record.number)
+                      self._record.number, combination)
 
 
-class BarlowTwinsLoss(_Module):
+class _ModuleOfViews(_Module):
+    """Of two views, or more."""
+
+    combination = "pairs"  # of one that was pickled before there were more
+
+    def _combine(self, combination: str) -> None:
+        _choice("combination", combination, _COMBINATIONS)
+        self.combination = combination
+
+    def extra_repr(self) -> str:
+        options = [super().extra_repr()]
+        if self.combination != "pairs":
+            options.append(f"combination={self.combination!r}")
+        return ", ".join(options)
+
+    def forward(self, z_a: torch.Tensor, z_b: torch.Tensor,
+                *others: torch.Tensor) -> torch.Tensor:
+        """The loss of the views' raw embeddings, all of one shape, with n at least 2."""
+        views = {"z_a": z_a, "z_b": z_b,
+                 **{f"others[{position}]": z for position, z in enumerate(others)}}
+        is_of_two = not others and self.combination == "pairs"
+        return self._forward(views, None if is_of_two else self.combination)
+
+
+class BarlowTwinsLoss(_ModuleOfViews):
     """Barlow Twins: scale * ( sum_i (1 - C_ii)^2 + lambda_param * R(C) ), C = A^T B / n of the
     standardized views.
 
     lightly's BarlowTwinsLoss(lambda_param=5e-3, gather_distributed=False), of its pull request 1806
     and later, where each view has its own statistics. `eps` is added to the biased variance;
     standardize=False takes the views as they are. `terms` has value, diagonal and off_diagonal of
-    the last forward. For the other keyword arguments see decorr.torch.
+    the last forward. For more than two views and the other keyword arguments see decorr.torch.
     """
 
     _kind = _Loss("barlow_twins_loss", {
@@ -230,24 +265,22 @@ class BarlowTwinsLoss(_Module):
     _presets = "barlow_twins_preset"
 
     def __init__(self, lambda_param: float = 5e-3, gather_distributed: bool = False, *,
-                 scale: float = 1.0, eps: float = 1e-5, standardize: bool = True, **settings: Any):
+                 scale: float = 1.0, eps: float = 1e-5, standardize: bool = True,
+                 combination: str = "pairs", **settings: Any):
         super().__init__(gather_distributed, settings, lambda_param=lambda_param, scale=scale,
                          eps=eps, standardize=standardize)
-
-    def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
-        """The loss of two views, n x d raw embeddings each, n at least 2."""
-        return self._forward(z_a=z_a, z_b=z_b)
+        self._combine(combination)
 
 
-class VICRegLoss(_Module):
+class VICRegLoss(_ModuleOfViews):
     """VICReg: scale * ( lambda_param * mean((A - B)^2) + mu_param * V
     + nu_param * (R(K_A) + R(K_B)) / d ).
 
     lightly's VICRegLoss(lambda_param=25.0, mu_param=25.0, nu_param=1.0, gather_distributed=False,
     eps=0.0001), of n x ... x d too the mean over the slices. V is the average over the views, their
     sum with `sum_variance`; `gamma` and `covariance_scaling` are those of decorr.VicregOptions.
-    `terms` has value, invariance, variance and covariance of the last forward. For the other
-    keyword arguments see decorr.torch.
+    `terms` has value, invariance, variance and covariance of the last forward. For more than two
+    views and the other keyword arguments see decorr.torch.
     """
 
     _kind = _Loss("vicreg_loss", {
@@ -259,14 +292,12 @@ class VICRegLoss(_Module):
     def __init__(self, lambda_param: float = 25.0, mu_param: float = 25.0, nu_param: float = 1.0,
                  gather_distributed: bool = False, eps: float = 0.0001, *, scale: float = 1.0,
                  gamma: float = 1.0, sum_variance: bool = False,
-                 covariance_scaling: str = "per_dimension", **settings: Any):
+                 covariance_scaling: str = "per_dimension", combination: str = "pairs",
+                 **settings: Any):
         super().__init__(gather_distributed, settings, lambda_param=lambda_param,
                          mu_param=mu_param, nu_param=nu_param, eps=eps, scale=scale, gamma=gamma,
                          sum_variance=sum_variance, covariance_scaling=covariance_scaling)
-
-    def forward(self, z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
-        """The loss of two views, n x d or n x ... x d raw embeddings each, n at least 2."""
-        return self._forward(z_a=z_a, z_b=z_b)
+        self._combine(combination)
 
 
 class VarianceCovarianceLoss(_Module):
@@ -289,7 +320,7 @@ class VarianceCovarianceLoss(_Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """The loss of one view, n x d or n x ... x d, n at least 2."""
-        return self._forward(z=z)
+        return self._forward({"z": z})
 
 
 # ---- Functions

@@ -2,18 +2,20 @@
 cheapest together, for the views that require one.
 
 In the graphs of torch.compile, where PyTorch has torch.library.custom_op (2.4), it is an operator
-of PyTorch's, decorr::loss, and an autograd.Function elsewhere, both of the same parts. What is
-random has been drawn before, so that the same arguments give the same results.
+of PyTorch's, decorr::loss, and an autograd.Function elsewhere, both of the same parts. A loss of
+several views is a Function alone. What is random has been drawn before, so that the same arguments
+give the same results.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Sequence
 
 import torch
 
-from .._interface import _COVARIANCE_SCALINGS, _Input, _Output
+from .._arguments import _matrices_of_views
+from .._interface import _COMBINATIONS, _COVARIANCE_SCALINGS, _Input, _Output
 from .._losses import _loss
 from .._options import BarlowTwinsOptions, Exact, Execution, Relaxed, VicregOptions
 from . import _formulas, _processes, _terms
@@ -101,18 +103,28 @@ def _compute(z_a: torch.Tensor, z_b: Optional[torch.Tensor], *arguments: Any) ->
     """The loss, a copy that stands for it in the graph of a gradient, as the loss itself may be
     changed in place; both gradients, with no element where none is needed."""
     call = Call(*arguments)
-    # A lazy minus sign is not in memory.
-    views = [z.resolve_neg() for z in (z_a, z_b) if z is not None]
-    # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
-    # gradients into the 16-bit range, comes before the rounding.
-    gradients = [_empty_gradient(z, need) for z, need in zip(views, call.needs)]
-    if _in_torch(z_a, call):
-        terms = _formulas.loss(call, options_of(call.function, call.options), views, gradients)
-    else:
-        terms = _by_library(call, views, gradients)
-    loss = terms[0].to(scalar_type(z_a.dtype), copy=True)
+    views = [z for z in (z_a, z_b) if z is not None]
+    loss, copy, *gradients = _compute_views(views, call.needs, None, call)
     if len(views) == 1:
         gradients.append(_empty_gradient(z_a, False))
+    return loss, copy, *gradients
+
+
+def _compute_views(views: Sequence[torch.Tensor], needs: Sequence[bool],
+                   combination: Optional[str], call: Call) -> tuple:
+    """The same of any number of views, combined as the losses of several views are; None: of the
+    functions of one view and of two."""
+    # A lazy minus sign is not in memory.
+    views = [z.resolve_neg() for z in views]
+    # Of 16-bit inputs, too, in float32: the factor of the backward pass, which lifts small
+    # gradients into the 16-bit range, comes before the rounding.
+    gradients = [_empty_gradient(z, need) for z, need in zip(views, needs)]
+    if _in_torch(views[0], call):
+        options = options_of(call.function, call.options)
+        terms = _formulas.loss(call, options, views, needs, gradients, combination)
+    else:
+        terms = _by_library(call, views, needs, gradients, combination)
+    loss = terms[0].to(scalar_type(views[0].dtype), copy=True)
     _terms.write(call.record, terms, call.slice_position, call.slices)
     return loss, loss.clone(), *gradients
 
@@ -126,13 +138,16 @@ def _matrix(struct: type, z: torch.Tensor) -> Any:
     return struct(z.data_ptr(), ELEMENT_TYPES[z.dtype], 0, *z.shape, *z.stride())
 
 
-def _by_library(call: Call, views: list[torch.Tensor],
-                gradients: list[torch.Tensor]) -> torch.Tensor:
+def _by_library(call: Call, views: list[torch.Tensor], needs: Sequence[bool],
+                gradients: list[torch.Tensor], combination: Optional[str]) -> torch.Tensor:
     """Writes the gradients; the terms, in float64."""
     def matrices() -> list:
-        return [_matrix(_Input, z) for z in views] + [
-            _matrix(_Output, gradient) if need else None
-            for gradient, need in zip(gradients, call.needs)]
+        inputs = [_matrix(_Input, z) for z in views]
+        outputs = [_matrix(_Output, gradient) if need else None
+                   for gradient, need in zip(gradients, needs)]
+        if combination is None:
+            return inputs + outputs
+        return _matrices_of_views(inputs, outputs, _COMBINATIONS[combination])
 
     drawn = [None if each is None else each.cpu().numpy()
              for each in (call.permutation, call.signs_a, call.signs_b)]
@@ -140,7 +155,8 @@ def _by_library(call: Call, views: list[torch.Tensor],
     group = _groups[call.group] if call.group else None
     execution = Execution(call.threads or torch.get_num_threads(), call.planning,
                           _processes.sum_over(group))
-    terms = _loss(call.function, matrices, options_of(call.function, call.options), regularizer,
+    function_name = call.function + ("" if combination is None else "_of_views")
+    terms = _loss(function_name, matrices, options_of(call.function, call.options), regularizer,
                   execution)
     # On the inputs' device, which need not be the default one.
     return torch.tensor(terms, dtype=torch.float64, device=views[0].device)
@@ -188,33 +204,42 @@ class _Gradient(torch.autograd.Function):
                            "create_graph=True, was differentiated")
 
 
-def _save(ctx: Any, views: tuple, call: Call, outputs: tuple) -> None:
-    if not any(call.needs):
+def _save(ctx: Any, views: Sequence, needs: Sequence[bool], call: Call, outputs: tuple) -> None:
+    if not any(needs):
         ctx.mark_non_differentiable(*outputs)
         return
-    _, copy, grad_a, grad_b = outputs
-    ctx.mark_non_differentiable(grad_a, grad_b)
-    ctx.save_for_backward(copy, grad_a, grad_b)
-    ctx.dtypes = [z.dtype if need and z is not None else None
-                  for z, need in zip(views, call.needs)]
+    _, copy, *gradients = outputs
+    ctx.mark_non_differentiable(*gradients)
+    ctx.save_for_backward(copy, *gradients)
+    ctx.dtypes = [z.dtype if need and z is not None else None for z, need in zip(views, needs)]
     # DistributedDataParallel takes the average over the processes.
     ctx.factor = max(_processes.members(_groups[call.group]), 1) if call.group else 1
 
 
-def _gradients(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor, *_: Any) -> tuple:
-    """By the views, and None for all other arguments."""
+def _view_gradients(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor) -> tuple:
     copy, *gradients = ctx.saved_tensors
     factor = ctx.factor * (grad_loss + grad_copy)
-    return (*_Gradient.apply(ctx.dtypes, copy, factor, *gradients), *[None] * len(Call._fields))
+    return _Gradient.apply(ctx.dtypes, copy, factor, *gradients)
+
+
+def _gradients(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor, *_: Any) -> tuple:
+    """By the views, and None for all other arguments."""
+    return (*_view_gradients(ctx, grad_loss, grad_copy), *[None] * len(Call._fields))
 
 
 _NO_VMAP = ("decorr's losses cannot be vectorized by torch.func.vmap: call them once for each "
             "slice")
 
 
+def _save_call(ctx: Any, inputs: tuple, output: tuple) -> None:
+    """Of one view or two."""
+    call = Call(*inputs[2:])
+    _save(ctx, inputs[:2], call.needs, call, output)
+
+
 def _compute_and_save(ctx: Any, *arguments: Any) -> tuple:
     outputs = _compute(*arguments)
-    _save(ctx, arguments[:2], Call(*arguments[2:]), outputs)
+    _save_call(ctx, arguments, outputs)
     return outputs
 
 
@@ -224,9 +249,7 @@ class _Function(torch.autograd.Function):
     if _HAS_SETUP_CONTEXT:
         forward: Any = staticmethod(_compute)
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-            _save(ctx, inputs[:2], Call(*inputs[2:]), output)
+        setup_context = staticmethod(_save_call)
 
         @staticmethod
         def vmap(*_: Any) -> Any:
@@ -237,14 +260,29 @@ class _Function(torch.autograd.Function):
     backward = staticmethod(_gradients)
 
 
+class _FunctionOfViews(torch.autograd.Function):
+    """Of needs, combination, call, and any number of views."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple:
+        needs, combination, call, *views = inputs
+        outputs = _compute_views(views, needs, combination, call)
+        _save(ctx, views, needs, call, outputs)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor, *_: Any) -> tuple:
+        return (None, None, None, *_view_gradients(ctx, grad_loss, grad_copy))
+
+
 function = _Function.apply
+function_of_views = _FunctionOfViews.apply
 operator: Any = None
 if hasattr(torch.library, "custom_op"):
     operator = torch.library.custom_op("decorr::loss", _compute, mutates_args=(), schema=_SCHEMA)
     operator.register_fake(_shapes)
     operator.register_autograd(
-        _gradients, setup_context=lambda ctx, inputs, output: _save(
-            ctx, inputs[:2], Call(*inputs[2:]), output))
+        _gradients, setup_context=_save_call)
 
     if hasattr(operator, "register_vmap"):
         @operator.register_vmap
