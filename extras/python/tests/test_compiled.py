@@ -144,6 +144,19 @@ class Operator(TorchTestCase):
         compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
         torch.testing.assert_close(compiled(*z), made(*z))
 
+    def test_several_views_run_between_two_graphs(self):
+        z = [each for seed in range(2) for each in views(seed=seed)][:3]
+        for made in (BarlowTwinsLoss(), VICRegLoss(combination="centroid")):
+            torch.compiler.reset()
+            compiled = torch.compile(lambda *inputs, made=made: 2 * made(*inputs),
+                                     backend="aot_eager")
+            found, expected = compiled(*z), 2 * made(*z)
+            torch.testing.assert_close(found, expected)
+            for mine, theirs in zip(torch.autograd.grad(found, z[:2]),
+                                    torch.autograd.grad(expected, z[:2])):
+                torch.testing.assert_close(mine, theirs)
+            self.assertIsNotNone(made.terms)
+
     def test_one_view(self):
         a, b = views()
         made = VICRegLoss()
@@ -208,6 +221,9 @@ class Operator(TorchTestCase):
         for made in (VICRegLoss(), BarlowTwinsLoss(regularizer="relaxed", signs=SIGNS)):
             found = torch.func.grad(made)(a.detach(), b.detach())
             torch.testing.assert_close(found, torch.autograd.grad(made(a, b), a)[0])
+            c = a.detach() + 0.3 * b.detach()
+            found = torch.func.grad(made)(a.detach(), b.detach(), c)
+            torch.testing.assert_close(found, torch.autograd.grad(made(a, b, c), a)[0])
 
     def test_vmap_is_refused(self):
         a, b = torch.randn(2, 3, 9, 8)
@@ -215,6 +231,8 @@ class Operator(TorchTestCase):
             for function in (made, torch.compile(made, backend="aot_eager")):
                 with self.assertRaisesRegex(Exception, "cannot be vectorized by torch.func.vmap"):
                     torch.func.vmap(function)(a, b)
+            with self.assertRaisesRegex(RuntimeError, "cannot be vectorized by torch.func.vmap"):
+                torch.func.vmap(made)(a, b, a)
         with self.assertRaisesRegex(RuntimeError, "cannot be vectorized by torch.func.vmap"):
             in_dims = 0, 0, *[None] * len(_operator.Call._fields)
             torch.func.vmap(_operator.operator, in_dims)(

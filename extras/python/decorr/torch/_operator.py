@@ -260,15 +260,34 @@ class _Function(torch.autograd.Function):
     backward = staticmethod(_gradients)
 
 
+def _compute_many(needs: Sequence[bool], combination: str, call: Call,
+                  *views: torch.Tensor) -> tuple:
+    return _compute_views(views, needs, combination, call)
+
+
+def _save_many(ctx: Any, inputs: tuple, output: tuple) -> None:
+    needs, _, call, *views = inputs
+    _save(ctx, views, needs, call, output)
+
+
+def _compute_and_save_many(ctx: Any, *inputs: Any) -> tuple:
+    outputs = _compute_many(*inputs)
+    _save_many(ctx, inputs, outputs)
+    return outputs
+
+
 class _FunctionOfViews(torch.autograd.Function):
     """Of needs, combination, call, and any number of views."""
 
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> tuple:
-        needs, combination, call, *views = inputs
-        outputs = _compute_views(views, needs, combination, call)
-        _save(ctx, views, needs, call, outputs)
-        return outputs
+    if _HAS_SETUP_CONTEXT:
+        forward: Any = staticmethod(_compute_many)
+        setup_context = staticmethod(_save_many)
+
+        @staticmethod
+        def vmap(*_: Any) -> Any:
+            raise RuntimeError(_NO_VMAP)
+    else:
+        forward = staticmethod(_compute_and_save_many)
 
     @staticmethod
     def backward(ctx: Any, grad_loss: torch.Tensor, grad_copy: torch.Tensor, *_: Any) -> tuple:
@@ -281,8 +300,7 @@ operator: Any = None
 if hasattr(torch.library, "custom_op"):
     operator = torch.library.custom_op("decorr::loss", _compute, mutates_args=(), schema=_SCHEMA)
     operator.register_fake(_shapes)
-    operator.register_autograd(
-        _gradients, setup_context=_save_call)
+    operator.register_autograd(_gradients, setup_context=_save_call)
 
     if hasattr(operator, "register_vmap"):
         @operator.register_vmap
