@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <Eigen/Core>
+#include <cstddef>
 #include <cstdint>
 #include <decorr/decorr.hpp>
 #include <vector>
@@ -19,6 +20,7 @@ using Matrix = Batch<float>::Matrix;
 std::vector<Matrix> views_of(std::int64_t count, Eigen::Index n, Eigen::Index d) {
   const Batch<float> batch(n, d);
   std::vector<Matrix> views;
+  views.reserve(static_cast<std::size_t>(count));
   for (std::int64_t v = 0; v < count; ++v) {
     views.push_back(v % 2 == 0 ? batch.a : batch.b);
   }

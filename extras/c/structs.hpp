@@ -34,7 +34,9 @@ void store_element(Value* to, std::size_t i, Value value) {
 template <class Value>
 Value load_element(const Value* from, std::size_t i) {
   Value value;
-  std::memcpy(&value, reinterpret_cast<const char*>(from) + i * sizeof value, sizeof value);
+  // Value may well be a pointer. NOLINTNEXTLINE(bugprone-sizeof-expression)
+  constexpr std::size_t size = sizeof(Value);
+  std::memcpy(static_cast<void*>(&value), reinterpret_cast<const char*>(from) + i * size, size);
   return value;
 }
 

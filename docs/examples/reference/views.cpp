@@ -16,8 +16,8 @@ TEST_CASE("reference: barlow_twins_loss_of_views") {
   //! [barlow_twins_loss_of_views]
   std::vector<Eigen::MatrixXd> crops, gradients;  // of one batch, cropped three times
   for (int crop = 0; crop < 3; ++crop) {
-    crops.push_back(Eigen::MatrixXd::Random(8, 4));
-    gradients.push_back(Eigen::MatrixXd(8, 4));
+    crops.emplace_back(Eigen::MatrixXd::Random(8, 4));
+    gradients.emplace_back(8, 4);
   }
   decorr::BarlowTwinsOptions options;
   options.scale = 1 / 3.0;  // the mean over the pairs, not their sum

@@ -119,7 +119,7 @@ class ViewChecks {
 // Views differ in their number, in how they are combined, and in which of them have gradients.
 DECORR_DETAIL_COLD inline MatricesDigest digest_of(const ViewArguments& matrices,
                                                    ViewCombination combination) {
-  unsigned code = static_cast<unsigned>(combination);
+  auto code = static_cast<unsigned>(combination);
   for (const MatrixArgument& gradient : matrices.gradients) {
     code = 31 * code + (gradient.is_given ? 2 : 1);
   }
