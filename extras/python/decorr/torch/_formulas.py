@@ -202,7 +202,7 @@ def _barlow_twins_of_views(call: Any, options: Any, rows: list[torch.Tensor],
     for z, gradient in zip(rows, gradients):
         add_pair([z, centroid], [gradient, of_centroid])
     for gradient in gradients:
-        if gradient is not None:
+        if gradient is not None and of_centroid is not None:
             gradient += of_centroid / len(rows)
     return terms, gradients
 
