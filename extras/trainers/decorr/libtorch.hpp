@@ -9,6 +9,7 @@
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
+#include <locale>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -68,6 +69,7 @@ struct View {
 template <class... Parts>
 [[noreturn]] void fail(const char* function, const char* argument, const Parts&... parts) {
   std::ostringstream what;
+  what.imbue(std::locale::classic());
   what << function << ": " << argument;
   (what << ... << parts);
   throw InvalidArgument(what.str(), argument);
@@ -92,7 +94,8 @@ inline void check(const char* function, const char* name, const torch::Tensor& t
     fail(function, name, " is of type ", type, ", expected Float, Double, Half or BFloat16");
   }
   if (tensor.dim() != 2) {
-    fail(function, name, " has ", tensor.dim(), " dimensions, expected 2: samples and features");
+    fail(function, name, " has ", tensor.dim(), tensor.dim() == 1 ? " dimension" : " dimensions",
+         ", expected 2: samples and features");
   }
 }
 

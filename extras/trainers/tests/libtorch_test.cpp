@@ -323,7 +323,7 @@ TEST_CASE("wrong tensors are refused in words") {
   CHECK(refusal(a.to(at::kLong), b) ==
         "barlow_twins_loss: z_a is of type Long, expected Float, Double, Half or BFloat16");
   CHECK(refusal(a, b.index({0})) ==
-        "barlow_twins_loss: z_b has 1 dimensions, expected 2: samples and features");
+        "barlow_twins_loss: z_b has 1 dimension, expected 2: samples and features");
   CHECK(refusal(a, b.to_sparse()) ==
         "barlow_twins_loss: z_b has the layout Sparse, expected a dense tensor");
   CHECK(refusal(a, b.to(at::kMeta)) ==
