@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 #include <cstddef>
+#include <cstdio>
 #include <decorr/randomization.hpp>
 #include <vector>
 
@@ -53,6 +54,16 @@ inline Probe linear_probe(const Matrix& train_features, const std::vector<int>& 
         ridge_accuracy(train(rows, Eigen::all), labels, test, test_labels) / choices;
   }
   return probe;
+}
+
+inline void print_probe_title(const Digits& test) {
+  std::printf("accuracy of a linear probe on %d test images\n",
+              static_cast<int>(test.images.rows()));
+  std::printf("  %-18s %10s %12d per class\n", "trained with", "all labels", Probe::kFewLabels);
+}
+
+inline void print_probe(const char* features, const Probe& probe) {
+  std::printf("  %-18s %10.3f %20.3f\n", features, probe.all_labels, probe.few_labels);
 }
 
 }  // namespace example

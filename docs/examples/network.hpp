@@ -16,6 +16,13 @@ using support::Matrix;
 using support::RandomNumbers;
 using Parameter = support::ParameterOf<float>;
 
+/// Weights to start from, inputs x outputs. He et al. 2015, arXiv 1502.01852: keeps the scale of
+/// the activations through rectified layers.
+inline Matrix random_weights(Eigen::Index inputs, Eigen::Index outputs, RandomNumbers& random) {
+  const float scale = std::sqrt(2 / static_cast<float>(inputs));
+  return Matrix::NullaryExpr(inputs, outputs, [&] { return scale * random.normal(); });
+}
+
 /// output = input * weights + bias, then max(0, output) if `rectified`.
 class DenseLayer {
  public:
@@ -53,12 +60,6 @@ class DenseLayer {
   }
 
  private:
-  // He et al. 2015, arXiv 1502.01852: keeps the scale of the activations through rectified layers.
-  static Matrix random_weights(Eigen::Index inputs, Eigen::Index outputs, RandomNumbers& random) {
-    const float scale = std::sqrt(2 / static_cast<float>(inputs));
-    return Matrix::NullaryExpr(inputs, outputs, [&] { return scale * random.normal(); });
-  }
-
   Parameter weights_, bias_;
   bool rectified_;
   Matrix input_, output_;

@@ -69,10 +69,6 @@ std::vector<EpochLoss> train(const Settings& settings, const Matrix& images, Net
   return history;
 }
 
-void print_probe(const char* features, const Probe& probe) {
-  std::printf("  %-18s %10.3f %20.3f\n", features, probe.all_labels, probe.few_labels);
-}
-
 void run(const Settings& settings) {
   const DigitSets digits = load_digit_sets(settings.data);
   const Digits &training = digits.training, &test = digits.test;
@@ -101,9 +97,7 @@ void run(const Settings& settings) {
 
   std::printf("\nterms of the loss, last epoch: diagonal %.2f, off-diagonal %.2f\n",
               history.back().diagonal, history.back().off_diagonal);
-  std::printf("accuracy of a linear probe on %d test images\n",
-              static_cast<int>(test.images.rows()));
-  std::printf("  %-18s %10s %12d per class\n", "trained with", "all labels", Probe::kFewLabels);
+  print_probe_title(test);
   print_probe("raw pixels", pixels_probe);
   print_probe("untrained encoder", untrained_probe);
   print_probe("trained encoder", trained_probe);

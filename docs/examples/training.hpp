@@ -123,6 +123,12 @@ inline void print_epoch(int epoch, int epochs, const EpochLoss& mean, double sec
   std::fflush(stdout);
 }
 
+/// Where the loss has no terms.
+inline void print_epoch(int epoch, int epochs, double mean_loss, double seconds) {
+  std::printf("epoch %4d of %d: loss %10.4f  %6.1f s\n", epoch + 1, epochs, mean_loss, seconds);
+  std::fflush(stdout);
+}
+
 }  // namespace example
 
 #endif  // DECORR_EXAMPLES_TRAINING_HPP_
