@@ -45,7 +45,8 @@ install(TARGETS decorr EXPORT decorrTargets)
 function(decorr_install_headers component)
   set(rest COMPONENT ${component} ${ARGN})
   install(EXPORT decorrTargets NAMESPACE decorr:: DESTINATION "${decorr_package_directory}" ${rest})
-  install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/decorr" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/decorr" "${PROJECT_SOURCE_DIR}/extras/trainers/decorr"
+          DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
           ${rest} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
   install(
     FILES "${PROJECT_BINARY_DIR}/decorrConfig.cmake"

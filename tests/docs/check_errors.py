@@ -14,7 +14,7 @@ import sys
 ANYTHING = "…"
 # What C++ templates are taken from: these calls, with the number of their first argument that is
 # part of the message.
-CALLS = {"fail": 0, "misused": 1, "report": 1, "static_assert": -1}
+CALLS = {"fail": 0, "misused": 1, "report": 1, "static_assert": -1, "TORCH_CHECK": 1}
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -166,6 +166,7 @@ def python_templates(file):
 def all_templates(source):
     files = sorted(source.glob("include/decorr/**/*.hpp"))
     files += sorted(source.glob("extras/c/*.[ch]pp"))
+    files += sorted(source.glob("extras/trainers/decorr/*.hpp"))
     templates = [template for file in files for template in cpp_templates(file)]
     for file in sorted(source.glob("extras/python/decorr/**/*.py")):
         if file.name != "inspect.py":

@@ -35,7 +35,8 @@ class DecorrConan(ConanFile):
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, ROOT)
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "extras/CMakeLists.txt", "extras/c/*", "include/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "extras/CMakeLists.txt", "extras/c/*",
+                        "extras/trainers/decorr/*", "include/*"):
             copy(self, pattern, root, self.export_sources_folder)
 
     def configure(self):
