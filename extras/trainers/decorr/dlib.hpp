@@ -95,7 +95,7 @@ inline namespace DECORR_ABI {
 
 struct BarlowTwins {
   using Options = BarlowTwinsOptions;
-  static constexpr const char* name = "loss_barlow_twins";
+  static constexpr const char* kName = "loss_barlow_twins";
 
   template <class... Arguments>
   static auto loss(Arguments&&... arguments) {
@@ -112,7 +112,7 @@ struct BarlowTwins {
 
 struct Vicreg {
   using Options = VicregOptions;
-  static constexpr const char* name = "loss_vicreg";
+  static constexpr const char* kName = "loss_vicreg";
 
   template <class... Arguments>
   static auto loss(Arguments&&... arguments) {
@@ -141,7 +141,7 @@ class PairLoss {
                     std::uint64_t seed = 0, const Execution& execution = {})
       : options_(options), draw_(std::move(draw)), generator_(seed), execution_(execution) {
     if (!draw_) {
-      throw InvalidArgument(std::string(Loss::name) +
+      throw InvalidArgument(std::string(Loss::kName) +
                                 ": draw is empty, expected a function that returns a Regularizer",
                             "draw");
     }
@@ -162,7 +162,7 @@ class PairLoss {
     const dlib::tensor& output = sub.get_output();
     dlib::tensor& gradient = sub.get_gradient_input();
     if (sub.sample_expansion_factor() != 2) {
-      throw InvalidArgument(std::string(Loss::name) + ": sample_expansion_factor is " +
+      throw InvalidArgument(std::string(Loss::kName) + ": sample_expansion_factor is " +
                                 decorr::detail::decimal(sub.sample_expansion_factor()) +
                                 ", expected 2, as of an input layer of pairs",
                             "sample_expansion_factor");
@@ -200,7 +200,7 @@ class PairLoss {
     state >> layer.generator_;
   }
   friend std::ostream& operator<<(std::ostream& out, const PairLoss& layer) {
-    out << Loss::name << " (";
+    out << Loss::kName << " (";
     const char* separator = "";
     Loss::visit_options(layer.options_, [&](const char* name, const auto& option) {
       out << separator << name << '=' << static_cast<double>(option);
@@ -209,7 +209,7 @@ class PairLoss {
     return out << ')';
   }
   friend void to_xml(const PairLoss& layer, std::ostream& out) {
-    out << '<' << Loss::name;
+    out << '<' << Loss::kName;
     Loss::visit_options(layer.options_, [&](const char* name, const auto& option) {
       out << ' ' << name << "='" << static_cast<double>(option) << '\'';
     });
@@ -217,7 +217,7 @@ class PairLoss {
   }
 
  private:
-  static std::string version() { return std::string("decorr_") + Loss::name; }
+  static std::string version() { return std::string("decorr_") + Loss::kName; }
 
   // Of n rows of view a, then n of view b.
   double value(const float* views, float* gradients, Eigen::Index n, Eigen::Index d,

@@ -53,7 +53,8 @@ class GivenOutput {
   }
   /// Of both views, one above the other.
   Rows gradient() const {
-    return RowsMap(gradient_.host(), output_.num_samples(), output_.size() / output_.num_samples());
+    return RowsMap(gradient_.host(), output_.num_samples(),
+                   output_.k() * output_.nr() * output_.nc());
   }
 
  private:

@@ -345,13 +345,13 @@ TEST_CASE("wrong tensors are refused in words") {
 }
 
 TEST_CASE("one feature, and two samples") {
-  for (const auto& [rows, columns] :
+  for (const auto& shape :
        std::vector<std::pair<std::int64_t, std::int64_t>>{{kSamples, 1}, {2, kFeatures}}) {
     for (const Loss& loss : losses()) {
       CAPTURE(loss.name);
       const Tensor a = random_leaf(1), b = random_leaf(2);
-      const auto part = [&, rows = rows, columns = columns](const Tensor& z) {
-        return z.narrow(0, 0, rows).narrow(1, 0, columns);
+      const auto part = [&](const Tensor& z) {
+        return z.narrow(0, 0, shape.first).narrow(1, 0, shape.second);
       };
       const Gradients ours = gradients_of(loss.ours(part(a), part(b), {})[0], a, b);
       const Gradients expected = gradients_of(loss.expected(part(a), part(b), {}), a, b);
