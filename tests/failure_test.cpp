@@ -17,6 +17,7 @@
 #include <cmath>
 #include <decorr/decorr.hpp>
 #include <new>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -54,14 +55,19 @@ bool plan_fails() {
   }
 DECORR_TESTS_PLANNER(fftwf)
 DECORR_TESTS_PLANNER(fftw)
+DECORR_TESTS_PLANNER(fftwl)
 #endif
 
 namespace {
 
+using decorr_tests::Allocations;
 using decorr_tests::Call;
 using decorr_tests::fail_each;
 using decorr_tests::fail_each_allocation;
 using decorr_tests::Failing;
+using decorr_tests::Family;
+using decorr_tests::fill;
+using decorr_tests::is_untouched;
 using decorr_tests::loss_cases;
 using decorr_tests::LossCase;
 using decorr_tests::Output;
@@ -252,32 +258,148 @@ TEST_CASE("each allocation of a loss of several views fails, of one process and 
   }
 }
 
+// Where a pass takes memory of its own from the system, not a part of what the call has already.
+TEST_CASE("each allocation of a collective call with many features fails") {
+  constexpr Index kManyFeatures = 3000;
+  const auto a = view<RowMajor<float>>(3, kManyFeatures, 1);
+  const auto b = view<RowMajor<float>>(3, kManyFeatures, 2);
+  Alone alone;
+  for (LossCase loss_case : loss_cases(kManyFeatures, 1500)) {
+    if (loss_case.relaxed() == nullptr) continue;
+    loss_case.execution.communicator = &alone;
+    check_gradients("many features", a, b, loss_case, 1);
+  }
+}
+
+namespace {
+
+using Floats = RowMajor<float>;
+
+// All passes over two parts, and the gradients, by when all that may fail has happened.
+template <class Batch>
+void run_two_views(Batch& batch, const Floats& a, const Floats& b, Floats& grad_a, Floats& grad_b) {
+  while (batch.has_pass()) {
+    batch.add(a.topRows(13), b.topRows(13));
+    batch.add(a.bottomRows(7), b.bottomRows(7));
+    batch.end_pass();
+  }
+  batch.gradient(a, b, grad_a, grad_b);
+}
+
+double run_in_parts(const LossCase& loss_case, const Floats& a, const Floats& b, Floats& grad_a,
+                    Floats& grad_b) {
+  const auto regularizer = decorr_tests::argument(loss_case.regularizer);
+  const decorr::Execution& execution = loss_case.execution;
+  switch (loss_case.family) {
+    case Family::regularizer: {
+      decorr::RegularizerBatch<float> batch(kFeatures, regularizer, execution);
+      run_two_views(batch, a, b, grad_a, grad_b);
+      return batch.value();
+    }
+    case Family::barlow_twins: {
+      decorr::BarlowTwinsBatch<float> batch(kFeatures, loss_case.barlow_twins, regularizer,
+                                            execution);
+      run_two_views(batch, a, b, grad_a, grad_b);
+      return batch.loss().value;
+    }
+    case Family::vicreg: {
+      decorr::VicregBatch<float> batch(kFeatures, loss_case.vicreg, regularizer, execution);
+      run_two_views(batch, a, b, grad_a, grad_b);
+      return batch.loss().value;
+    }
+    case Family::variance_covariance:
+      break;
+  }
+  decorr::VarianceCovarianceBatch<float> batch(kFeatures, loss_case.vicreg, regularizer, execution);
+  while (batch.has_pass()) {
+    batch.add(a.topRows(13));
+    batch.add(a.bottomRows(7));
+    batch.end_pass();
+  }
+  batch.gradient(a, grad_a);
+  return batch.loss().value;
+}
+
+}  // namespace
+
 TEST_CASE("each allocation of a batch in parts fails") {
-  using Matrix = RowMajor<float>;
-  const auto a = view<Matrix>(kRows, kFeatures, 1), b = view<Matrix>(kRows, kFeatures, 2);
-  Matrix grad_a(kRows, kFeatures), grad_b(kRows, kFeatures);
+  const auto a = view<Floats>(kRows, kFeatures, 1), b = view<Floats>(kRows, kFeatures, 2);
+  Floats grad_a(kRows, kFeatures), grad_b(kRows, kFeatures);
   Alone alone;
   for (LossCase loss_case : loss_cases(kFeatures, 5)) {
     for (const bool is_collective : {false, true}) {
       if (is_collective) loss_case.execution.communicator = &alone;
-      if (loss_case.family != decorr_tests::Family::barlow_twins) continue;
-      const auto regularizer = decorr_tests::argument(loss_case.regularizer);
       check({loss_case.name + ", in parts",
-             [&] {
-               decorr::BarlowTwinsBatch<float> batch(kFeatures, loss_case.barlow_twins, regularizer,
-                                                     loss_case.execution);
-               while (batch.has_pass()) {
-                 batch.add(a.topRows(13), b.topRows(13));
-                 batch.add(a.bottomRows(7), b.bottomRows(7));
-                 batch.end_pass();
-               }
-               // All that may fail has happened.
-               batch.gradient(a, b, grad_a, grad_b);
-               return static_cast<double>(batch.loss().value);
-             },
-             {output(grad_a), output(grad_b)}});
+             [&] { return run_in_parts(loss_case, a, b, grad_a, grad_b); },
+             loss_case.is_single_view() ? std::vector<Output>{output(grad_a)}
+                                        : std::vector<Output>{output(grad_a), output(grad_b)}});
     }
   }
+  check({"sumvec, in parts",
+         [&] {
+           decorr::SumvecBatch<float> batch(kFeatures, decorr_tests::quick());
+           while (batch.has_pass()) {
+             batch.add(a, b);
+             batch.end_pass();
+           }
+           return static_cast<double>(batch.lags().sum());
+         },
+         {}});
+}
+
+TEST_CASE("each allocation of a call for one gradient fails, and of one on expressions") {
+  const auto a = view<Floats>(kRows, kFeatures, 1), b = view<Floats>(kRows, kFeatures, 2);
+  Floats grad(kRows, kFeatures), other(kRows, kFeatures);
+  for (const LossCase& loss_case : loss_cases(kFeatures, 5)) {
+    check({loss_case.name + ", one gradient",
+           [&] { return static_cast<double>(loss_case(a, b, grad, decorr::no_gradient)); },
+           {output(grad)}});
+  }
+  check({"expressions",
+         [&] { return static_cast<double>(decorr::r_off(a + b, a - b, grad, other)); },
+         {output(grad), output(other)}});
+}
+
+TEST_CASE("each allocation of the draws and of a message fails") {
+  check({"recommended",
+         [] {
+           std::mt19937_64 generator(1);
+           const auto regularizer = decorr::presets::recommended(256, 128, generator);
+           return static_cast<double>(generator());
+         },
+         {}});
+  check({"permutation",
+         [] {
+           std::mt19937_64 generator(1);
+           return static_cast<double>(decorr::random_permutation(kFeatures, generator).front());
+         },
+         {}});
+
+  // A bad argument is told, or that there was no memory to tell it.
+  const auto a = view<Floats>(kRows, kFeatures, 1), b = view<Floats>(kRows + 1, kFeatures, 2);
+  Floats grad_a(kRows, kFeatures), grad_b(kRows, kFeatures);
+  const Call call{"a bad argument",
+                  [&] { return static_cast<double>(decorr::r_off(a, b, grad_a, grad_b)); },
+                  {output(grad_a), output(grad_b)}};
+  long failures = 0;
+  for (bool failed = true; failed; failures += failed) {
+    fill(call);
+    const long live = Allocations::live();
+    bool told = false, out_of_memory = false;
+    Allocations::arm(failures, Failing::one);
+    try {
+      call.run();
+    } catch (const decorr::InvalidArgument&) {
+      told = true;
+    } catch (const std::bad_alloc&) {
+      out_of_memory = true;
+    }
+    failed = Allocations::disarm();
+    CHECK(told != out_of_memory);
+    CHECK(is_untouched(call));
+    CHECK(Allocations::live() == live);
+  }
+  CHECK(failures > 0);
 }
 
 #endif  // DECORR_TESTS_SANITIZED
@@ -290,13 +412,19 @@ TEST_CASE("FFTW makes no plan") {
   int failures = 0;
   for (const Index block_size : {5, 1}) {
     for (const LossCase& loss_case : loss_cases(kFeatures, block_size)) {
-      failures +=
-          fail_each_plan({loss_case.name,
-                          [&] { return static_cast<double>(loss_case(a, b, grad_a, grad_b)); },
-                          {output(grad_a)}});
+      failures += fail_each_plan(
+          {loss_case.name, [&] { return static_cast<double>(loss_case(a, b, grad_a, grad_b)); },
+           loss_case.is_single_view() ? std::vector<Output>{output(grad_a)}
+                                      : std::vector<Output>{output(grad_a), output(grad_b)}});
     }
   }
   CHECK(failures > 50);
+  const auto long_a = view<ColumnMajor<long double>>(kRows, kFeatures, 1);
+  const auto long_b = view<ColumnMajor<long double>>(kRows, kFeatures, 2);
+  const auto value = [&] {
+    return static_cast<double>(decorr::r_sum(long_a, long_b, {}, decorr_tests::quick()));
+  };
+  CHECK(fail_each_plan({"long double", value, {}}) > 0);
 }
 #endif
 
