@@ -53,7 +53,7 @@ std::complex<long double> naive_dft(const std::complex<Scalar>* signal, Index le
   const long double turn = direction == Direction::forward ? -2 : 2;
   std::complex<long double> sum = 0;
   for (Index j = 0; j < length; ++j) {
-    const long double angle = turn * 3.14159265358979323846L *
+    const long double angle = turn * 3.14159265358979323846264338327950288L *
                               static_cast<long double>(j * f % length) /
                               static_cast<long double>(length);
     sum += std::complex<long double>(signal[j]) *
@@ -99,8 +99,10 @@ TEST_CASE("long padded lengths are powers of two, and end where FFTW's do") {
   CHECK(smooth_length(1 << 18) == 1 << 18);
   CHECK(smooth_length((1 << 18) + 1) == 1 << 19);
   CHECK(transform_length(300007) == 1 << 20);
-  constexpr Index kPrime = std::numeric_limits<int>::max();
-  CHECK(transform_length(kPrime) == kPrime);
+  for (const Index prime : {536'870'923, std::numeric_limits<int>::max()}) {
+    CHECK(transform_length(prime) == prime);
+  }
+  CHECK(transform_length(536'870'909) == 1 << 30);  // the last prime below 2^29
 }
 
 TEST_CASE_TEMPLATE("plans transform by the definition, and backward undoes forward", Scalar, float,

@@ -1,8 +1,6 @@
 #ifndef DECORR_DETAIL_FFT_TRANSFORM_LENGTH_HPP_
 #define DECORR_DETAIL_FFT_TRANSFORM_LENGTH_HPP_
 
-#include <limits>
-
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 
@@ -50,11 +48,12 @@ enum class Padding { allowed, none };
 // transformed twice forward. Where all find room it errs to the side of the direct transform.
 inline Index transform_length(Index width, Padding padding = Padding::allowed) {
   constexpr Index kLargestFactor = 23;
-  if (padding == Padding::none || is_smooth(width, kLargestFactor)) {
+  // FFT libraries count in int, and the next power of two would be beyond that.
+  constexpr Index kWidest = Index{1} << 29;
+  if (padding == Padding::none || width > kWidest || is_smooth(width, kLargestFactor)) {
     return width;
   }
-  const Index padded = smooth_length(2 * width - 1);
-  return padded <= std::numeric_limits<int>::max() ? padded : width;
+  return smooth_length(2 * width - 1);
 }
 
 }  // namespace DECORR_ABI
