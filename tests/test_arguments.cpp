@@ -201,6 +201,8 @@ TEST_CASE("copies of an InvalidArgument have its message and its argument") {
         error;  // NOLINT(performance-unnecessary-copy-initialization)
     decorr::InvalidArgument assigned("", "another name");
     assigned = copy;
+    const decorr::InvalidArgument& itself = assigned;
+    assigned = itself;
     for (const decorr::InvalidArgument* each : {&error, &copy, &std::as_const(assigned)}) {
       CHECK(each->what() == "f: " + name + " is wrong");
       CHECK(each->argument() == name.substr(0, longest.size()));
@@ -241,6 +243,9 @@ TEST_CASE("views of different shapes are rejected") {
           return std::string(f.b) + " has " + std::to_string(cols) + " columns, " + f.a + " has 5";
         });
   }
+  check_all_rejected(
+      has_b, [](Arguments& x) { x.b.cols = 1; },
+      [](const Function& f) { return std::string(f.b) + " has 1 column, " + f.a + " has 5"; });
 }
 
 TEST_CASE("the message for views of different shapes names function, argument and both values") {
@@ -434,6 +439,7 @@ TEST_CASE("a permutation that is none is rejected") {
         is_relaxed, [&](Arguments& x) { x.relaxed.permutation = permutation; },
         [&](const Function&) { return message; });
   };
+  check({0}, "permutation has 1 entry, expected 5, one for each feature");
   check({0, 1, 2, 3}, "permutation has 4 entries, expected 5, one for each feature");
   check({0, 1, 2, 3, 4, 5}, "permutation has 6 entries, expected 5, one for each feature");
   check({0, 1, -1, 3, 4}, "permutation[2] is -1, expected 0 to 4");

@@ -9,6 +9,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/calls.hpp"
@@ -357,6 +358,14 @@ TEST_CASE("calls out of turn and other rows are told") {
   CHECK(misuse_of([&] { Batch(d, bad); }) ==
         "BarlowTwinsBatch: epsilon is -1, expected at least 0");
   CHECK(misuse_of([&] { Batch(0); }) == "BarlowTwinsBatch: features is 0, expected at least 1");
+  Batch moved(d, {}, decorr::Relaxed(), quick());
+  const Batch elsewhere = std::move(moved);
+  CHECK(elsewhere.has_pass());
+  // NOLINTBEGIN(bugprone-use-after-move): that is what is asked for.
+  CHECK_FALSE(moved.has_pass());
+  CHECK(misuse_of([&] { moved.add(a, b); }) ==
+        "BarlowTwinsBatch::add: the batch has been moved away");
+  // NOLINTEND(bugprone-use-after-move)
   for (const auto gradients : {decorr::Gradients::b, decorr::Gradients::both}) {
     CHECK(misuse_of([&] { decorr::VarianceCovarianceBatch<double>(d, {}, {}, {}, gradients); }) ==
           "VarianceCovarianceBatch: gradients are of b, and there is one view, a");

@@ -236,6 +236,13 @@ TEST_CASE("invariance of views whose squared difference is beyond the scalar's r
             decorr::vicreg_loss(wide, other, options, decorr::Exact(), quick()).invariance,
             naive::vicreg_loss(real_wide, real_other, options, decorr::Exact()).invariance) <
         1e-13);
+  // Of views that are small in themselves, and far from each other.
+  const MatrixXd here = a.cast<double>().array() + 1e160, there = b.cast<double>().array() - 1e160;
+  const RealMatrix real_here = here.cast<Real>(), real_there = there.cast<Real>();
+  CHECK(relative_error(
+            decorr::vicreg_loss(here, there, options, decorr::Exact(), quick()).invariance,
+            naive::vicreg_loss(real_here, real_there, options, decorr::Exact()).invariance) <
+        1e-13);
 }
 
 TEST_CASE("what varies is told from what is constant, however little and wherever") {

@@ -139,6 +139,7 @@ TEST_CASE("NaN in, NaN out in the value and in the gradients that depend on it")
   const double nan = std::numeric_limits<double>::quiet_NaN();
   check_propagation(40, 8, 3, nan);  // exact through C
   check_propagation(5, 8, 4, nan);   // exact through the Gram matrices
+  check_propagation(3, 24, 2, nan);  // the grouped form as well
 }
 
 TEST_CASE("infinity in, nothing finite out in what depends on it") {
@@ -146,6 +147,7 @@ TEST_CASE("infinity in, nothing finite out in what depends on it") {
        {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
     check_propagation(40, 8, 3, infinity);
     check_propagation(5, 8, 4, infinity);
+    check_propagation(3, 24, 2, infinity);
   }
 }
 

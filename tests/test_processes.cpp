@@ -148,6 +148,7 @@ TEST_CASE("each process may be constant in itself, and numbers small or large") 
       a.row(k) = size * random_matrix<Rows<double>>(1, d, static_cast<std::uint64_t>(k / 2));
       b.row(k) = size * random_matrix<Rows<double>>(1, d, static_cast<std::uint64_t>(9 + k / 2));
     }
+    a.col(4).setZero();  // and one feature in all of them
     LossCase loss{"barlow", Family::barlow_twins, decorr::Relaxed{}};
     loss.barlow_twins.epsilon = 0;
     Rows<double> grad_a(6, d), grad_b(6, d);
@@ -228,6 +229,8 @@ TEST_CASE("settings that differ end the call on all processes, by name and numbe
   check("the regularizer", [](Options&, decorr::Relaxed& relaxed) { relaxed.exponent = 1; });
   check("epsilon", [](Options& options, decorr::Relaxed&) { options.epsilon = 1e-3; });
   check("a weight or gamma", [](Options& options, decorr::Relaxed&) { options.gamma = 2; });
+  check("sum_variance or covariance_scaling",
+        [](Options& options, decorr::Relaxed&) { options.sum_variance = true; });
 }
 
 TEST_CASE("other functions, widths, gradients and scalars are told apart") {
@@ -339,7 +342,7 @@ class WrongCommunicator final : public Communicator {
 
 TEST_CASE("sums that cannot be, as of processes in different calls, are told") {
   const Rows<double> a = random_matrix<Rows<double>>(7, 5, 1);
-  for (const double factor : {0.5, std::numeric_limits<double>::quiet_NaN(), -1.0}) {
+  for (const double factor : {0.5, std::numeric_limits<double>::quiet_NaN(), -1.0, 0.0, 1e30}) {
     for (const int round : {1, 2, 3}) {
       WrongCommunicator wrong(factor, round);
       decorr::Execution execution = quick();

@@ -127,6 +127,7 @@ TEST_CASE_TEMPLATE("row-major and column-major, alone and mixed", Scalar, float,
   ColMajor<Scalar> column_grad_a(kRows, kCols), column_grad_b(kRows, kCols);
   check_storage("column-major", a, b, column_a, column_b, column_grad_a, column_grad_b);
   check_storage("mixed", a, b, column_a, b, row_grad_a, column_grad_b);
+  check_storage("a gradient alone", a, b, a, b, row_grad_a, column_grad_b);
 }
 
 TEST_CASE("matrices of fixed and of bounded size") {
@@ -270,6 +271,8 @@ TEST_CASE("views by indices, reversed and reshaped ones, as inputs and as gradie
   check("rows from the last on, known to the compiler",
         [&](auto& m) { return m(seqN(2 * kRows - 1, kRows, fix<-2>), seqN(1, kCols)); });
   check("all rows", [&](auto& m) { return m(all, seqN(0, kCols, 2)); });
+  check("one row", [&](auto& m) { return m(seqN(3, 1, 2), seqN(0, kCols, 2)); });
+  check("one column", [&](auto& m) { return m(seqN(0, kRows, 2), seqN(3, 1, 2)); });
   const std::vector<int> rows{7, 3, 30, 1, 0, 40, 41, 5, 13, 12, 11};
   const std::vector<Index> cols{3, 2, 9, 15, 0};
   check("rows by a list", [&](auto& m) { return m(rows, all); });

@@ -17,6 +17,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../support/cases.hpp"
@@ -27,6 +28,7 @@ namespace {
 
 std::size_t summed_bytes = 0;
 int summed_rounds = 0;
+bool next_sum_fails = false;
 
 }  // namespace
 
@@ -36,6 +38,7 @@ extern "C" int MPI_Allreduce(const void* from, void* to, int count, MPI_Datatype
   MPI_Type_size(type, &size);
   summed_bytes += static_cast<std::size_t>(count) * static_cast<std::size_t>(size);
   ++summed_rounds;
+  if (std::exchange(next_sum_fails, false)) return MPI_ERR_OTHER;
   return PMPI_Allreduce(from, to, count, type, op, communicator);
 }
 
@@ -177,6 +180,26 @@ TEST_CASE("each process's rows in parts, and sumvec") {
     check_same<double>(own_grad_b, grad_b, 1e-12);
   }
   CHECK((decorr::sumvec(own_a, own_b, execution) - lags).norm() <= 1e-12 * lags.norm());
+}
+
+TEST_CASE("a communicator may be made and freed between calls, and MPI's errors are thrown") {
+  for (int repetition = 0; repetition < 2; ++repetition) {
+    decorr::MpiCommunicator own(MPI_COMM_SELF);
+    double numbers[] = {1, 2};
+    own.sum(numbers, 2);
+    CHECK(numbers[1] == 2);
+    next_sum_fails = true;
+    std::string message;
+    try {
+      own.sum(numbers, 2);
+    } catch (const std::runtime_error& e) {
+      message = e.what();
+    }
+    CHECK(message.find("MPI_Allreduce: ") == 0);
+    CHECK(message.size() > std::string("MPI_Allreduce: ").size());
+  }
+  CHECK_THROWS_WITH_AS(decorr::MpiCommunicator(MPI_COMM_NULL),
+                       "MpiCommunicator: the communicator is MPI_COMM_NULL", std::runtime_error);
 }
 
 TEST_CASE("a NaN of one process reaches all") {

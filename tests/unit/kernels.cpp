@@ -170,6 +170,8 @@ TEST_CASE_TEMPLATE("multiply_add takes sizes beyond its blocking", Scalar, float
   check_multiply_add<Scalar>({3, 5, 3001}, {3, 5, 3001}, 1);
   check_multiply_add<Scalar>({1100, 5, 33}, {1100, 5, 33}, 1);
   check_multiply_add<Scalar>({4, 1101, 33}, {4, 1101, 33}, 1);
+  // Much of nothing.
+  check_multiply_add<Scalar>({3, 64, 0}, {3, 64, 0}, 1);
   // Beyond the memory that there is.
   check_multiply_add<Scalar>({31, 45, 57}, {8, 9, 10}, 0);
   check_multiply_add<Scalar>({31, 45, 57}, {31, 1, 57}, 0);

@@ -80,7 +80,9 @@ TEST_CASE("what differs is named, with how many are in the minority, or agree at
       Processes<double> processes(communicator, "f");
       SettingsDigest settings;
       settings.add("same", 7);
-      settings.add("other", values[static_cast<std::size_t>(rank)]);
+      // A byte: a hash, and with it which ones meet in a bin, goes by the order of a number's
+      // bytes.
+      settings.add("other", static_cast<unsigned char>(values[static_cast<std::size_t>(rank)]));
       processes.agree(settings, 1);
     });
     std::vector<std::string> texts;
@@ -132,6 +134,22 @@ TEST_CASE("a failure is kept until the next sum, and told to all there") {
     }
     CHECK(group.rounds() == 1 + failing_round);
   }
+}
+
+TEST_CASE("a number of rows that is none is told") {
+  class Spoiling final : public Communicator {
+   public:
+    void sum(double* numbers, std::size_t) override { numbers[2] = 0.5; }
+    void sum(long double*, std::size_t) override {}
+  };
+  Spoiling spoiling;
+  std::string message;
+  try {
+    Processes<double>(spoiling, "f").agree(SettingsDigest(), 3);
+  } catch (const decorr::CollectiveError& e) {
+    message = e.what();
+  }
+  CHECK(message.find("f: the processes do not sum the same") == 0);
 }
 
 TEST_CASE("a later sum of one process is not taken for the first one of another") {

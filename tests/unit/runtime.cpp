@@ -124,7 +124,7 @@ TEST_CASE("there are as many workers as threads and chunks allow, at least one")
   CHECK(worker_count(20, 100, 10) == 10);
   CHECK(worker_count(20, 101, 10) == 11);
   CHECK(worker_count(3, 5, 10) == 1);
-  CHECK(worker_count(std::numeric_limits<int>::max(), Index{1} << 40, 10) == 1024);
+  CHECK(worker_count(std::numeric_limits<int>::max(), Index{1} << 30, 10) == 1024);
 #else
   CHECK(worker_count(3, 100, 10) == 1);
 #endif
@@ -217,6 +217,15 @@ TEST_CASE("a block of the pool is at most an eighth larger than what is asked fo
     CHECK(block.bytes <= std::max(bytes + bytes / 8, (bytes + 63) / 64 * 64));
     WorkspacePool::release(block);
   }
+}
+
+TEST_CASE("a block goes with the one that it is moved to, and none is taken for no bytes") {
+  WorkspaceBlock block(100);
+  void* const data = block.data();
+  WorkspaceBlock moved(std::move(block));
+  CHECK(moved.data() == data);
+  CHECK(block.data() == nullptr);  // NOLINT(bugprone-use-after-move): that is what is asked for
+  CHECK(WorkspaceBlock(0).data() == nullptr);
 }
 
 TEST_CASE("the pool keeps no more bytes than its limit, and those given back last") {
