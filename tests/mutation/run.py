@@ -1,0 +1,453 @@
+#!/usr/bin/env python3
+"""Plants the faults of the table, one at a time, and says which of them no test notices.
+
+    tests/mutation/run.py [--only REGEX] [--jobs N]     all of them, or those whose label matches
+    tests/mutation/run.py --sample N --seed S           some, by the tests of a few rooms alone
+    tests/mutation/run.py --check                       only that the table fits the sources
+
+A copy of the sources, in build/mutation, has every fault behind a switch of run time (switch.hpp), so it is
+built once; the first run, without any fault, has to pass. Each fault is then tried on the tests that are
+likeliest to catch it, until one fails: what caught it before, what caught others of that source, and then all
+that come to its place, the quickest first. A run that takes ten times as long as without the fault has caught
+it, too.
+Results are kept in build/mutation/results.jsonl, and are not made again while the sources are the same.
+catches.txt, beside this script, has what caught each fault the last time that --write-catches was given.
+
+Ends with 1 if a fault survives that the table does not say to be equivalent. Needs Python 3.8, CMake, Ninja, and
+what the tests need; nothing else.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import html
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree
+
+import faults as table
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CATCHES = HERE / "catches.txt"
+# What is built, and where that is. Those without cases are one test as a whole.
+PROGRAMS = {
+    "decorr_unit_tests": ("tests", True),
+    "decorr_tests": ("tests", True),
+    "decorr_allocation_test": ("tests", True),
+    "decorr_failure_test": ("tests", True),
+    "decorr_fftw_state_test": ("tests", True),
+    "decorr_c_compare": ("tests/extras/c", True),
+    "decorr_c_batches": ("tests/extras/c", True),
+    "decorr_c_failure": ("tests/extras/c", True),
+    "decorr_c_abuse": ("tests/extras/c", False),
+}
+PLANTED = ("include", "extras/c")
+# Results hold while none of these files changes, but for this folder's.
+MATTER = ("CMakeLists.txt", "bench/representation/", "cmake/", "extras/c/", "extras/support/", "include/", "tests/")
+# Of what caught others of the same source, so many cases are tried first.
+NEIGHBOURS = 6
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Unit:
+    """What runs at once: a program's cases of one file, or all of it."""
+
+    def __init__(self, program, path, file, cases):
+        self.program, self.path, self.file, self.cases = program, path, file, cases
+        self.seconds, self.not_reached = 1.0, set()
+
+    @property
+    def name(self):
+        return f"{self.program}/{self.file}" if self.file else self.program
+
+    def command(self, cases=None):
+        if self.file is None:
+            return [str(self.path)]
+        # A comma separates names, so it is any character here.
+        chosen = [f"-tc={','.join(case.replace(',', '?') for case in cases)}"] if cases else []
+        return [str(self.path), f"-sf=*/{self.file}", *chosen, "-aa=1"]
+
+
+class Outcome:
+    def __init__(self, caught, by="", case=""):
+        self.caught, self.by, self.case = caught, by, case
+
+
+# ---- The copy, and what is built of it.
+
+
+def files_of(folder):
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not {"__pycache__", "node_modules", "target"} & set(path.relative_to(ROOT).parts):
+            yield path
+
+
+def copied_files():
+    for path in sorted(ROOT.iterdir()):
+        if path.name != "build" and not path.name.startswith("."):
+            yield from [path] if path.is_file() else files_of(path)
+
+
+def write_copy(faults, copy):
+    """Files that stay as they are keep their times, so that little is built again."""
+    by_source = collections.defaultdict(list)
+    for fault in faults:
+        by_source[fault.source].append(fault)
+    names = set()
+    for path in copied_files():
+        name = str(path.relative_to(ROOT))
+        names.add(name)
+        content = path.read_bytes()
+        if name in by_source:
+            content = table.planted(content.decode(), by_source.pop(name)).encode()
+        target = copy / name
+        if not target.exists() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            target.chmod(path.stat().st_mode)
+    for source, lost in by_source.items():
+        raise lost[0].error(f"{source} is not there")
+    for path in list(copy.rglob("*")):
+        if path.is_file() and str(path.relative_to(copy)) not in names:
+            path.unlink()
+
+
+def check_table(faults):
+    """That every fault finds its place; planting needs no more than this."""
+    by_source, errors = collections.defaultdict(list), []
+    for fault in faults:
+        try:
+            if not fault.source.startswith(PLANTED):
+                raise fault.error(f"{fault.source} is not planted, only {' and '.join(PLANTED)} are")
+            if not (ROOT / fault.source).is_file():
+                raise fault.error(f"{fault.source} is not there")
+            fault.edits((ROOT / fault.source).read_text())
+            by_source[fault.source].append(fault)
+        except table.TableError as error:
+            errors.append(str(error))
+    if errors:
+        raise table.TableError("\n".join(errors))
+    for source, own in by_source.items():
+        table.planted((ROOT / source).read_text(), own)
+    return by_source
+
+
+def build(copy, folder, programs, room_pattern, jobs):
+    options = [
+        "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1", "-DCMAKE_C_FLAGS_DEBUG=-O1",
+        f"-DCMAKE_CXX_FLAGS=-w -include {HERE / 'switch.hpp'}",
+        "-DDECORR_BUILD_TESTS=ON", "-DDECORR_BUILD_BENCHMARKS=OFF", "-DDECORR_BUILD_EXAMPLES=OFF",
+        "-DDECORR_BUILD_INSPECT=OFF", "-DDECORR_BUILD_FUZZERS=OFF", "-DDECORR_INSTALL=OFF", "-DDECORR_MPI=OFF",
+        "-DDECORR_C_CHOOSES_PROCESSOR=OFF", "-DDECORR_TESTS_UNITY=ON",
+        f"-DDECORR_ROOM_TEST_PATTERN={room_pattern}",
+    ]
+    log = folder.parent / "build.log"
+    with open(log, "w") as output:
+        for command in (
+            ["cmake", "-S", str(copy), "-B", str(folder), "-G", "Ninja", *options],
+            ["cmake", "--build", str(folder), "--parallel", str(jobs), "--target", *programs],
+        ):
+            if subprocess.call(command, stdout=output, stderr=subprocess.STDOUT) != 0:
+                output.flush()
+                sys.exit(log.read_text()[-4000:] + f"\nThe sources with faults do not build; {log} has all of it.")
+
+
+def find_units(folder, programs):
+    units = []
+    for program in programs:
+        directory, has_cases = PROGRAMS[program]
+        path = folder / directory / program
+        if not has_cases:
+            units.append(Unit(program, path, None, []))
+            continue
+        listed = subprocess.run([str(path), "-ltc", "-r=xml"], stdout=subprocess.PIPE, check=True).stdout
+        cases = collections.defaultdict(list)
+        for case in xml.etree.ElementTree.fromstring(listed).iter("TestCase"):
+            cases[os.path.basename(case.get("filename"))].append(case.get("name"))
+        units += [Unit(program, path, file, names) for file, names in cases.items()]
+    return units
+
+
+# ---- Running.
+
+
+def run(unit, cases, directory, **settings):
+    """(return code or None where it did not end, output). One that computes for too long is ended by the
+    system; one that waits for nothing is tried twice, as the machine itself may have been asleep."""
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive", **settings)
+    most = int(10 + 10 * unit.seconds)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+
+    for _ in range(2):
+        process = subprocess.Popen(
+            unit.command(cases), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory,
+            env=environment, start_new_session=True, preexec_fn=limit,
+        )
+        try:
+            output, _ = process.communicate(timeout=60 + 10 * most)
+            return process.returncode, output.decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+    return None, output.decode(errors="replace")
+
+
+def seconds_of_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def run_without_faults(units, directory, faults, known_file, key):
+    """Once for the sources: what fails without a fault would catch them all. Notes who comes to which."""
+    known = json.loads(known_file.read_text()) if known_file.exists() else {}
+    if known.get("sources") != key:
+        known = {"sources": key, "units": {}}
+    reached = directory / "reached"
+    for unit in units:
+        if unit.name not in known["units"]:
+            start, unit.seconds = seconds_of_children(), 600
+            code, output = run(unit, None, directory, DECORR_REACHED=str(reached))
+            if code != 0:
+                sys.exit(f"{output[-4000:]}\n{unit.name} fails without any fault.")
+            marks = reached.read_bytes() if reached.exists() else b""
+            reached.unlink(missing_ok=True)
+            known["units"][unit.name] = {
+                "seconds": seconds_of_children() - start,
+                "not_reached": [fault.identity for fault in faults if marks and not marks[fault.number]],
+            }
+            known_file.write_text(json.dumps(known))
+        unit.seconds = known["units"][unit.name]["seconds"]
+        unit.not_reached = set(known["units"][unit.name]["not_reached"])
+
+
+def failed_case(output):
+    match = re.search(r"^TEST CASE:  (.*)$", output, re.MULTILINE)
+    return html.unescape(match[1]).strip() if match else ""
+
+
+class Trials:
+    def __init__(self, units, catches, directory):
+        self.units, self.catches, self.directory = units, catches, directory
+        self.by_source = collections.defaultdict(collections.Counter)
+        self.lock = threading.Lock()
+
+    def know(self, fault, by, case):
+        with self.lock:
+            self.by_source[fault.source][by, case] += 1
+
+    def plan(self, fault):
+        """(unit, cases or None for all) in the order in which they are tried."""
+        units = [unit for unit in self.units if fault.identity not in unit.not_reached]
+        by_name = {unit.name: unit for unit in units}
+        before = self.catches.get(fault.identity)
+        if before and before[0] in by_name:
+            yield by_name[before[0]], [before[1]] if before[1] else None
+        with self.lock:
+            counts = collections.Counter(self.by_source[fault.source])
+        likely, of_unit = collections.defaultdict(list), collections.Counter()
+        for (name, case), _ in counts.most_common(NEIGHBOURS):
+            if name in by_name and case:
+                likely[name].append(case)
+        for name, cases in likely.items():
+            yield by_name[name], cases
+        for (name, _), count in counts.items():
+            of_unit[name] += count
+        for unit in sorted(units, key=lambda unit: unit.seconds / (1 + of_unit[unit.name])):
+            yield unit, None
+
+    def try_one(self, fault):
+        for unit, cases in self.plan(fault):
+            code, output = run(unit, cases, self.directory, DECORR_FAULT=str(fault.number))
+            if code == 0:
+                continue
+            case = failed_case(output)
+            if not case and cases and len(cases) == 1:
+                case = cases[0]
+            if case not in unit.cases:
+                case = ""
+            self.know(fault, unit.name, case)
+            return Outcome(True, unit.name, case)
+        return Outcome(False)
+
+
+# ---- What is known from before.
+
+
+def read_catches():
+    catches = {}
+    if CATCHES.exists():
+        for line in CATCHES.read_text().splitlines():
+            identity, by, case = (line.split("\t") + ["", ""])[:3]
+            catches[identity] = by, case
+    return catches
+
+
+def write_catches(faults, catches):
+    CATCHES.write_text("".join("\t".join((fault.identity, *catches[fault.identity])) + "\n"
+                               for fault in faults if fault.identity in catches))
+
+
+def hash_of_sources():
+    result = hashlib.sha256()
+    for path in copied_files():
+        name = str(path.relative_to(ROOT))
+        if name.startswith(MATTER) and not name.startswith("tests/mutation/"):
+            result.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return result.hexdigest()[:16]
+
+
+# ---- Choosing, and reporting.
+
+
+def choose(arguments, faults, catches):
+    """The faults to try, the programs, and the files of the rooms' tests."""
+    tried = [fault for fault in faults if not fault.reason or arguments.equivalents]
+    if arguments.only:
+        tried = [fault for fault in tried if re.search(arguments.only, fault.label)]
+    if arguments.sample is None:
+        return tried, list(arguments.programs or PROGRAMS), "unit/*.cpp"
+    # Of two files of the rooms' tests, which are compiled quickly, what they have caught before.
+    unit = "decorr_unit_tests/"
+    files = sorted({by[len(unit) :] for by, _ in catches.values() if by.startswith(unit)})
+    generator = random.Random(arguments.seed)
+    files = generator.sample(files, min(2, len(files)))
+    chosen = [unit + file for file in files]
+    caught = [fault for fault in tried if catches.get(fault.identity, ("",))[0] in chosen]
+    pattern = ";".join(f"unit/{file}" for file in files)
+    return generator.sample(caught, min(arguments.sample, len(caught))), ["decorr_unit_tests"], pattern
+
+
+def report(tried, outcomes, units, seconds):
+    kinds, sources = collections.Counter(), collections.Counter()
+    survivors = [fault for fault in tried if not outcomes[fault.identity].caught]
+    for fault in survivors:
+        kinds[fault.kind] += 1
+        sources[fault.source] += 1
+    wrong = [fault for fault in tried if fault.reason and outcomes[fault.identity].caught]
+    open_ones = [fault for fault in survivors if not fault.reason]
+    for fault in wrong:
+        say(f"said to be equivalent, but caught by {outcomes[fault.identity].by}: {fault.label}")
+    for fault in open_ones:
+        nowhere = all(fault.identity in unit.not_reached for unit in units)
+        say(f"survives{', as no test comes there' if nowhere else ''}: {fault.table}:{fault.line}: {fault.label}")
+    for title, counts in (("kind", kinds), ("source", sources)):
+        for name, count in counts.most_common():
+            say(f"  {count:3d} survive of {title} {name}")
+    caught = len(tried) - len(survivors)
+    say(f"{len(tried)} faults tried, {caught} caught, {len(open_ones)} survive; {seconds:.0f} s")
+    return not wrong and not open_ones
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutation")
+    parser.add_argument("--check", action="store_true", help="only that the table fits the sources")
+    parser.add_argument("--only", metavar="REGEX", help="faults whose source, kind or text it finds")
+    parser.add_argument("--sample", type=int, metavar="N")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--programs", nargs="+", choices=PROGRAMS, help="only these")
+    parser.add_argument("--equivalents", action="store_true", help="also those that the table says nothing can tell")
+    parser.add_argument("--survivors", action="store_true", help="only those that have survived before")
+    parser.add_argument("--write-catches", action="store_true", help="into catches.txt")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the next run goes on")
+    parser.add_argument("--jobs", type=int, default=1)
+    arguments = parser.parse_args()
+    start = time.monotonic()
+
+    faults = table.read_table(HERE / "faults")
+    by_source = check_table(faults)
+    equivalent = sum(1 for fault in faults if fault.reason)
+    say(f"{len(faults)} faults in {len(by_source)} sources, {equivalent} of them equivalent")
+    if arguments.check:
+        return 0
+
+    catches = read_catches()
+    tried, programs, room_pattern = choose(arguments, faults, catches)
+    arguments.build.mkdir(parents=True, exist_ok=True)
+    copy, folder = arguments.build / "source", arguments.build / "build"
+    sources = hash_of_sources()
+    write_copy(faults, copy)
+    build(copy, folder, programs, room_pattern, arguments.jobs)
+    say(f"built after {time.monotonic() - start:.0f} s")
+    directory = arguments.build / "run"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    units = find_units(folder, programs)
+    run_without_faults(units, directory, faults, arguments.build / "without_faults.json", sources)
+    say(f"{len(units)} units pass without a fault, in {sum(unit.seconds for unit in units):.0f} s")
+
+    # A result holds for all programs unless it was caught.
+    results, outcomes, survived = arguments.build / "results.jsonl", {}, set()
+    scope = " ".join(sorted(unit.name for unit in units))
+    trials = Trials(units, catches, directory)
+    by_identity = {fault.identity: fault for fault in faults}
+    for line in results.read_text().splitlines() if results.exists() else []:
+        entry = json.loads(line)
+        if entry["fault"] not in by_identity:
+            continue
+        fault = by_identity[entry["fault"]]
+        survived.discard(fault.identity)
+        if entry["caught"]:
+            catches[fault.identity] = entry["by"], entry["case"]
+        else:
+            survived.add(fault.identity)
+        if entry["sources"] == sources and (entry["caught"] or entry["scope"] == scope):
+            outcomes[fault.identity] = Outcome(entry["caught"], entry["by"], entry["case"])
+    for fault in faults:
+        if fault.identity in catches:
+            trials.know(fault, *catches[fault.identity])
+    if arguments.survivors:
+        tried = [fault for fault in tried if fault.identity in survived]
+
+    waiting = [fault for fault in tried if fault.identity not in outcomes]
+    say(f"{len(waiting)} of {len(tried)} to be tried")
+    def try_in_time(fault):
+        return trials.try_one(fault) if time.monotonic() - start < 60 * arguments.minutes else None
+
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool, open(results, "a") as output:
+        started = {pool.submit(try_in_time, fault): fault for fault in waiting}
+        for done, future in enumerate(concurrent.futures.as_completed(started), 1):
+            fault, outcome = started[future], future.result()
+            if outcome is None:
+                continue
+            outcomes[fault.identity] = outcome
+            if outcome.caught:
+                catches[fault.identity] = outcome.by, outcome.case
+            entry = {"fault": fault.identity, "sources": sources, "scope": scope, **vars(outcome)}
+            output.write(json.dumps(entry) + "\n")
+            output.flush()
+            if done % 50 == 0:
+                survive = sum(not outcomes[fault.identity].caught for fault in tried if fault.identity in outcomes)
+                say(f"  {done} of {len(waiting)}, {survive} survive")
+    if arguments.write_catches:
+        write_catches(faults, catches)
+    left = [fault for fault in tried if fault.identity not in outcomes]
+    if left:
+        say(f"{len(left)} are left for the next run")
+    tried = [fault for fault in tried if fault.identity in outcomes]
+    return 0 if report(tried, outcomes, units, time.monotonic() - start) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except table.TableError as error:
+        sys.exit(str(error))
