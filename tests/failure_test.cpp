@@ -30,6 +30,7 @@
 
 namespace {
 
+unsigned last_flags = 0;       // that FFTW's planner was asked with
 int plans_until_failure = -1;  // negative: none fails
 bool plan_fails() {
   if (plans_until_failure < 0) return false;
@@ -49,6 +50,7 @@ bool plan_fails() {
       int out_stride, int out_distance, int sign, unsigned flags) {                          \
     static auto* const planner = reinterpret_cast<decltype(&PREFIX##_plan_many_dft)>(        \
         dlsym(RTLD_NEXT, #PREFIX "_plan_many_dft"));                                         \
+    if (*n > 2) last_flags = flags;                                                          \
     if (*n > 2 && plan_fails()) return nullptr;                                              \
     return planner(rank, n, count, in, in_extents, in_stride, in_distance, out, out_extents, \
                    out_stride, out_distance, sign, flags);                                   \
@@ -425,6 +427,23 @@ TEST_CASE("FFTW makes no plan") {
     return static_cast<double>(decorr::r_sum(long_a, long_b, {}, decorr_tests::quick()));
   };
   CHECK(fail_each_plan({"long double", value, {}}) > 0);
+}
+
+TEST_CASE("FFTW's planner is asked with the rigor of the call") {
+  using decorr::Planning;
+  using Matrix = RowMajor<float>;
+  const auto a = view<Matrix>(4, 48, 1);
+  for (const auto& [planning, rigor] :
+       {std::pair<Planning, unsigned>(Planning::measure, FFTW_MEASURE),
+        std::pair<Planning, unsigned>(Planning::estimate, FFTW_ESTIMATE),
+        std::pair<Planning, unsigned>(Planning::patient, FFTW_PATIENT)}) {
+    empty_all();
+    last_flags = ~0U;
+    decorr::Execution execution;
+    execution.planning = planning;
+    decorr::r_sum(a, a, {}, execution);
+    CHECK((last_flags & (FFTW_ESTIMATE | FFTW_PATIENT | FFTW_EXHAUSTIVE)) == rigor);
+  }
 }
 #endif
 

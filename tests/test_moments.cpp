@@ -312,6 +312,22 @@ TEST_CASE("deviations below the normal numbers count as none") {
   CHECK(grad_a.allFinite());
 }
 
+TEST_CASE_TEMPLATE("the hinge is closed, and has no gradient, where a deviation is gamma", Scalar,
+                   float, double, long double) {
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  // Deviations of 1, 1/2 and 2, exactly, of which gamma is the first.
+  Matrix z(3, 3), grad(3, 3);
+  z << 1, Scalar(0.5), -2, 0, 0, 0, -1, Scalar(-0.5), 2;
+  decorr::VicregOptions options;
+  options.epsilon = options.covariance = 0;
+  options.gamma = 1;
+  const auto loss = decorr::variance_covariance_loss(z, grad, options, decorr::Exact(), quick());
+  CHECK(static_cast<double>(loss.variance) == doctest::Approx(options.variance * 0.5 / 3));
+  CHECK((grad.col(0).array() == 0).all());
+  CHECK((grad.col(1).array() != 0).any());
+  CHECK((grad.col(2).array() == 0).all());
+}
+
 TEST_CASE("an epsilon far from every variance") {
   const auto [a, b] = random_views<MatrixXf>(20, 4, 1);
   MatrixXf grad_a(20, 4), grad_b(20, 4);

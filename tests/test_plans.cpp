@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/locks.hpp"
 #include "support/random_matrices.hpp"
 
 namespace test_plans {
@@ -205,6 +206,14 @@ TEST_CASE("wisdom of another scalar type is rejected") {
   CHECK_THROWS_AS(decorr::load_wisdom<float>(file.path()), std::runtime_error);
   CHECK_THROWS_AS(decorr::load_wisdom<long double>(file.path()), std::runtime_error);
   CHECK_NOTHROW(decorr::load_wisdom<double>(file.path()));
+}
+
+TEST_CASE_TEMPLATE("wisdom is read and written under the planner's lock", Scalar, float, double) {
+  using decorr_tests::waits_for;
+  const TemporaryFile file;
+  const auto save = [&] { decorr::save_wisdom<Scalar>(file.path()); };
+  CHECK(waits_for(decorr::planner_mutex(), save));
+  CHECK(waits_for(decorr::planner_mutex(), [&] { decorr::load_wisdom<Scalar>(file.path()); }));
 }
 
 TEST_CASE("other users of FFTW share the planner through its lock") {

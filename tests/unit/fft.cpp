@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -9,8 +10,14 @@
 #include <decorr/detail/fft/transform_length.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
 #include <limits>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
+#include "support/locks.hpp"
 #include "support/random_matrices.hpp"
 
 namespace unit_fft {
@@ -98,6 +105,7 @@ TEST_CASE("long padded lengths are powers of two, and end where FFTW's do") {
   CHECK(smooth_length((1 << 18) - 1) == 1 << 18);
   CHECK(smooth_length(1 << 18) == 1 << 18);
   CHECK(smooth_length((1 << 18) + 1) == 1 << 19);
+  CHECK(smooth_length(249999) == 250000);
   CHECK(transform_length(300007) == 1 << 20);
   for (const Index prime : {536'870'923, std::numeric_limits<int>::max()}) {
     CHECK(transform_length(prime) == prime);
@@ -183,12 +191,13 @@ TEST_CASE("plans come from the cache, and outlive their place in it") {
   CHECK(PlanCache::size() == 1);
   const auto another = transform_plan<float>(5, 1, Direction::forward, Planning::estimate);
   CHECK(PlanCache::size() == 2);
+  const auto used = plan(7);
   for (Index length = 1; length <= static_cast<Index>(CachedPlans::kMost) + 2; ++length) {
     plan(length);
     plan(7);  // in use all the time, from its first use on
   }
   CHECK(PlanCache::size() == CachedPlans::kMost);
-  CHECK(plan(7).length() == 7);
+  CHECK(plan(7).power_deviation() == used.power_deviation());
   Arena arena;
   const auto signal = random_signal<double>(arena, size, 2);
   Signal<double> from_first(arena, size), from_new(arena, size);
@@ -198,6 +207,69 @@ TEST_CASE("plans come from the cache, and outlive their place in it") {
   PlanCache::clear();
   CHECK(PlanCache::size() == 0);
   CHECK(first.length() == 5);
+}
+
+TEST_CASE("the plan used longest ago makes room, one at a time") {
+  PlanCache::clear();
+  const auto plan = [](Index length) {
+    return transform_plan<double>(length, 1, Direction::forward, Planning::estimate);
+  };
+  constexpr auto kMost = static_cast<Index>(CachedPlans::kMost);
+  std::vector<TransformPlan<double>> kept;
+  for (Index length = 1; length <= kMost; ++length) kept.push_back(plan(length));
+  plan(1);          // so that 2 is the one used longest ago
+  plan(kMost + 1);  // in its place
+  for (Index length = 1; length <= kMost; ++length) {
+    CAPTURE(length);
+    if (length == 2) continue;
+    CHECK(plan(length).power_deviation() ==
+          kept[static_cast<std::size_t>(length - 1)].power_deviation());
+  }
+  CHECK(plan(2).power_deviation() != kept[1].power_deviation());
+  // What has just come is not what makes room.
+  const auto last = plan(kMost + 2);
+  plan(kMost + 3);
+  CHECK(plan(kMost + 2).power_deviation() == last.power_deviation());
+  PlanCache::clear();
+}
+
+TEST_CASE("threads that wait for the planner get the plan that one of them has made") {
+  PlanCache::clear();
+  std::vector<std::optional<TransformPlan<float>>> plans(4);
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard<std::mutex> lock(process_planner_mutex());
+    for (auto& plan : plans) {
+      threads.emplace_back(
+          [&plan] { plan = transform_plan<float>(40, 1, Direction::forward, Planning::estimate); });
+    }
+    // Until they have found that there is none.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<const float*> made;
+  for (const auto& plan : plans) made.insert(plan->power_deviation());
+  CHECK(made.size() == 1);
+  CHECK(PlanCache::size() == 1);
+  PlanCache::clear();
+}
+
+TEST_CASE("plans are looked up, made and destroyed under the locks of the cache and the planner") {
+  using decorr_tests::is_over_while_held;
+  using decorr_tests::waits_for;
+  const auto plan = [] {
+    return transform_plan<float>(24, 1, Direction::forward, Planning::estimate);
+  };
+  std::mutex &cache = cached_plans_state.value.mutex, &planner = process_planner_mutex();
+  PlanCache::clear();
+  CHECK(waits_for(planner, plan));
+  CHECK(is_over_while_held(planner, plan));  // it is in the cache
+  CHECK(waits_for(cache, [] { PlanCache::find(PlanKey()); }));
+  CHECK(waits_for(cache, [] { static_cast<void>(PlanCache::insert(PlanKey(), nullptr)); }));
+  CHECK(waits_for(cache, [] { PlanCache::size(); }));
+  CHECK(waits_for(cache, [] { PlanCache::clear(); }));
+  plan();
+  CHECK(waits_for(planner, [] { PlanCache::clear(); }));
 }
 
 TEST_CASE("extents that FFTW cannot take are refused") {

@@ -12,6 +12,7 @@
 #include <decorr/detail/kernels/simd.hpp>
 #include <decorr/detail/kernels/spectral_gemm.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -61,6 +62,7 @@ void check_multiply_add(const ProductShape& shape, const ProductShape& panels_fo
   auto product = stored(Order::as_is, shape.rows, shape.cols, 3);
   const auto expected = stored(Order::as_is, shape.rows, shape.cols, 3);
   ProductPanels<Scalar> panels(arena, 2, {panels_for});
+  const Buffer<Scalar> behind(arena, 64, Scalar(kUntouched));  // right behind small panels
   multiply_add<Scalar>(kLeft, left.read(), kRight, right.read(), shape, product.write(), panels, 1);
   Index wrong = 0;
   for (Index i = 0; i < shape.rows; ++i) {
@@ -73,6 +75,8 @@ void check_multiply_add(const ProductShape& shape, const ProductShape& panels_fo
     }
   }
   CHECK(wrong == 0);
+  CHECK(std::count(behind.data(), behind.data() + behind.size(), Scalar(kUntouched)) ==
+        behind.size());
 }
 
 template <class Scalar>
@@ -176,6 +180,7 @@ TEST_CASE_TEMPLATE("multiply_add takes sizes beyond its blocking", Scalar, float
   check_multiply_add<Scalar>({31, 45, 57}, {8, 9, 10}, 0);
   check_multiply_add<Scalar>({31, 45, 57}, {31, 1, 57}, 0);
   check_multiply_add<Scalar>({31, 45, 57}, {1, 45, 2}, 0);
+  check_multiply_add<Scalar>({31, 45, 57}, {62, 1, 8}, 0);  // room for all rows, of a part of them
 }
 
 TEST_CASE_TEMPLATE("products of spectra are those of complex numbers, lane by lane", Scalar, float,
@@ -248,6 +253,20 @@ TEST_CASE("reductions take every term once") {
             5);
     }
     CHECK(largest_of(count, 9.0, [](Index) noexcept { return 5.0; }) == 9);
+  }
+}
+
+TEST_CASE("a reduction to the largest passes over NaN, and keeps what came before") {
+  for (Index largest = 0; largest < 70; ++largest) {
+    for (Index nan = 0; nan < 70; ++nan) {
+      if (nan == largest) continue;
+      const auto term = [&](Index j) noexcept {
+        return j == largest ? 5.0 : j == nan ? std::numeric_limits<double>::quiet_NaN() : 2.0;
+      };
+      if (largest_of(Index{70}, -1.0, term) == 5) continue;
+      CAPTURE(largest);
+      FAIL_CHECK(nan);
+    }
   }
 }
 

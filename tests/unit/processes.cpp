@@ -6,8 +6,10 @@
 #include <decorr/detail/runtime/workspace.hpp>
 #include <decorr/errors.hpp>
 #include <exception>
+#include <functional>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/thread_communicator.hpp"
@@ -47,6 +49,7 @@ TEST_CASE("settings have a hash each, in pieces whose squares are exact") {
     CHECK(settings.piece(1, which) == other.piece(1, which));
     CHECK(settings.piece(2, which) != other.piece(2, which));
   }
+  CHECK(settings.piece(0, 0) != settings.piece(0, 1));
 }
 
 TEST_CASE("processes that agree know the rows of all, and sum") {
@@ -57,6 +60,8 @@ TEST_CASE("processes that agree know the rows of all, and sum") {
     processes.attempt([&] { processes.reserve(arena, 4); });
     SettingsDigest settings;
     settings.add("one", 1);
+    settings.add("two", 2.5);
+    settings.add("three", "three", 5);
     processes.agree(settings, 10 * rank);
     CHECK(processes.count() == 30);
     std::vector<double> taken;
@@ -98,6 +103,112 @@ TEST_CASE("what differs is named, with how many are in the minority, or agree at
   }
   // Sums of values that have the mean of the others.
   for (const auto& text : messages({1, 3, 2})) CHECK_FALSE(text.empty());
+}
+
+TEST_CASE("where the first setting differs, the function, nothing else is named") {
+  ThreadGroup group(3);
+  const auto failures = group.run([&](int rank, Communicator& communicator) {
+    Processes<double> processes(communicator, "f");
+    SettingsDigest settings;
+    settings.add("the function", rank == 2 ? 1 : 0);
+    settings.add("other", rank == 2 ? 1 : 0);
+    processes.agree(settings, 1);
+  });
+  CHECK(message_of(failures[0]) == "f: the function differs from the others' on 1 of 3 processes");
+  CHECK(message_of(failures[2]) ==
+        "f: the function differs from the others' on 1 of 3 processes, this one among them");
+}
+
+namespace {
+
+// What agree() sums of one setting: four numbers from this one on.
+constexpr std::size_t kFirstPiece = 3;
+
+// Two processes beside the one that calls, which give the same but for what `change` makes of the
+// first sum.
+class TwoOthers : public Communicator {
+ public:
+  explicit TwoOthers(std::function<void(double* numbers)> change) : change_(std::move(change)) {}
+  void sum(double* numbers, std::size_t count) override {
+    for (std::size_t i = 0; i < count; ++i) numbers[i] *= 3;
+    if (sums_++ == 0) change_(numbers);
+  }
+  void sum(long double*, std::size_t) override { FAIL("nobody asks for this"); }
+
+ private:
+  std::function<void(double*)> change_;
+  int sums_ = 0;
+};
+
+std::string message_with(const std::function<void(double* numbers)>& change) {
+  TwoOthers others(change);
+  Processes<double> processes(others, "f");
+  SettingsDigest settings;
+  settings.add("setting", 1.5);
+  try {
+    processes.agree(settings, 1);
+  } catch (const decorr::CollectiveError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("a setting is the same if both pieces of its hash have one mean and no variance") {
+  CHECK(message_with([](double*) {}).empty());
+  for (const std::size_t piece : {0U, 2U}) {
+    // Others whose pieces have another mean; or this mean, one above it and one below.
+    for (const std::size_t sum : {0U, 1U}) {
+      for (const double change : {-2.0, 2.0}) {
+        CAPTURE(piece);
+        CAPTURE(sum);
+        const std::string message =
+            message_with([&](double* numbers) { numbers[kFirstPiece + piece + sum] += change; });
+        CHECK(message.find("f: setting differs") == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("sums that cannot be those of processes that are together are refused") {
+  const std::string refused = "f: the processes do not sum the same";
+  for (const double change : {1.0, -1.0, 0.5}) {
+    CAPTURE(change);
+    CHECK(message_with([&](double* numbers) { numbers[0] += change; }).find(refused) == 0);
+  }
+  for (const double rows : {-1.0, 2.5}) {
+    CAPTURE(rows);
+    CHECK(message_with([&](double* numbers) { numbers[2] = rows; }).find(refused) == 0);
+  }
+  CHECK(message_with([](double* numbers) { numbers[1] = 2; }) ==
+        "f: failed on 2 of 3 processes, which say why");
+}
+
+TEST_CASE("a later sum of one process is not taken for another later one") {
+  // Another process that is one sum behind.
+  class Behind : public Communicator {
+   public:
+    void sum(double* numbers, std::size_t count) override {
+      const double first = numbers[0];
+      for (std::size_t i = 0; i < count; ++i) numbers[i] *= 2;
+      if (++sums_ == 3) numbers[0] = first + before_;
+      before_ = first;
+    }
+    void sum(long double*, std::size_t) override { FAIL("nobody asks for this"); }
+
+   private:
+    int sums_ = 0;
+    double before_ = 0;
+  };
+  Behind behind;
+  Arena arena;
+  Processes<double> processes(behind, "f");
+  processes.reserve(arena, 1);
+  processes.agree(SettingsDigest(), 1);
+  const auto sum = [&] { processes.sum(1, [](double* to) { *to = 0; }, [](const double*) {}); };
+  sum();
+  CHECK_THROWS_AS(sum(), decorr::CollectiveError);
 }
 
 TEST_CASE("a failure is kept until the next sum, and told to all there") {

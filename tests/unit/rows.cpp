@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <Eigen/Core>
 #include <cstddef>
 #include <decorr/detail/rows/row_views.hpp>
@@ -110,6 +114,47 @@ TEST_CASE("a matrix of one column has contiguous rows whatever its strides") {
   float written[5];
   CHECK(OutputRows<float>(written, 1, 2, 17).has_contiguous_rows());
 }
+
+TEST_CASE("a matrix of few columns, or of one row, is strided if its columns are") {
+  float values[] = {1, 2, 3, 4, 5, 6, 7, 8};
+  CHECK_FALSE(OutputRows<float>(values, 2, 1, 4).has_contiguous_rows());
+  CHECK_FALSE(OutputRows<float>(values, 3, 2, 2).has_contiguous_rows());
+  CHECK_FALSE(InputRows<float>(values, 1, 3, 2, 2).has_contiguous_rows());
+  CHECK_FALSE(InputRows<float>(values, 1, 3, 8, 2).has_contiguous_rows());
+}
+
+#ifdef __linux__
+TEST_CASE("rows may lie further apart than 32 bits count") {
+  // Reserved, of which a few pages are used.
+  constexpr Index kFarRows = 17, kFarCols = 3, kStride = Index{1} << 27;
+  constexpr std::size_t kBytes = static_cast<std::size_t>(kFarRows * kStride) * sizeof(float);
+  void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    MESSAGE("not tested: 9 GiB cannot be reserved");
+    return;
+  }
+  auto* const values = static_cast<float*>(memory);
+  for (Index i = 0; i < kFarRows; ++i) {
+    for (Index j = 0; j < 2 * kFarCols; ++j) {
+      values[i * kStride + j] = static_cast<float>(10 * i + j);
+    }
+  }
+  constexpr Index last = kFarRows - 1;
+  const InputRows<float> rows(values, kFarRows, kFarCols, kStride, 1);
+  CHECK(rows.tile(last, 1, 1, 1, nullptr).row(0)[0] == 161);
+  CHECK(rows.part(last, 1).tile(0, 1, 2, 1, nullptr).row(0)[0] == 162);
+  float buffer[64];
+  const InputRows<float> strided(values, kFarRows, kFarCols, kStride, 2);
+  CHECK(strided.tile(last, 1, 1, 1, buffer).row(0)[0] == 162);
+  CHECK(OutputRows<float>(values, kFarCols, kStride, 1).tile(last, 1, 1, nullptr).data ==
+        values + last * kStride + 1);
+  CHECK(OutputRows<float>(values, kFarCols, kStride, 1).part(last).tile(0, 1, 1, nullptr).data ==
+        values + last * kStride + 1);
+  CHECK(OutputRows<float>(values, kFarCols, kStride, 2).load(last, 1, 2, 1, buffer).data[0] == 164);
+  munmap(memory, kBytes);
+}
+#endif
 
 TEST_CASE_TEMPLATE("gradient rows are written and read back where they are", Scalar, float,
                    double) {

@@ -4,17 +4,21 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <decorr/detail/runtime/decimal.hpp>
 #include <decorr/detail/runtime/function_ref.hpp>
 #include <decorr/detail/runtime/parallel.hpp>
 #include <decorr/detail/runtime/scalars.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
 #include <limits>
+#include <mutex>
 #include <new>
 #include <set>
 #include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "support/locks.hpp"
 
 namespace unit_runtime {
 
@@ -254,6 +258,37 @@ TEST_CASE("the pool keeps no more bytes than its limit, and those given back las
   CHECK(pool.count() == 0);
 }
 
+TEST_CASE("a block comes back to those who ask for its size, and to nobody else") {
+  const EmptyPool pool;
+  {
+    const WorkspaceBlock large(8192);
+  }
+  REQUIRE(pool.count() == 1);
+  {
+    const WorkspaceBlock small(64);
+    CHECK(pool.count() == 1);
+    const WorkspaceBlock large(8192);
+    CHECK(pool.count() == 0);
+  }
+  CHECK(pool.count() == 2);
+  CHECK(pool.bytes() == 8192 + 64);
+}
+
+TEST_CASE("a block as large as the limit is kept") {
+  const EmptyPool pool;
+  WorkspacePool::set_limit(4096);
+  {
+    const WorkspaceBlock block(4096);
+  }
+  CHECK(pool.count() == 1);
+}
+
+TEST_CASE("numbers in messages have all of their digits") {
+  CHECK(decimal(0) == "0");
+  CHECK(decimal(-1234567) == "-1234567");
+  CHECK(decimal((1LL << 40) + 5) == "1099511627781");
+}
+
 TEST_CASE("the pool keeps no more blocks than it has places for") {
   const EmptyPool pool;
   std::vector<RawBlock> blocks(FreeBlocks::kMost + 5);
@@ -266,9 +301,11 @@ TEST_CASE("the pool keeps no more blocks than it has places for") {
 TEST_CASE("what cannot be had throws bad_alloc, and leaves an arena as it was") {
   constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
   CHECK_THROWS_AS(array_bytes(-1, 8), std::bad_alloc);
+  CHECK_THROWS_AS(array_bytes(-1, 1), std::bad_alloc);
   CHECK_THROWS_AS(array_bytes(std::numeric_limits<Index>::max(), 8), std::bad_alloc);
   CHECK(array_bytes(5, 8) == 40);
   CHECK_THROWS_AS(WorkspaceBlock(kMost / 2), std::bad_alloc);
+  CHECK_THROWS_AS(WorkspaceBlock{kMost}, std::bad_alloc);
   Arena arena;
   CHECK_THROWS_AS(arena.take(kMost), std::bad_alloc);
   CHECK_THROWS_AS(arena.take(kMost / 2), std::bad_alloc);
@@ -298,6 +335,17 @@ TEST_CASE("threads take blocks from one pool and give them back") {
   CHECK(wrong == std::vector<int>(4, 0));
   CHECK(pool.count() >= 2);
   CHECK(pool.count() <= 8);
+}
+
+TEST_CASE("the pool is changed under its lock") {
+  using decorr_tests::waits_for;
+  const EmptyPool pool;
+  std::mutex& mutex = free_blocks.value.mutex;
+  RawBlock block;
+  CHECK(waits_for(mutex, [&] { block = WorkspacePool::acquire(64); }));
+  CHECK(waits_for(mutex, [&] { WorkspacePool::release(block); }));
+  CHECK(waits_for(mutex, [] { WorkspacePool::set_limit(std::size_t{1} << 20); }));
+  CHECK(waits_for(mutex, [] { WorkspacePool::clear(); }));
 }
 
 TEST_CASE("a reference to a function calls that very function") {

@@ -364,18 +364,20 @@ TEST_CASE("Matrices in one buffer are accepted where they share nothing") {
 
 TEST_CASE("Seeds draw what C++ draws") {
   constexpr Index d = 100;
-  std::mt19937_64 engine(5);
-  const auto permutation = decorr::random_permutation(d, engine);
-  const auto signs = decorr::random_signs(d, engine);
-  decorr_generator* generator = nullptr;
-  REQUIRE(decorr_generator_create(5, &generator) == DECORR_OK);
-  std::vector<std::int64_t> c_permutation(d);
-  std::vector<std::int8_t> c_signs(d);
-  CHECK(decorr_random_permutation(generator, d, c_permutation.data()) == DECORR_OK);
-  CHECK(decorr_random_signs(generator, d, c_signs.data()) == DECORR_OK);
-  CHECK(std::equal(permutation.begin(), permutation.end(), c_permutation.begin()));
-  CHECK(signs == c_signs);
-  decorr_generator_destroy(generator);
+  for (const std::uint64_t seed : {UINT64_C(5), (UINT64_C(7) << 32) + 5}) {
+    std::mt19937_64 engine(seed);
+    const auto permutation = decorr::random_permutation(d, engine);
+    const auto signs = decorr::random_signs(d, engine);
+    decorr_generator* generator = nullptr;
+    REQUIRE(decorr_generator_create(seed, &generator) == DECORR_OK);
+    std::vector<std::int64_t> c_permutation(d);
+    std::vector<std::int8_t> c_signs(d);
+    CHECK(decorr_random_permutation(generator, d, c_permutation.data()) == DECORR_OK);
+    CHECK(decorr_random_signs(generator, d, c_signs.data()) == DECORR_OK);
+    CHECK(std::equal(permutation.begin(), permutation.end(), c_permutation.begin()));
+    CHECK(signs == c_signs);
+    decorr_generator_destroy(generator);
+  }
 }
 
 void check_regularizer(const decorr_regularizer& c, const decorr::Exact&) {
@@ -500,6 +502,8 @@ TEST_CASE("Wisdom goes to a file and back") {
   for (const std::int32_t type : {DECORR_FLOAT32, DECORR_FLOAT64}) {
     CHECK(decorr_save_wisdom(type, path.c_str()) == DECORR_OK);
     CHECK(decorr_load_wisdom(type, path.c_str()) == DECORR_OK);
+    const auto other = type == DECORR_FLOAT32 ? DECORR_FLOAT64 : DECORR_FLOAT32;
+    CHECK(decorr_load_wisdom(other, path.c_str()) == DECORR_FAILED);
   }
   std::remove(path.c_str());
 }
