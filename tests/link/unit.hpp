@@ -9,7 +9,7 @@
 #include <vector>
 
 struct UnitResult {
-  std::array<double, 15> values;  // no std function that both units would share
+  std::array<double, 21> values;  // no std function that both units would share
   const std::mutex* planner_mutex;
   std::size_t cached_plans;
 };
@@ -47,6 +47,12 @@ inline UnitResult run_unit() {
   record(decorr::barlow_twins_loss(z_a, z_b, g_a, g_b, {}, grouped, execution).value);
   record(decorr::vicreg_loss(z_a, z_b, g_a, g_b, {}, grouped, execution).value);
   record(decorr::variance_covariance_loss(z_a, g_a, {}, decorr::Exact{}, execution).value);
+  const std::array<const Eigen::Map<const Matrix>*, 2> views{&z_a, &z_b};
+  const std::array<Eigen::Map<Matrix>*, 2> gradients{&g_a, &g_b};
+  const auto combination = decorr::ViewCombination::centroid;
+  record(decorr::barlow_twins_loss_of_views(views, gradients, combination, {}, grouped, execution)
+             .value);
+  record(decorr::vicreg_loss_of_views(views, gradients, combination, {}, grouped, execution).value);
   result.planner_mutex = &decorr::planner_mutex();
   result.cached_plans = decorr::cached_plans();
   return result;

@@ -114,7 +114,7 @@ class ExactCorrelation {
 
   // The upper half of these rows is that below the diagonal, a cache line of each row at a time.
   void mirror(Index first, Index last) noexcept {
-    constexpr Index kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
+    constexpr auto kLine = static_cast<Index>(kWorkspaceAlignment / sizeof(Scalar));
     Scalar* c = sums_.data();
     for_each_chunk(features_ - first, kLine, [&](Index begin, Index end) noexcept {
       for (Index i = first; i < std::min(last, first + end); ++i) {
