@@ -58,7 +58,7 @@ def words_of(text):
 
 def words_of_page(markdown):
     """All but what tells how to show it."""
-    shown = re.sub(r"\]\([^)]*\)|<!--.*?-->|`", lambda match: "]" * match.group().startswith("]"),
+    shown = re.sub(r"\]\([^)]*\)|<!--.*?-->|</?(?:details|summary)>|`", lambda match: "]" * match.group().startswith("]"),
                    re.sub(r"^ *```\w*", "", markdown, flags=re.MULTILINE))
     return words_of(shown)
 
