@@ -25,7 +25,7 @@ struct RowScale {
   // zeros: what comes of it is the other row's rounding.
   Scalar undo_first = 1, undo_second = 1;
 
-  bool has_row_of_zeros() const noexcept { return undo_first == 0 || undo_second == 0; }
+  bool has_row_of_zeros() const noexcept { return !(undo_first > 0 && undo_second > 0); }
 };
 
 // The largest size in a row, or in what came before; NaN may be passed over.
