@@ -177,9 +177,10 @@ TEST_CASE_TEMPLATE("a sample that is zero in one view leaves nothing of the othe
     for (const Index rows : {Index{2}, Index{40}}) {
       auto a = random_matrix<RowMajor<Scalar>>(rows, cols, 1);
       auto b = random_matrix<RowMajor<Scalar>>(rows, cols, 2);
-      for (const auto& [others, size] : {std::pair(Scalar(1), far),
-                                         {Scalar(1), 1 / far},
-                                         {Scalar(0.5) / std::sqrt(far), std::sqrt(far)}}) {
+      for (const auto& sizes : {std::pair(Scalar(1), far),
+                                {Scalar(1), 1 / far},
+                                {Scalar(0.5) / std::sqrt(far), std::sqrt(far)}}) {
+        const Scalar others = sizes.first, size = sizes.second;
         CAPTURE(cols);
         CAPTURE(rows);
         CAPTURE(size);
