@@ -5,7 +5,7 @@
 #   tests/coverage.sh [--no-install]
 #
 # Counts by Clang's source-based coverage, in a build of its own, build/coverage, with threads and
-# MPI: about ten minutes of one core (JOBS=1: one at a time). Of templates only what is instantiated
+# MPI: about half an hour of one core (JOBS=1: one at a time). Of templates only what is instantiated
 # somewhere counts, and conditions that are constants do not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
