@@ -232,18 +232,33 @@ TEST_CASE("epsilon that outweighs one view's deviations costs the other one's gr
 }
 
 TEST_CASE("what is not a number is not taken for a row of zeros") {
-  for (const float number : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
-    RowMajor<float> a = random_matrix<RowMajor<float>>(3, 8, 1),
-                    b = random_matrix<RowMajor<float>>(3, 8, 2);
-    a.row(1).setZero();
-    b.row(1).setZero();
-    b(1, 2) = number;
+  const auto check_not_a_number = [](const RowMajor<float>& a, const RowMajor<float>& b) {
     CHECK(decorr::sumvec(a, b, decorr_tests::quick()).array().isNaN().all());
-    for (const LossCase& loss_case : loss_cases(8, 4)) {
-      if (loss_case.family != Family::regularizer) continue;
+    CHECK(decorr::sumvec(b, a, decorr_tests::quick()).array().isNaN().all());
+    for (const LossCase& loss_case : loss_cases(a.cols(), (a.cols() + 1) / 2)) {
+      // One feature has no pairs.
+      if (loss_case.family != Family::regularizer || a.cols() == 1) continue;
       CAPTURE(loss_case.name);
       CHECK(std::isnan(loss_case(a, b)));
       CHECK(std::isnan(loss_case(b, a)));
+    }
+  };
+  for (const float number : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    for (const Index cols : {1, 2, 8}) {
+      CAPTURE(number);
+      CAPTURE(cols);
+      RowMajor<float> a = random_matrix<RowMajor<float>>(3, cols, 1),
+                      b = random_matrix<RowMajor<float>>(3, cols, 2);
+      const RowMajor<float> of_numbers = a;
+      a.row(1).setZero();
+      b.row(1).setZero();
+      b(1, cols / 2) = number;
+      check_not_a_number(a, b);
+      if (std::isinf(number)) continue;
+      // Of which the largest size says nothing either.
+      b.row(1).setConstant(number);
+      check_not_a_number(a, b);
+      check_not_a_number(of_numbers, b);
     }
   }
 }

@@ -52,11 +52,12 @@ class SignalPairing {
   }
 
   // The same of a signal that holds a row of zeros, whose products go out but for their rounding. A
-  // NaN and an infinity, in the other row, stay.
+  // NaN and an infinity, in the other row, stay, in whichever part of Z they are.
   template <class Scalar>
   DECORR_DETAIL_COLD void add_zeros(const Scalar* z, Index count, Scalar* sums) const noexcept {
     for (Index i = 0; i < sums_per_frequency() * count; ++i) {
-      sums[i] += 0 * z[2 * i / sums_per_frequency()];
+      const Index f = i / sums_per_frequency();
+      sums[i] += 0 * z[2 * f] * z[2 * f + 1];
     }
   }
 
