@@ -36,11 +36,15 @@ inline namespace DECORR_ABI {
 /// signs_a and views[v] signs_b; against the centroid views[v] has signs_a and m signs_b: each term
 /// by itself is on average the exact one, as with two views. Value and gradients.
 ///
-/// Cost: V (V - 1) / 2 calls of barlow_twins_loss over pairs, as R is quadratic in the correlation
-/// of each pair; V calls and O(V n d) to the centroid. Memory beyond that of one call, where
-/// gradients are wanted: (V + 2) n d numbers over pairs (for two views 2 n d), (V + 3) n d to the
-/// centroid, whose value alone takes n d. Terms are summed in at least double over the calls, each
-/// of which rounds its own. Zbontar et al. 2021, arXiv 2103.03230, has two views.
+/// Cost over pairs: O(V n d log d + V^2 n d) for more than two standardized views and a relaxed
+/// regularizer of one block, of which each view is transformed twice; memory of about 3 V n d
+/// numbers, 2 V n d where the value alone is wanted. V (V - 1) / 2 calls of barlow_twins_loss
+/// otherwise: of exact and grouped forms, whose products of pairs are most of the work, without
+/// standardization, where epsilon outweighs one view's variances, and over several processes; with
+/// gradients (V + 2) n d numbers beyond the memory of one call (for two views 2 n d). To the
+/// centroid V calls and O(V n d), with (V + 3) n d numbers beyond, n d for the value alone. Terms
+/// are summed in at least double, those of calls after each has rounded its own. Zbontar et
+/// al. 2021, arXiv 2103.03230, has two views.
 ///
 /// @snippet views.cpp barlow_twins_loss_of_views
 template <class Views, class Gradients, detail::EnableContainer<const Views> = 0,

@@ -178,6 +178,22 @@ TEST_CASE("blocks count alike, their zero lags set the diagonal ones apart") {
   CHECK(BlockWeights(20, 1, 2).of_pairs() == 1);
 }
 
+TEST_CASE("pairs of views: blocks from the diagonal on, all of them without lag 0") {
+  BlockWeights weights(24, 8, 2);
+  CHECK_FALSE(weights.are_all_without_zero());
+  weights.take_pairs_of_views();
+  CHECK(weights.are_all_without_zero());
+  CHECK_FALSE(weights.are_equal());
+  for (Index g = 0; g < 3; ++g) {
+    for (Index h = 0; h < 3; ++h) {
+      CAPTURE(g);
+      CAPTURE(h);
+      CHECK(weights.of(g, h).without_zero);
+      CHECK(static_cast<double>(weights.of(g, h).weight) == doctest::Approx(g <= h ? 1 : 0));
+    }
+  }
+}
+
 TEST_CASE("means over blocks: of lags by the width, of diagonal and of upper blocks apart") {
   for (const int exponent : {1, 2}) {
     CAPTURE(exponent);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "decorr/detail/losses/barlow_twins.hpp"
+#include "decorr/detail/losses/barlow_twins_of_pairs.hpp"
 #include "decorr/detail/losses/centroid.hpp"
 #include "decorr/detail/losses/many_views.hpp"
 #include "decorr/detail/losses/passes.hpp"
@@ -90,6 +91,11 @@ class BarlowTwinsOfViews {
 
   static DECORR_DETAIL_COLD Result loss(const BatchOfViews<Scalar>& batch, const Options& options,
                                         const decorr::Regularizer& choice) {
+    if (BarlowTwinsOfPairs<Scalar>::suits(batch, options, choice)) {
+      if (const auto loss = BarlowTwinsOfPairs<Scalar>::attempt(batch, options, choice)) {
+        return *loss;
+      }
+    }
     return BarlowTwinsOfViews(batch, options, choice).compute();
   }
 

@@ -57,7 +57,7 @@ class GroupedRelaxed {
         layout_(spectra_.layout()),
         num_blocks_(layout_.num_blocks),
         by_frequencies_(setup.has_whole_batch && !penalty_.is_in_lags() &&
-                        layout_.has_full_vectors()),
+                        layout_.has_full_vectors() && !weights.are_all_without_zero()),
         at_once_(by_frequencies_ && spectra_.holds_all()),
         window_(window_rows(setup.most_rows)),
         workers_(worker_count(setup.execution.threads, layout_.chunks, 1)),

@@ -31,17 +31,26 @@ class BlockWeights {
   // As CovarianceScaling::block_mean says: each lag is a mean over the block's width, and blocks
   // are averaged, diagonal ones and others apart.
   void take_means() { takes_means_ = true; }
+  // As blocks of several views, the first views of pairs and the second ones, view g and view h +
+  // 1: those of g <= h, none of which holds the diagonal of its C but in lag 0.
+  void take_pairs_of_views() { takes_pairs_of_views_ = true; }
   // For a covariance whose one view has signs (docs/mathematics.md, random signs).
   void halve_middle_lags() { halves_middle_ = block_size_ % 2 == 0; }
 
   // Whether blocks but the diagonal ones, which their zero lag sets apart, all count alike.
-  bool are_equal() const noexcept { return !takes_means_ || features_ % block_size_ == 0; }
+  bool are_equal() const noexcept {
+    return !takes_pairs_of_views_ && (!takes_means_ || features_ % block_size_ == 0);
+  }
+  // Whether the zero lags of others go out too.
+  bool are_all_without_zero() const noexcept { return takes_pairs_of_views_; }
 
   LagWeights of(Index g, Index h) const noexcept {
     LagWeights weights;
-    weights.without_zero = g == h;
+    weights.without_zero = g == h || takes_pairs_of_views_;
     weights.half_middle = g == h && halves_middle_;
-    if (takes_means_) {
+    if (takes_pairs_of_views_) {
+      weights.weight = g <= h ? 1 : 0;
+    } else if (takes_means_) {
       const Index last = num_blocks_ - 1;
       const Index width = g == last || h == last ? features_ - last * block_size_ : block_size_;
       const auto pairs = static_cast<long double>(num_blocks_) * static_cast<long double>(last);
@@ -56,7 +65,7 @@ class BlockWeights {
  private:
   Index features_, block_size_, num_blocks_;
   int exponent_;
-  bool takes_means_ = false, halves_middle_ = false;
+  bool takes_means_ = false, halves_middle_ = false, takes_pairs_of_views_ = false;
 };
 
 }  // namespace DECORR_ABI
