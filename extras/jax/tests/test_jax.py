@@ -1,5 +1,7 @@
 """decorr_jax beside the papers' formulas in JAX's operations, differentiated by jax.grad."""
 
+import pathlib
+import re
 import unittest
 
 import jax
@@ -185,6 +187,23 @@ class JaxTest(unittest.TestCase):
                 loss(*wrong).block_until_ready()
         with self.assertRaisesRegex(Exception, "block_size"):
             loss(z_a, z_b, regularizer=Relaxed(block_size=D + 1)).block_until_ready()
+
+    def test_example_of_the_documentation(self):
+        text = (pathlib.Path(__file__).parents[3] / "docs/trainers.md").read_text(encoding="utf-8")
+        example = re.search(r"```python\n(import decorr_jax\n.*?)```", text, re.DOTALL).group(1)
+        views_of_images = [jax.random.normal(jax.random.key(i), (N, 20)) for i in (1, 2)]
+        names = {"network": lambda parameters, view: jnp.tanh(view @ parameters),
+                 "parameters": jax.random.normal(KEY, (20, 300)), "key": KEY,
+                 "view_a": views_of_images[0], "view_b": views_of_images[1]}
+        exec(example, names)  # pylint: disable=exec-used
+        # Not compiled, and by differences in a direction.
+        direction = jax.random.normal(jax.random.key(3), (20, 300))
+
+        def along(step):
+            return names["loss"](names["parameters"] + step * direction, *views_of_images, KEY)
+        difference = (along(1e-5) - along(-1e-5)) / 2e-5
+        self.assertLess(abs(jnp.sum(names["gradients"] * direction) - difference),
+                        1e-7 * abs(difference))
 
 
 if __name__ == "__main__":
