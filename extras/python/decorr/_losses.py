@@ -161,8 +161,9 @@ def barlow_twins_loss_of_views(views: Sequence[numpy.ndarray], combination: str,
     "centroid", the sum over v of barlow_twins_loss(views[v], m), m the mean of the views. Neither
     is divided by the number of its terms. Of a pair views[u] has signs_a and views[v] signs_b;
     against the centroid views[v] has signs_a. The gradients are written to `gradients`, as many as
-    views, of which any may be None. V views cost V (V - 1) / 2 calls of barlow_twins_loss over
-    pairs, V with the centroid.
+    views, of which any may be None. Over pairs V views cost V (V - 1) / 2 calls of
+    barlow_twins_loss, but with a relaxed regularizer of one block two transforms for each view
+    instead of V - 1; V calls with the centroid.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
     return _loss("barlow_twins_loss_of_views",

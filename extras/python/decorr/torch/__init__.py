@@ -16,7 +16,8 @@ over all pairs, one draw of permutation and signs for all of them; `combination=
 argument of BarlowTwinsLoss and VICRegLoss, takes each view against the mean of all views instead
 (decorr.barlow_twins_loss_of_views and decorr.vicreg_loss_of_views tell more). Neither is divided by
 the number of its terms: `scale` is there for that. VICRegLoss costs the same for each view; over
-pairs BarlowTwinsLoss costs as much as its loss of each pair.
+pairs BarlowTwinsLoss costs as much as its loss of each pair, on the CPU less with a relaxed
+regularizer of one block.
 
 Tensors have two dimensions, a row a sample: float32, float64, float16 or bfloat16, of which the
 last two are computed in float32. VICRegLoss, vicreg_loss_func and VarianceCovarianceLoss also take
