@@ -292,6 +292,10 @@ class MomentsPass {
   }
 
  private:
+  static constexpr Index kMostFeatures = MomentTiles<Scalar>::kMostFeatures;
+  static constexpr Index kScaledTile = MomentTiles<Scalar>::kMostRows * kMostFeatures;
+  using Strip = Scalar[static_cast<std::size_t>(kMostFeatures)];
+
   // What underflows, or is flushed to zero, is then less than a quarter of a variance's last digit.
   static Sum least_variance() {
     using Limits = std::numeric_limits<Scalar>;
@@ -392,6 +396,14 @@ class MomentsPass {
     OneView a, b;
     Scalar *product, *difference;
   };
+  // The same of a strip, local to the function that sums it, so that the compiler knows them apart.
+  struct StripsOfOne {
+    alignas(kWorkspaceAlignment) Strip shift, sum = {}, square = {};
+  };
+  struct StripsOfTwo {
+    StripsOfOne a, b;
+    alignas(kWorkspaceAlignment) Strip product = {}, difference = {};
+  };
   struct Units {
     // Of one array, since every tile reads them.
     explicit Units(const Buffer<Scalar>& ones) : unit(ones), inverse(ones) {}
@@ -461,55 +473,95 @@ class MomentsPass {
     }
   }
 
+  // So many rows' sums stay in registers: they are as accurate as their terms, and those of the
+  // tile are loaded and stored once for all of them.
+  static constexpr Index kRowsAtOnce = 8;
+
   DECORR_DETAIL_NOINLINE static void sum_one(const Tile<const Scalar>& tile, Index rows,
                                              Index width, const Scalar* from,
                                              const OneView& sums) noexcept {
-    alignas(kWorkspaceAlignment) Strip shift, sum = {}, square = {};
-    std::copy(from, from + width, shift);
-    for (Index k = 0; k < rows; ++k) {
-      const Scalar* x = tile.row(k);
-      tile.prefetch_after(k, 0, width);
-      for (Index j = 0; j < width; ++j) {
-        const Scalar value = x[j] - shift[j];
-        sum[j] += value;
-        square[j] += value * value;
-      }
+    StripsOfOne strips;
+    std::copy(from, from + width, strips.shift);
+    Index k = 0;
+    for (; k + kRowsAtOnce <= rows; k += kRowsAtOnce) {
+      add_rows<kRowsAtOnce>(tile, k, width, strips);
     }
-    std::copy(sum, sum + width, sums.sum);
-    std::copy(square, square + width, sums.square);
+    for (; k < rows; ++k) {
+      add_rows<1>(tile, k, width, strips);
+    }
+    std::copy(strips.sum, strips.sum + width, sums.sum);
+    std::copy(strips.square, strips.square + width, sums.square);
   }
-
   DECORR_DETAIL_NOINLINE static void sum_two(const Tile<const Scalar>& a,
                                              const Tile<const Scalar>& b, Index rows, Index width,
                                              const Scalar* from_a, const Scalar* from_b,
                                              const TwoViews& sums) noexcept {
-    alignas(kWorkspaceAlignment) Strip shift_a, shift_b,
-        sum_a = {}, sum_b = {}, square_a = {}, square_b = {}, product = {}, difference = {};
-    std::copy(from_a, from_a + width, shift_a);
-    std::copy(from_b, from_b + width, shift_b);
-    for (Index k = 0; k < rows; ++k) {
-      const Scalar* x = a.row(k);
-      const Scalar* y = b.row(k);
-      a.prefetch_after(k, 0, width);
-      b.prefetch_after(k, 0, width);
-      for (Index j = 0; j < width; ++j) {
-        const Scalar value_a = x[j] - shift_a[j];
-        const Scalar value_b = y[j] - shift_b[j];
-        const Scalar gap = x[j] - y[j];
-        sum_a[j] += value_a;
-        sum_b[j] += value_b;
-        square_a[j] += value_a * value_a;
-        square_b[j] += value_b * value_b;
-        product[j] += value_a * value_b;
-        difference[j] += gap * gap;
-      }
+    StripsOfTwo strips;
+    std::copy(from_a, from_a + width, strips.a.shift);
+    std::copy(from_b, from_b + width, strips.b.shift);
+    Index k = 0;
+    for (; k + kRowsAtOnce <= rows; k += kRowsAtOnce) {
+      add_rows<kRowsAtOnce>(a, b, k, width, strips);
     }
-    std::copy(sum_a, sum_a + width, sums.a.sum);
-    std::copy(sum_b, sum_b + width, sums.b.sum);
-    std::copy(square_a, square_a + width, sums.a.square);
-    std::copy(square_b, square_b + width, sums.b.square);
-    std::copy(product, product + width, sums.product);
-    std::copy(difference, difference + width, sums.difference);
+    for (; k < rows; ++k) {
+      add_rows<1>(a, b, k, width, strips);
+    }
+    std::copy(strips.a.sum, strips.a.sum + width, sums.a.sum);
+    std::copy(strips.b.sum, strips.b.sum + width, sums.b.sum);
+    std::copy(strips.a.square, strips.a.square + width, sums.a.square);
+    std::copy(strips.b.square, strips.b.square + width, sums.b.square);
+    std::copy(strips.product, strips.product + width, sums.product);
+    std::copy(strips.difference, strips.difference + width, sums.difference);
+  }
+
+  template <Index kRows>
+  DECORR_DETAIL_INLINE static void add_rows(const Tile<const Scalar>& tile, Index k, Index width,
+                                            StripsOfOne& strips) noexcept {
+    const Scalar* x = tile.row(k);
+    for (Index r = 0; r < kRows; ++r) {
+      tile.prefetch_after(k + r, 0, width);
+    }
+    for (Index j = 0; j < width; ++j) {
+      Scalar sum = 0, square = 0;
+      for (Index r = 0; r < kRows; ++r) {
+        const Scalar value = x[r * tile.stride + j] - strips.shift[j];
+        sum += value;
+        square += value * value;
+      }
+      strips.sum[j] += sum;
+      strips.square[j] += square;
+    }
+  }
+  template <Index kRows>
+  DECORR_DETAIL_INLINE static void add_rows(const Tile<const Scalar>& a,
+                                            const Tile<const Scalar>& b, Index k, Index width,
+                                            StripsOfTwo& strips) noexcept {
+    const Scalar* x = a.row(k);
+    const Scalar* y = b.row(k);
+    for (Index r = 0; r < kRows; ++r) {
+      a.prefetch_after(k + r, 0, width);
+      b.prefetch_after(k + r, 0, width);
+    }
+    for (Index j = 0; j < width; ++j) {
+      Scalar sum_a = 0, sum_b = 0, square_a = 0, square_b = 0, product = 0, difference = 0;
+      for (Index r = 0; r < kRows; ++r) {
+        const Scalar x_j = x[r * a.stride + j], y_j = y[r * b.stride + j];
+        const Scalar value_a = x_j - strips.a.shift[j], value_b = y_j - strips.b.shift[j];
+        const Scalar gap = x_j - y_j;
+        sum_a += value_a;
+        sum_b += value_b;
+        square_a += value_a * value_a;
+        square_b += value_b * value_b;
+        product += value_a * value_b;
+        difference += gap * gap;
+      }
+      strips.a.sum[j] += sum_a;
+      strips.b.sum[j] += sum_b;
+      strips.a.square[j] += square_a;
+      strips.b.square[j] += square_b;
+      strips.product[j] += product;
+      strips.difference[j] += difference;
+    }
   }
 
   // Constant features are ordinary data, dead units above all, and their squares tell nothing: zero
@@ -592,10 +644,6 @@ class MomentsPass {
                        const Units& units) noexcept {
     return Sum(sums.shift[j]) + Sum(sums.sum[j]) * merge.inverse_size * Sum(units.unit[j]);
   }
-
-  static constexpr Index kMostFeatures = MomentTiles<Scalar>::kMostFeatures;
-  static constexpr Index kScaledTile = MomentTiles<Scalar>::kMostRows * kMostFeatures;
-  using Strip = Scalar[static_cast<std::size_t>(kMostFeatures)];
 
   Index features_;
   MomentTiles<Scalar> tiles_;
