@@ -231,6 +231,26 @@ TEST_CASE("epsilon that outweighs one view's deviations costs the other one's gr
   }
 }
 
+TEST_CASE("a sample that outweighs all others in one view costs the other one no digits") {
+  // Standardized it has the size of sqrt(n) of the others.
+  const Index rows = 8192, cols = 48;
+  auto [a, b] = correlated_views(rows, cols, 0.5);
+  a.row(5) *= 1e4f;
+  for (LossCase loss_case : loss_cases(cols, 12)) {
+    if (loss_case.family != Family::barlow_twins) continue;
+    // Of the regularizer's gradient the diagonal's would leave nothing to be seen.
+    loss_case.barlow_twins.lambda = 1e6;
+    loss_case.barlow_twins.scale = 1e-6;
+    CAPTURE(loss_case.name);
+    for (const bool exchanged : {false, true}) {
+      const Errors errors =
+          exchanged ? float_errors(loss_case, b, a) : float_errors(loss_case, a, b);
+      CHECK(errors.value < 2e-6);
+      CHECK(errors.gradient < 2e-6);
+    }
+  }
+}
+
 TEST_CASE("what is not a number is not taken for a row of zeros") {
   const auto check_not_a_number = [](const RowMajor<float>& a, const RowMajor<float>& b) {
     CHECK(decorr::sumvec(a, b, decorr_tests::quick()).array().isNaN().all());

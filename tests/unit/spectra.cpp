@@ -192,10 +192,11 @@ TEST_CASE("rows are packed as they are, reversed or permuted, and split into the
         const RowScale<double> factors{4, 0.25, 0.25, 4};
         Signal loaded(at(d), Complex(-99, -99)), arranged(at(d), Complex(-99, -99));
         std::vector<int> positions(at(d), 0), columns(at(d), 0);
+        RowSizes<double> sizes;
         packing.for_each_positions([&](Index begin, Index count) noexcept {
           const Index column = packing.second_column(begin, count);
-          packing.load(of_first, first.data() + begin, of_second, second.data() + column, factors,
-                       begin, count, loaded.data());
+          packing.load(of_first, first.data() + begin, of_second, second.data() + column, begin,
+                       count, loaded.data(), &sizes);
           for (Index i = 0; i < count; ++i) {
             ++positions[at(begin + i)];
             ++columns[at(column + i)];
@@ -204,6 +205,14 @@ TEST_CASE("rows are packed as they are, reversed or permuted, and split into the
         const std::vector<int> once(at(d), 1);
         CHECK(positions == once);
         CHECK(columns == once);
+        double largest_first = 0, largest_second = 0;
+        for (std::size_t j = 0; j < at(d); ++j) {
+          largest_first = std::max(largest_first, std::abs(first[j]));
+          largest_second = std::max(largest_second, std::abs(second[j] - 3) * 2);
+        }
+        CHECK(sizes.first == largest_first);
+        CHECK(sizes.second == largest_second);
+        packing.scale(factors, loaded.data());
         if (permutes) {
           packing.permute(loaded.data(), arranged.data());
         } else {
@@ -256,11 +265,9 @@ TEST_CASE("a second row that is missing is zero") {
     const Packing<double> packing(arena, d, {}, second_row);
     Signal signal(at(d), Complex(-99, -99));
     packing.for_each_positions([&](Index begin, Index count) noexcept {
-      packing.load(raw, row.data() + begin, raw, nullptr, {2, 0.5}, begin, count, signal.data());
+      packing.load(raw, row.data() + begin, raw, nullptr, begin, count, signal.data(), nullptr);
     });
-    Row doubled = row;
-    for (double& x : doubled) x *= 2;
-    CHECK(signal == complex_of(doubled));
+    CHECK(signal == complex_of(row));
   }
 }
 
@@ -271,9 +278,13 @@ TEST_CASE_TEMPLATE("rows that share a signal are scaled to one size by powers of
     // The largest entry is last in one row and first in the other.
     const Scalar row_1[] = {first / 8, -first / 2, first}, row_2[] = {-second, 0, second / 4};
     // In two pieces.
-    return row_scale(largest_size(row_1 + 1, 2, largest_size(row_1, 1, Scalar(0))),
-                     largest_size(row_2 + 2, 1, largest_size(row_2, 2, Scalar(0))));
+    return row_scale<Scalar>({largest_size(row_1 + 1, 2, largest_size(row_1, 1, Scalar(0))),
+                              largest_size(row_2 + 2, 1, largest_size(row_2, 2, Scalar(0)))});
   };
+  CHECK_FALSE(scale(1, 1).changes_rows());
+  CHECK_FALSE(scale(3, 5).changes_rows());
+  CHECK(scale(1, 9).changes_rows());
+  CHECK(scale(9, 1).changes_rows());
   for (const int exponent : {0, 1, 7, 40, 100}) {
     for (const Scalar size : {Scalar(1), Scalar(1.5), Scalar(1.999)}) {
       for (const bool exchanged : {false, true}) {
@@ -283,6 +294,7 @@ TEST_CASE_TEMPLATE("rows that share a signal are scaled to one size by powers of
         int ignored;
         CHECK(std::frexp(factors.first, &ignored) == Scalar(0.5));
         CHECK(factors.first * factors.second == 1);
+        CHECK(factors.changes_rows() == (factors.first != 1));
         const Scalar ratio = (exchanged ? large : small) * factors.first /
                              ((exchanged ? small : large) * factors.second);
         CHECK(ratio <= 4);

@@ -8,11 +8,22 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// All parts in one, halves at a time.
+template <Index kParts, class Number, class Combine>
+Number combine_parts(Number* parts, const Combine& combine) noexcept {
+  if constexpr (kParts > 1) {
+    for (Index p = 0; p < kParts / 2; ++p) {
+      parts[p] = combine(parts[p], parts[p + kParts / 2]);
+    }
+    combine_parts<kParts / 2>(parts, combine);
+  }
+  return parts[0];
+}
+
 // term(0) .. term(count - 1) and `start` by combine(x, y). In several parts, so that no addition
 // waits for the one before, and in an order that is the same for every processor.
-template <class Number, class Term, class Combine>
+template <Index kParts, class Number, class Term, class Combine>
 Number reduce(Index count, Number start, const Term& term, const Combine& combine) noexcept {
-  constexpr Index kParts = 16;
   Number parts[kParts];
   for (Number& part : parts) {
     part = start;
@@ -26,22 +37,18 @@ Number reduce(Index count, Number start, const Term& term, const Combine& combin
   for (Index p = 0; j + p < count; ++p) {
     parts[p] = combine(parts[p], term(j + p));
   }
-  for (Index width = kParts / 2; width > 0; width /= 2) {
-    for (Index p = 0; p < width; ++p) {
-      parts[p] = combine(parts[p], parts[p + width]);
-    }
-  }
-  return parts[0];
+  return combine_parts<kParts>(parts, combine);
 }
 
 template <class Number, class Term>
 Number sum_of(Index count, const Term& term) noexcept {
-  return reduce(count, Number(0), term, [](Number x, Number y) noexcept { return x + y; });
+  return reduce<16>(count, Number(0), term, [](Number x, Number y) noexcept { return x + y; });
 }
 
+// A comparison takes longer than an addition.
 template <class Number, class Term>
 Number largest_of(Index count, Number least, const Term& term) noexcept {
-  return reduce(count, least, term, [](Number x, Number y) noexcept { return x < y ? y : x; });
+  return reduce<32>(count, least, term, [](Number x, Number y) noexcept { return x < y ? y : x; });
 }
 
 }  // namespace DECORR_ABI

@@ -36,14 +36,11 @@ struct BarlowTwinsStatistics {
     a = Standardization<Scalar>(arena, of_a, true);
     b = Standardization<Scalar>(arena, of_b, true);
     pair = pair_statistics(arena, moments, of_a, of_b);
-    views_differ_in_size = differ_in_size(largest_standardized(moments.a, Sum(count), epsilon),
-                                          largest_standardized(moments.b, Sum(count), epsilon));
   }
 
   Index count = 0;
   Standardization<Scalar> a, b;
   PairStatistics<Scalar> pair;
-  bool views_differ_in_size = false;  // epsilon may outweigh one view's variances
 };
 
 // Barlow Twins: the diagonal of C, and a regularizer of the cross-correlation.
@@ -61,8 +58,8 @@ class BarlowTwins {
         weight_(scale_ * static_cast<Sum>(options.lambda)),
         a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
-        regularizer_(batch.arena, setup_of_regularizer(batch), choice,
-                     block_weights(choice, batch.rows.features())),
+        regularizer_(batch.arena, regularizer_setup(batch, kPairing, a_, b_, statistics_.count),
+                     choice, block_weights(choice, batch.rows.features())),
         sums_of_regularizer_(
             detail::sums_size(choice, batch.rows.features(), SignalPairing(kPairing))) {
     const RowAccess access = row_access(batch.rows);
@@ -172,12 +169,6 @@ class BarlowTwins {
 
  private:
   static constexpr SignalPairing::Kind kPairing = SignalPairing::Kind::views;
-
-  RegularizerSetup<Scalar> setup_of_regularizer(const Batch<Scalar>& batch) const {
-    RegularizerSetup<Scalar> setup = regularizer_setup(batch, kPairing, a_, b_, statistics_.count);
-    setup.views_differ_in_size = statistics_.views_differ_in_size;
-    return setup;
-  }
 
   // With g the gradient with respect to x^ = (x - mean) / sigma, dx = (g - mean(g) - x^ mean(g x^))
   // / sigma. mean(g) is zero, since g is a combination of the other view's centred features.

@@ -35,7 +35,6 @@ struct RegularizerSetup {
   Route route = Route::automatic;
   SpectrumPlace place = SpectrumPlace::gradient_rows;  // where they fit
   TransformBuffers<Scalar>* shared_buffers = nullptr;  // with another regularizer
-  bool views_differ_in_size = false;                   // by far, although they are standardized
 
   bool is_covariance() const noexcept { return pairing.pairs_samples(); }
 };
@@ -67,8 +66,7 @@ PackedFftSetup<Scalar> fft_setup(const RegularizerSetup<Scalar>& setup, const Re
           setup.access,
           place,
           setup.execution,
-          setup.shared_buffers,
-          setup.views_differ_in_size};
+          setup.shared_buffers};
 }
 
 }  // namespace DECORR_ABI

@@ -77,7 +77,6 @@ struct PackedFftSetup {
   SpectrumPlace place;
   Execution execution;
   TransformBuffers<Scalar>* shared_buffers = nullptr;
-  bool views_differ_in_size = false;  // by far, although they are standardized
 };
 
 // Memory: O(d) a thread where the matrices' rows are contiguous, and the signals of kTileRows rows
@@ -113,7 +112,7 @@ class PackedFft {
         other_strips_(arena, workers_, setup.access.inputs(), kTileRows,
                       std::min(layout_.features, kStripColumns)),
         transforms_again_(setup.place != SpectrumPlace::elsewhere) {
-    if (!pairing_.pairs_samples() && (a_->is_raw() || setup.views_differ_in_size)) {
+    if (!pairing_.pairs_samples()) {
       scales_ = Buffer<RowScale<Scalar>>(arena, setup.rows);
     }
     if (setup.access.has_gradient()) {
@@ -328,15 +327,22 @@ class PackedFft {
 
   DECORR_DETAIL_NOINLINE void load_signals(const BatchRows<Scalar>& rows, const SignalGroup& load,
                                            Sweep sweep) noexcept {
-    if (scales_) {
-      find_scales(rows, load);
+    RowSizes<Scalar> sizes[kTileRows];
+    packing_.for_each_positions([&](Index first, Index count) noexcept {
+      load_strip(rows, load, first, count, sweep, sizes);
+    });
+    for (Index signal = load.begin; signal < load.end && scales_; ++signal) {
+      RowScale<Scalar>& scale = scales_[load.first_row + signal];
+      scale = row_scale(sizes[signal - load.begin]);
+      if (scale.changes_rows()) {
+        packing_.scale(scale, this->signal(load, signal));
+      }
     }
-    packing_.for_each_positions(
-        [&](Index first, Index count) noexcept { load_strip(rows, load, first, count, sweep); });
   }
-  // Two samples of view a share a signal, x_1 + i x_2, or two views do, b + i a or b + i rev(a).
+  // Two samples of view a share a signal, x_1 + i x_2, or two views do, b + i a or b + i rev(a), of
+  // which the sizes are found on the way.
   void load_strip(const BatchRows<Scalar>& rows, const SignalGroup& load, Index first, Index count,
-                  Sweep sweep) noexcept {
+                  Sweep sweep, RowSizes<Scalar>* sizes) noexcept {
     const bool pairs_samples = pairing_.pairs_samples();
     const Index second_column = packing_.second_column(first, count);
     const auto u = pairs_samples ? strip(rows.a, load, first, count, strips_.a(load.worker))
@@ -353,35 +359,14 @@ class PackedFft {
       if (pairs_samples) {
         u.prefetch(next + 1, count);
         packing_.load(*a_, u.row(k), *a_,
-                      pairing_.has_second_row(signal, load.rows) ? u.row(k + 1) : nullptr,
-                      RowScale<Scalar>(), first, count, this->signal(load, signal));
+                      pairing_.has_second_row(signal, load.rows) ? u.row(k + 1) : nullptr, first,
+                      count, this->signal(load, signal), nullptr);
       } else {
         v.prefetch(next, count);
-        packing_.load(*b_, u.row(k), *a_, v.row(k), row_scale_of(load, signal), first, count,
-                      this->signal(load, signal));
+        packing_.load(*b_, u.row(k), *a_, v.row(k), first, count, this->signal(load, signal),
+                      sizes + (signal - load.begin));
       }
     }
-  }
-  DECORR_DETAIL_NOINLINE void find_scales(const BatchRows<Scalar>& rows,
-                                          const SignalGroup& load) noexcept {
-    Scalar largest_a[kTileRows] = {}, largest_b[kTileRows] = {};
-    for_each_strip_of_both(
-        rows, load, [&](const auto& a, const auto& b, Index column, Index count) noexcept {
-          for (Index k = 0; k < num_rows(load); ++k) {
-            largest_a[k] = largest_prepared(*a_, a.row(k), column, count, largest_a[k]);
-            largest_b[k] = largest_prepared(*b_, b.row(k), column, count, largest_b[k]);
-          }
-        });
-    for (Index k = 0; k < num_rows(load); ++k) {
-      scales_[begin_row(load) + k] = row_scale(largest_b[k], largest_a[k]);
-    }
-  }
-  static Scalar largest_prepared(const Preparation<Scalar>& view, const Scalar* row, Index column,
-                                 Index count, Scalar before) noexcept {
-    alignas(kWorkspaceAlignment) Scalar block[kStripColumns];
-    // Signs change no size.
-    const Scalar* prepared = view.is_raw() ? row : view.apply(row, column, count, block);
-    return largest_size(prepared, count, before);
   }
   // Backwards, as loads come, so that the sums do not depend on how many rows are loaded together.
   DECORR_DETAIL_NOINLINE void add_diagonal(const BatchRows<Scalar>& rows, const SignalGroup& load,
@@ -521,7 +506,7 @@ class PackedFft {
   TileBuffers<Scalar> strips_, other_strips_;  // of what is not contiguous
   bool transforms_again_;                      // what does not wait
   SpectrumStore<Scalar> store_;
-  Buffer<RowScale<Scalar>> scales_;  // of rows that may differ in size
+  Buffer<RowScale<Scalar>> scales_;  // of the signals of two views
 };
 
 }  // namespace DECORR_ABI

@@ -70,35 +70,49 @@ class Packing {
     return swaps_ends() && first > 0 ? features_ - first - count + 1 : first;
   }
 
-  // signal_j = factor first'_j + i factor second'_j for a chunk of positions, the second row
-  // reversed unless permute() does that. The rows are given from the chunk's first feature on,
-  // which for the second one is second_column(). A missing second row is zero. Bound by bytes.
+  // signal_j = first'_j + i second'_j for a chunk of positions, the second row reversed unless
+  // permute() does that. The rows are given from the chunk's first feature on, which for the second
+  // one is second_column(). A missing second row is zero. `sizes`, if it is not null, grows to the
+  // rows'. Bound by bytes.
   DECORR_DETAIL_NOINLINE void load(const Preparation<Scalar>& first_view, const Scalar* first_row,
                                    const Preparation<Scalar>& second_view, const Scalar* second_row,
-                                   const RowScale<Scalar>& factors, Index first, Index count,
-                                   Complex* signal) const noexcept {
+                                   Index first, Index count, Complex* signal,
+                                   RowSizes<Scalar>* sizes) const noexcept {
     alignas(kWorkspaceAlignment) Scalar first_block[kStripColumns], second_block[kStripColumns];
     auto* to = reinterpret_cast<Scalar*>(signal + first);
     const Scalar* u = first_view.apply(first_row, first, count, first_block);
     if (second_row == nullptr) {
       for (Index i = 0; i < count; ++i) {
-        to[2 * i] = factors.first * u[i];
+        to[2 * i] = u[i];
         to[2 * i + 1] = 0;
       }
       return;
     }
     const Index column = second_column(first, count);
     const Scalar* v = second_view.apply(second_row, column, count, second_block);
+    if (sizes != nullptr) {
+      sizes->first = largest_size(u, count, sizes->first);
+      sizes->second = largest_size(v, count, sizes->second);
+    }
     if (swaps_ends()) {
       for (Index i = 0; i < count; ++i) {
-        to[2 * i] = factors.first * u[i];
-        to[2 * i + 1] = factors.second * v[count - 1 - i];
+        to[2 * i] = u[i];
+        to[2 * i + 1] = v[count - 1 - i];
       }
     } else {
       for (Index i = 0; i < count; ++i) {
-        to[2 * i] = factors.first * u[i];
-        to[2 * i + 1] = factors.second * v[i];
+        to[2 * i] = u[i];
+        to[2 * i + 1] = v[i];
       }
+    }
+  }
+  // Brings both rows of a loaded signal to one size.
+  DECORR_DETAIL_NOINLINE void scale(const RowScale<Scalar>& factors,
+                                    Complex* signal) const noexcept {
+    auto* to = reinterpret_cast<Scalar*>(signal);
+    for (Index i = 0; i < features_; ++i) {
+      to[2 * i] *= factors.first;
+      to[2 * i + 1] *= factors.second;
     }
   }
 
