@@ -1,6 +1,8 @@
 #ifndef DECORR_DETAIL_KERNELS_REDUCTION_HPP_
 #define DECORR_DETAIL_KERNELS_REDUCTION_HPP_
 
+#include <cstddef>
+
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 
@@ -24,7 +26,7 @@ Number combine_parts(Number* parts, const Combine& combine) noexcept {
 // waits for the one before, and in an order that is the same for every processor.
 template <Index kParts, class Number, class Term, class Combine>
 Number reduce(Index count, Number start, const Term& term, const Combine& combine) noexcept {
-  Number parts[kParts];
+  Number parts[static_cast<std::size_t>(kParts)];
   for (Number& part : parts) {
     part = start;
   }
