@@ -177,7 +177,8 @@ def find_units(folder, programs):
             continue
         listed = subprocess.run([str(path), "-ltc", "-r=xml"], stdout=subprocess.PIPE, check=True).stdout
         cases = collections.defaultdict(list)
-        for case in xml.etree.ElementTree.fromstring(listed).iter("TestCase"):
+        # Some programs say something before.
+        for case in xml.etree.ElementTree.fromstring(listed[listed.index(b"<?xml") :]).iter("TestCase"):
             cases[os.path.basename(case.get("filename"))].append(case.get("name"))
         units += [Unit(program, path, file, names) for file, names in cases.items()]
     return units
