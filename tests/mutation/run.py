@@ -2,14 +2,15 @@
 """Plants the faults of the table, one at a time, and says which of them no test notices.
 
     tests/mutation/run.py [--only REGEX] [--jobs N]     all of them, or those whose label matches
-    tests/mutation/run.py --sample N --seed S           some, by the tests of a few rooms alone
+    tests/mutation/run.py --sample N --rooms FILE...    N of those that these of tests/unit have caught, by them
     tests/mutation/run.py --check                       only that the table fits the sources
 
 A copy of the sources, in build/mutation, has every fault behind a switch of run time (switch.hpp), so it is
 built once; the first run, without any fault, has to pass. Each fault is then tried on the tests that are
 likeliest to catch it, until one fails: what caught it before, what caught others of that source, and then all
 that come to its place, the quickest first. A run that takes ten times as long as without the fault has caught
-it, too.
+it, too, and so has one that waits for ever. Faults come in an order in which any first part of them is of all sources and kinds, so --sample and
+--minutes try some of each.
 Results are kept in build/mutation/results.jsonl, and are not made again while the sources are the same.
 catches.txt, beside this script, has what caught each fault the last time that --write-catches was given.
 
@@ -25,7 +26,6 @@ import html
 import json
 import os
 import pathlib
-import random
 import re
 import resource
 import shutil
@@ -58,6 +58,8 @@ PLANTED = ("include", "extras/c")
 MATTER = ("CMakeLists.txt", "bench/representation/", "cmake/", "extras/c/", "extras/support/", "include/", "tests/")
 # Of what caught others of the same source, so many cases are tried first.
 NEIGHBOURS = 6
+# Seconds in which no thread does anything: a test that waits for ever.
+ASLEEP = 10
 
 
 def say(text):
@@ -147,9 +149,9 @@ def check_table(faults):
     return by_source
 
 
-def build(copy, folder, programs, room_pattern, jobs):
+def build(copy, folder, programs, room_pattern, level, jobs):
     options = [
-        "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1", "-DCMAKE_C_FLAGS_DEBUG=-O1",
+        "-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_CXX_FLAGS_DEBUG={level}", f"-DCMAKE_C_FLAGS_DEBUG={level}",
         f"-DCMAKE_CXX_FLAGS=-w -include {HERE / 'switch.hpp'}",
         "-DDECORR_BUILD_TESTS=ON", "-DDECORR_BUILD_BENCHMARKS=OFF", "-DDECORR_BUILD_EXAMPLES=OFF",
         "-DDECORR_BUILD_INSPECT=OFF", "-DDECORR_BUILD_FUZZERS=OFF", "-DDECORR_INSTALL=OFF", "-DDECORR_MPI=OFF",
@@ -167,7 +169,7 @@ def build(copy, folder, programs, room_pattern, jobs):
                 sys.exit(log.read_text()[-4000:] + f"\nThe sources with faults do not build; {log} has all of it.")
 
 
-def find_units(folder, programs):
+def find_units(folder, programs, pattern):
     units = []
     for program in programs:
         directory, has_cases = PROGRAMS[program]
@@ -181,15 +183,15 @@ def find_units(folder, programs):
         for case in xml.etree.ElementTree.fromstring(listed[listed.index(b"<?xml") :]).iter("TestCase"):
             cases[os.path.basename(case.get("filename"))].append(case.get("name"))
         units += [Unit(program, path, file, names) for file, names in cases.items()]
-    return units
+    return [unit for unit in units if re.search(pattern, unit.name)]
 
 
 # ---- Running.
 
 
 def run(unit, cases, directory, **settings):
-    """(return code or None where it did not end, output). One that computes for too long is ended by the
-    system; one that waits for nothing is tried twice, as the machine itself may have been asleep."""
+    """(return code or None where it waits for nothing, output). One that computes for too long is ended by
+    the system."""
     environment = dict(os.environ, OMP_WAIT_POLICY="passive", **settings)
     most = int(10 + 10 * unit.seconds)
 
@@ -197,18 +199,26 @@ def run(unit, cases, directory, **settings):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 
-    for _ in range(2):
-        process = subprocess.Popen(
-            unit.command(cases), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory,
-            env=environment, start_new_session=True, preexec_fn=limit,
-        )
+    process = subprocess.Popen(
+        unit.command(cases), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory,
+        env=environment, start_new_session=True, preexec_fn=limit,
+    )
+    asleep = 0
+    while asleep < ASLEEP:
         try:
-            output, _ = process.communicate(timeout=60 + 10 * most)
+            output, _ = process.communicate(timeout=1)
             return process.returncode, output.decode(errors="replace")
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
+            asleep = asleep + 1 if sleeps(process.pid) else 0
+    os.killpg(process.pid, signal.SIGKILL)
+    output, _ = process.communicate()
     return None, output.decode(errors="replace")
+
+
+def sleeps(session):
+    """Whether all its threads wait: on a busy machine one that has work gets no time, but does not sleep."""
+    states = subprocess.run(["ps", "-L", "-o", "state=", "-s", str(session)], stdout=subprocess.PIPE).stdout.split()
+    return set(states) == {b"S"}
 
 
 def seconds_of_children():
@@ -318,22 +328,26 @@ def hash_of_sources():
 # ---- Choosing, and reporting.
 
 
+def spread(faults, seed):
+    """Any first part of them is of as many sources and kinds as it can be."""
+    met, order = collections.Counter(), {}
+    for fault in sorted(faults, key=lambda fault: hashlib.sha256(f"{seed} {fault.identity}".encode()).digest()):
+        order[fault.identity] = met[fault.source, fault.kind], len(order)
+        met[fault.source, fault.kind] += 1
+    return sorted(faults, key=lambda fault: order[fault.identity])
+
+
 def choose(arguments, faults, catches):
-    """The faults to try, the programs, and the files of the rooms' tests."""
+    """The faults to try, in order, the programs, and the files of the rooms' tests."""
     tried = [fault for fault in faults if not fault.reason or arguments.equivalents]
     if arguments.only:
         tried = [fault for fault in tried if re.search(arguments.only, fault.label)]
-    if arguments.sample is None:
-        return tried, list(arguments.programs or PROGRAMS), "unit/*.cpp"
-    # Of two files of the rooms' tests, which are compiled quickly, what they have caught before.
-    unit = "decorr_unit_tests/"
-    files = sorted({by[len(unit) :] for by, _ in catches.values() if by.startswith(unit)})
-    generator = random.Random(arguments.seed)
-    files = generator.sample(files, min(2, len(files)))
-    chosen = [unit + file for file in files]
-    caught = [fault for fault in tried if catches.get(fault.identity, ("",))[0] in chosen]
-    pattern = ";".join(f"unit/{file}" for file in files)
-    return generator.sample(caught, min(arguments.sample, len(caught))), ["decorr_unit_tests"], pattern
+    programs, pattern = arguments.programs or list(PROGRAMS), "unit/*.cpp"
+    if arguments.rooms:
+        programs, pattern = ["decorr_unit_tests"], ";".join(f"unit/{file}" for file in arguments.rooms)
+        names = {f"decorr_unit_tests/{file}" for file in arguments.rooms}
+        tried = [fault for fault in tried if catches.get(fault.identity, ("",))[0] in names]
+    return spread(tried, arguments.seed)[: arguments.sample], programs, pattern
 
 
 def report(tried, outcomes, units, seconds):
@@ -362,9 +376,11 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutation")
     parser.add_argument("--check", action="store_true", help="only that the table fits the sources")
     parser.add_argument("--only", metavar="REGEX", help="faults whose source, kind or text it finds")
-    parser.add_argument("--sample", type=int, metavar="N")
-    parser.add_argument("--seed", default="0")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many, of all sources and kinds")
+    parser.add_argument("--seed", default="0", help="for other samples")
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, help="only these")
+    parser.add_argument("--units", metavar="REGEX", default="", help="only these programs' files of tests")
+    parser.add_argument("--rooms", nargs="+", metavar="FILE", help="only these of tests/unit, and what they have caught")
     parser.add_argument("--equivalents", action="store_true", help="also those that the table says nothing can tell")
     parser.add_argument("--survivors", action="store_true", help="only those that have survived before")
     parser.add_argument("--write-catches", action="store_true", help="into catches.txt")
@@ -382,16 +398,19 @@ def main():
 
     catches = read_catches()
     tried, programs, room_pattern = choose(arguments, faults, catches)
+    if arguments.sample is not None and len(tried) < arguments.sample:
+        parser.error(f"there are only {len(tried)} to choose {arguments.sample} from")
     arguments.build.mkdir(parents=True, exist_ok=True)
     copy, folder = arguments.build / "source", arguments.build / "build"
     sources = hash_of_sources()
     write_copy(faults, copy)
-    build(copy, folder, programs, room_pattern, arguments.jobs)
+    # The rooms' tests are small: what they take is the time of compiling them.
+    build(copy, folder, programs, room_pattern, "-O0" if arguments.rooms else "-O1", arguments.jobs)
     say(f"built after {time.monotonic() - start:.0f} s")
     directory = arguments.build / "run"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
-    units = find_units(folder, programs)
+    units = find_units(folder, programs, arguments.units)
     run_without_faults(units, directory, faults, arguments.build / "without_faults.json", sources)
     say(f"{len(units)} units pass without a fault, in {sum(unit.seconds for unit in units):.0f} s")
 

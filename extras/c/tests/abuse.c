@@ -171,11 +171,24 @@ static void test_matrices(void) {
     out_b.row_stride = bad_strides[i];
     REFUSED(r_sum(), "which no memory holds");
   }
+  in_a.rows = -1;
+  REFUSED(barlow_twins(), "z_a is -1 x 8, expected 1 to ");
+  in_a.rows = 2; /* the first two rows' bytes are as many as there can be, and an element more */
+  in_a.row_stride = PTRDIFF_MAX / (int64_t)sizeof *a - cols;
+  REFUSED(barlow_twins(), "z_b has 6 rows, z_a has 2");
+  in_a.rows = 2;
+  in_a.row_stride = PTRDIFF_MAX / (int64_t)sizeof *a - cols + 1;
+  REFUSED(barlow_twins(), "which no memory holds");
+  in_a.rows = 5; /* 2^64 bytes from the first row to the last, which 64 bits take for none */
+  in_a.row_stride = (int64_t)1 << 60;
+  REFUSED(barlow_twins(), "which no memory holds");
   in_a.rows = in_a.cols = INT32_MAX; /* one element, repeated more often than it pays to wait for */
   in_a.row_stride = in_a.col_stride = 0;
   REFUSED(barlow_twins(), "68719476736");
   in_a.rows = INT32_MAX; /* what memory could hold, but not from here downwards */
   in_a.row_stride = -((int64_t)1 << 28);
+  REFUSED(barlow_twins(), "ends of memory");
+  in_a.data = (const void*)(UINTPTR_MAX - 15); /* nor from there upwards */
   REFUSED(barlow_twins(), "ends of memory");
   for (i = 0; i < sizeof bad_types / sizeof *bad_types; ++i) {
     in_b.type = bad_types[i];
@@ -191,6 +204,9 @@ static void test_matrices(void) {
   out_a.data = (char*)grad_a + 2;
   REFUSED(barlow_twins(), "not aligned");
 
+  in_b.type = DECORR_FLOAT64;
+  in_b.rows = 3;
+  REFUSED(barlow_twins(), "z_a and z_b differ in type");
   in_b.rows = rows - 1;
   REFUSED(barlow_twins(), "z_b has 5 rows, z_a has 6");
   in_b.cols = cols - 1;
@@ -448,13 +464,15 @@ static void test_views(void) {
 }
 
 static void test_sumvec(void) {
-  float sums[cols];
+  float sums[2 * cols];
   decorr_output lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 1);
   REFUSED(decorr_sumvec(&in_a, &in_b, &execution, NULL), "lags is null");
   ACCEPTED(decorr_sumvec(&in_a, &in_b, &execution, &lags));
   lags.rows = cols - 1;
   REFUSED(decorr_sumvec(&in_a, &in_b, &execution, &lags), "lags is 7 x 1, expected 8 x 1");
-  lags.rows = cols;
+  lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 2);
+  REFUSED(decorr_sumvec(&in_a, &in_b, &execution, &lags), "lags is 8 x 2, expected 8 x 1");
+  lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 1);
   lags.data = b;
   REFUSED(decorr_sumvec(&in_a, &in_b, &execution, &lags), "lags overlaps b");
   lags.type = DECORR_FLOAT64;
