@@ -9,9 +9,9 @@ A copy of the sources, in build/mutation, has every fault behind a switch of run
 built once; the first run, without any fault, has to pass. Each fault is then tried on the tests that are
 likeliest to catch it, until one fails: what caught it before, what caught others of that source, and then all
 that come to its place, the quickest first. A run that takes ten times as long as without the fault has caught
-it, too, and so has one that waits for ever. Faults come in an order in which any first part of them is of all sources and kinds, so --sample and
---minutes try some of each.
-Results are kept in build/mutation/results.jsonl, and are not made again while the sources are the same.
+it, too, and so has one that waits for ever. Faults come in an order in which any first part of them is of all
+sources and kinds, so --sample and --minutes try some of each.
+Results are kept in build/mutation/results.jsonl, and are not made again while the sources and the test are the same.
 catches.txt, beside this script, has what caught each fault the last time that --write-catches was given.
 
 Ends with 1 if a fault survives that the table does not say to be equivalent. Needs Python 3.8, CMake, Ninja, and
@@ -21,6 +21,7 @@ what the tests need; nothing else.
 import argparse
 import collections
 import concurrent.futures
+import functools
 import hashlib
 import html
 import json
@@ -54,8 +55,9 @@ PROGRAMS = {
     "decorr_c_abuse": ("tests/extras/c", False),
 }
 PLANTED = ("include", "extras/c")
-# Results hold while none of these files changes, but for this folder's.
-MATTER = ("CMakeLists.txt", "bench/representation/", "cmake/", "extras/c/", "extras/support/", "include/", "tests/")
+# Results hold while none of these files changes, a catch while none of them does but other tests.
+MATTER = re.compile(r"(include|extras/c|tests/(support|unit|data))/.*|tests/([^/]*\.cpp|CMakeLists\.txt)")
+TEST = re.compile(r"(tests|tests/unit|extras/c/tests)/(?P<file>[^/]*\.c(pp)?)")
 # Of what caught others of the same source, so many cases are tried first.
 NEIGHBOURS = 6
 # Seconds in which no thread does anything: a test that waits for ever.
@@ -71,7 +73,7 @@ class Unit:
 
     def __init__(self, program, path, file, cases):
         self.program, self.path, self.file, self.cases = program, path, file, cases
-        self.seconds, self.not_reached = 1.0, set()
+        self.seconds, self.not_reached, self.version = 1.0, set(), ()
 
     @property
     def name(self):
@@ -196,12 +198,14 @@ def run(unit, cases, directory, **settings):
     most = int(10 + 10 * unit.seconds)
 
     def limit():
+        # A group, not a session, which the scheduler may give a share of its own.
+        os.setpgrp()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 
     process = subprocess.Popen(
         unit.command(cases), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory,
-        env=environment, start_new_session=True, preexec_fn=limit,
+        env=environment, preexec_fn=limit,
     )
     asleep = 0
     while asleep < ASLEEP:
@@ -215,16 +219,16 @@ def run(unit, cases, directory, **settings):
     return None, output.decode(errors="replace")
 
 
-def sleeps(session):
+def sleeps(group):
     """Whether all its threads wait: on a busy machine one that has work gets no time, but does not sleep."""
     states = set()
     for status in pathlib.Path("/proc").glob("[0-9]*/task/[0-9]*/stat"):
         try:
-            # state, parent, group, session, after a name that may have anything in it
+            # state, parent, group, after a name that may have anything in it
             fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if fields[3] == str(session):
+        if fields[2] == str(group):
             states.add(fields[0])
     return bool(states) and states <= {"S", "Z"}
 
@@ -234,27 +238,28 @@ def seconds_of_children():
     return usage.ru_utime + usage.ru_stime
 
 
-def run_without_faults(units, directory, faults, known_file, key):
+def run_without_faults(units, directory, faults, known_file, sources):
     """Once for the sources: what fails without a fault would catch them all. Notes who comes to which."""
     known = json.loads(known_file.read_text()) if known_file.exists() else {}
-    if known.get("sources") != key:
-        known = {"sources": key, "units": {}}
     reached = directory / "reached"
     for unit in units:
-        if unit.name not in known["units"]:
+        key = sources.hash_of(unit.name)
+        unit.version = unit.name, key
+        if known.get(unit.name, {}).get("sources") != key:
             start, unit.seconds = seconds_of_children(), 600
             code, output = run(unit, None, directory, DECORR_REACHED=str(reached))
             if code != 0:
                 sys.exit(f"{output[-4000:]}\n{unit.name} fails without any fault.")
             marks = reached.read_bytes() if reached.exists() else b""
             reached.unlink(missing_ok=True)
-            known["units"][unit.name] = {
+            known[unit.name] = {
+                "sources": key,
                 "seconds": seconds_of_children() - start,
                 "not_reached": [fault.identity for fault in faults if marks and not marks[fault.number]],
             }
             known_file.write_text(json.dumps(known))
-        unit.seconds = known["units"][unit.name]["seconds"]
-        unit.not_reached = set(known["units"][unit.name]["not_reached"])
+        unit.seconds = known[unit.name]["seconds"]
+        unit.not_reached = set(known[unit.name]["not_reached"])
 
 
 def failed_case(output):
@@ -263,8 +268,10 @@ def failed_case(output):
 
 
 class Trials:
-    def __init__(self, units, catches, directory):
-        self.units, self.catches, self.directory = units, catches, directory
+    """`survived` has for a fault's identity the units that have not noticed it, as Unit.version."""
+
+    def __init__(self, units, catches, survived, directory):
+        self.units, self.catches, self.survived, self.directory = units, catches, survived, directory
         self.by_source = collections.defaultdict(collections.Counter)
         self.lock = threading.Lock()
 
@@ -274,7 +281,8 @@ class Trials:
 
     def plan(self, fault):
         """(unit, cases or None for all) in the order in which they are tried."""
-        units = [unit for unit in self.units if fault.identity not in unit.not_reached]
+        units = [unit for unit in self.units
+                 if fault.identity not in unit.not_reached and unit.version not in self.survived[fault.identity]]
         by_name = {unit.name: unit for unit in units}
         before = self.catches.get(fault.identity)
         if before and before[0] in by_name:
@@ -324,13 +332,61 @@ def write_catches(faults, catches):
                                for fault in faults if fault.identity in catches))
 
 
-def hash_of_sources():
-    result = hashlib.sha256()
-    for path in copied_files():
-        name = str(path.relative_to(ROOT))
-        if name.startswith(MATTER) and not name.startswith("tests/mutation/"):
-            result.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return result.hexdigest()[:16]
+class Sources:
+    """What matters for results, as it is now."""
+
+    def __init__(self):
+        names = {str(path.relative_to(ROOT)): path for path in copied_files()}
+        self.contents = {name: path.read_bytes() for name, path in names.items() if MATTER.fullmatch(name)}
+
+    @functools.lru_cache(maxsize=None)
+    def hash_of(self, by=""):
+        """Of all, or of what matters for the unit of that name, if it is one of a file."""
+        own, result = by.partition("/")[2], hashlib.sha256()
+        for name, content in self.contents.items():
+            test = TEST.fullmatch(name)
+            if not own or not test or test["file"] in (own, "main.cpp"):
+                result.update(name.encode() + b"\0" + content + b"\0")
+        return result.hexdigest()[:16]
+
+
+class Results:
+    """What has been tried, kept in a file from run to run."""
+
+    def __init__(self, path, sources, catches):
+        self.path, self.sources, self.catches = path, sources, catches
+        self.outcomes, self.survived = {}, collections.defaultdict(set)
+        for line in path.read_text().splitlines() if path.exists() else []:
+            entry = json.loads(line)
+            identity = entry["fault"]
+            if not entry["caught"]:
+                self.survived[identity] |= set(map(tuple, entry["units"]))
+                continue
+            catches[identity] = entry["by"], entry["case"]
+            if entry["sources"] == sources.hash_of(entry["by"]):
+                self.outcomes[identity] = Outcome(True, entry["by"], entry["case"])
+
+    def add(self, fault, outcome, units):
+        identity, entry = fault.identity, {"fault": fault.identity, **vars(outcome)}
+        self.outcomes[identity] = outcome
+        if outcome.caught:
+            self.catches[identity] = outcome.by, outcome.case
+            entry["sources"] = self.sources.hash_of(outcome.by)
+        else:
+            entry["units"] = [unit.version for unit in units]
+        with open(self.path, "a") as output:
+            output.write(json.dumps(entry) + "\n")
+
+    def waiting(self, faults, units):
+        """Those that have not been tried by all these units as they are now."""
+        versions = {unit.version for unit in units}
+        for fault in faults:
+            if fault.identity not in self.outcomes and self.survived[fault.identity] >= versions:
+                self.outcomes[fault.identity] = Outcome(False)
+        return [fault for fault in faults if fault.identity not in self.outcomes]
+
+    def count_survivors(self, faults):
+        return sum(not self.outcomes[fault.identity].caught for fault in faults if fault.identity in self.outcomes)
 
 
 # ---- Choosing, and reporting.
@@ -410,7 +466,7 @@ def main():
         parser.error(f"there are only {len(tried)} to choose {arguments.sample} from")
     arguments.build.mkdir(parents=True, exist_ok=True)
     copy, folder = arguments.build / "source", arguments.build / "build"
-    sources = hash_of_sources()
+    sources = Sources()
     write_copy(faults, copy)
     # The rooms' tests are small: what they take is the time of compiling them.
     build(copy, folder, programs, room_pattern, "-O0" if arguments.rooms else "-O1", arguments.jobs)
@@ -422,56 +478,34 @@ def main():
     run_without_faults(units, directory, faults, arguments.build / "without_faults.json", sources)
     say(f"{len(units)} units pass without a fault, in {sum(unit.seconds for unit in units):.0f} s")
 
-    # A result holds for all programs unless it was caught.
-    results, outcomes, survived = arguments.build / "results.jsonl", {}, set()
-    scope = " ".join(sorted(unit.name for unit in units))
-    trials = Trials(units, catches, directory)
-    by_identity = {fault.identity: fault for fault in faults}
-    for line in results.read_text().splitlines() if results.exists() else []:
-        entry = json.loads(line)
-        if entry["fault"] not in by_identity:
-            continue
-        fault = by_identity[entry["fault"]]
-        survived.discard(fault.identity)
-        if entry["caught"]:
-            catches[fault.identity] = entry["by"], entry["case"]
-        else:
-            survived.add(fault.identity)
-        if entry["sources"] == sources and (entry["caught"] or entry["scope"] == scope):
-            outcomes[fault.identity] = Outcome(entry["caught"], entry["by"], entry["case"])
+    results = Results(arguments.build / "results.jsonl", sources, catches)
+    trials = Trials(units, catches, results.survived, directory)
     for fault in faults:
         if fault.identity in catches:
             trials.know(fault, *catches[fault.identity])
     if arguments.survivors:
-        tried = [fault for fault in tried if fault.identity in survived]
-
-    waiting = [fault for fault in tried if fault.identity not in outcomes]
+        tried = [fault for fault in tried if results.survived[fault.identity] and fault.identity not in results.outcomes]
+    waiting = results.waiting(tried, units)
     say(f"{len(waiting)} of {len(tried)} to be tried")
+
     def try_in_time(fault):
         return trials.try_one(fault) if time.monotonic() - start < 60 * arguments.minutes else None
 
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool, open(results, "a") as output:
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         started = {pool.submit(try_in_time, fault): fault for fault in waiting}
         for done, future in enumerate(concurrent.futures.as_completed(started), 1):
-            fault, outcome = started[future], future.result()
-            if outcome is None:
-                continue
-            outcomes[fault.identity] = outcome
-            if outcome.caught:
-                catches[fault.identity] = outcome.by, outcome.case
-            entry = {"fault": fault.identity, "sources": sources, "scope": scope, **vars(outcome)}
-            output.write(json.dumps(entry) + "\n")
-            output.flush()
-            if done % 50 == 0:
-                survive = sum(not outcomes[fault.identity].caught for fault in tried if fault.identity in outcomes)
-                say(f"  {done} of {len(waiting)}, {survive} survive")
+            outcome = future.result()
+            if outcome is not None:
+                results.add(started[future], outcome, units)
+            if outcome is not None and done % 50 == 0:
+                say(f"  {done} of {len(waiting)}, {results.count_survivors(tried)} survive")
     if arguments.write_catches:
         write_catches(faults, catches)
-    left = [fault for fault in tried if fault.identity not in outcomes]
+    left = results.waiting(tried, units)
     if left:
         say(f"{len(left)} are left for the next run")
-    tried = [fault for fault in tried if fault.identity in outcomes]
-    return 0 if report(tried, outcomes, units, time.monotonic() - start) else 1
+    tried = [fault for fault in tried if fault.identity in results.outcomes]
+    return 0 if report(tried, results.outcomes, units, time.monotonic() - start) else 1
 
 
 if __name__ == "__main__":

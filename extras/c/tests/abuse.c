@@ -533,8 +533,10 @@ static void test_randomization(void) {
 }
 
 static void test_process(void) {
+  static const int32_t plannings[] = {DECORR_ESTIMATE, DECORR_MEASURE, DECORR_PATIENT};
   uint64_t limit = 0;
-  int64_t plans = -1;
+  int64_t plans = -1, plans_of_one = 0;
+  int i;
   REFUSED(decorr_unlock_planner(), "does not hold the lock");
   CHECK(decorr_lock_planner() == DECORR_OK);
   REFUSED(decorr_lock_planner(), "holds the planner's lock");
@@ -548,6 +550,13 @@ static void test_process(void) {
   CHECK(decorr_cached_plans(&plans) == DECORR_OK && plans > 0);
   CHECK(decorr_clear_plans() == DECORR_OK);
   CHECK(decorr_cached_plans(&plans) == DECORR_OK && plans == 0);
+  for (i = 0; i < 3; ++i) { /* no planning is taken for another one */
+    execution.planning = plannings[i];
+    ACCEPTED(barlow_twins());
+    CHECK(decorr_cached_plans(&plans) == DECORR_OK);
+    if (i == 0) plans_of_one = plans;
+    CHECK(plans_of_one > 0 && plans == (i + 1) * plans_of_one);
+  }
   CHECK(decorr_clear_workspaces() == DECORR_OK);
   CHECK(decorr_set_workspace_limit(5, NULL) == DECORR_OK);
   CHECK(decorr_set_workspace_limit((uint64_t)64 << 20, &limit) == DECORR_OK && limit == 5);
