@@ -195,7 +195,7 @@ def run(unit, cases, directory, **settings):
     """(return code or None where it waits for nothing, output). One that computes for too long is ended by
     the system."""
     environment = dict(os.environ, OMP_WAIT_POLICY="passive", **settings)
-    most = int(10 + 10 * unit.seconds)
+    most = int(3 + 10 * unit.seconds)
 
     def limit():
         # A group, not a session, which the scheduler may give a share of its own.

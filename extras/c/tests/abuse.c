@@ -198,6 +198,8 @@ static void test_matrices(void) {
   }
   in_a.reserved = 1;
   REFUSED(barlow_twins(), "reserved is 1");
+  in_a.reserved = -1;
+  REFUSED(barlow_twins(), "reserved is -1");
 
   in_a.data = (const char*)a + 1;
   REFUSED(barlow_twins(), "not aligned");
@@ -487,7 +489,7 @@ static void test_randomization(void) {
   CHECK(decorr_generator_create(1, &generator) == DECORR_OK);
   REFUSED(decorr_random_permutation(NULL, cols, permutation), "generator is null");
   REFUSED(decorr_random_permutation(generator, cols, NULL), "permutation is null");
-  REFUSED(decorr_random_permutation(generator, 0, permutation), "d is 0");
+  REFUSED(decorr_random_permutation(generator, 0, permutation), "d is 0, expected 1 to ");
   REFUSED(decorr_random_permutation(generator, INT64_MAX, permutation), "d is 9223372036854775807");
   REFUSED(decorr_random_signs(NULL, cols, signs_a), "generator is null");
   REFUSED(decorr_random_signs(generator, cols, NULL), "signs is null");
@@ -500,6 +502,12 @@ static void test_randomization(void) {
   REFUSED(PRESET(DECORR_PRESET_EXACT_SOLO_LEARN, cols, 0, NULL, NULL, NULL, NULL), "preset is 1");
   REFUSED(PRESET(DECORR_PRESET_RELAXED_8192, cols, 0, generator, permutation, NULL, NULL),
           "d is 8, expected 8192");
+  REFUSED(PRESET(DECORR_PRESET_RELAXED_2048, 8192, 0, generator, permutation, NULL, NULL),
+          "d is 8192, expected 2048");
+  REFUSED(PRESET(DECORR_PRESET_EXACT_SOLO_LEARN_2048, 8192, 0, NULL, NULL, NULL, NULL),
+          "d is 8192, expected 2048");
+  REFUSED(PRESET(DECORR_PRESET_EXACT_SOLO_LEARN_8192, 2048, 0, NULL, NULL, NULL, NULL),
+          "d is 2048, expected 8192");
   REFUSED(PRESET(DECORR_PRESET_RELAXED_8192, 8192, 0, generator, NULL, NULL, NULL),
           "permutation is null");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, 0, NULL, NULL, signs_a, signs_b),
@@ -508,6 +516,8 @@ static void test_randomization(void) {
           "signs_b is null");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, cols + 1, generator, NULL, signs_a, signs_b),
           "block_size is 9");
+  REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, -1, generator, NULL, signs_a, signs_b),
+          "block_size is -1");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, 0, 0, generator, NULL, signs_a, signs_b), "d is 0");
 #define RECOMMENDED(n, d, generator, a, b) \
   decorr_recommended((n), (d), (generator), (a), (b), &regularizer)
@@ -534,6 +544,7 @@ static void test_randomization(void) {
 
 static void test_process(void) {
   static const int32_t plannings[] = {DECORR_ESTIMATE, DECORR_MEASURE, DECORR_PATIENT};
+  const uint64_t beyond_32_bits = (uint64_t)5 << 32;
   uint64_t limit = 0;
   int64_t plans = -1, plans_of_one = 0;
   int i;
@@ -541,6 +552,9 @@ static void test_process(void) {
   CHECK(decorr_lock_planner() == DECORR_OK);
   REFUSED(decorr_lock_planner(), "holds the planner's lock");
   REFUSED(barlow_twins(), "holds the planner's lock");
+  REFUSED(variance_covariance(), "holds the planner's lock");
+  REFUSED(r_off(), "holds the planner's lock");
+  REFUSED(decorr_sumvec(&in_a, &in_b, NULL, &out_a), "holds the planner's lock");
   REFUSED(decorr_clear_plans(), "holds the planner's lock");
   REFUSED(decorr_save_wisdom(DECORR_FLOAT32, "wisdom"), "holds the planner's lock");
   CHECK(decorr_unlock_planner() == DECORR_OK);
@@ -558,7 +572,9 @@ static void test_process(void) {
     CHECK(plans_of_one > 0 && plans == (i + 1) * plans_of_one);
   }
   CHECK(decorr_clear_workspaces() == DECORR_OK);
-  CHECK(decorr_set_workspace_limit(5, NULL) == DECORR_OK);
+  CHECK(decorr_set_workspace_limit(beyond_32_bits, NULL) == DECORR_OK);
+  CHECK(decorr_set_workspace_limit(5, &limit) == DECORR_OK);
+  CHECK(limit == (beyond_32_bits < SIZE_MAX ? beyond_32_bits : SIZE_MAX));
   CHECK(decorr_set_workspace_limit((uint64_t)64 << 20, &limit) == DECORR_OK && limit == 5);
 
   REFUSED(decorr_save_wisdom(DECORR_FLOAT32, NULL), "path is null");
