@@ -330,6 +330,22 @@ TEST_CASE("features whose squares leave the range have units, and the others non
   }
 }
 
+TEST_CASE("squares have units before they overflow") {
+  // Of 64 rows the squares of 2^57 are 2^120, of float's 2^128; those of 2^47 have room enough.
+  Matrix a(64, 2);
+  for (Index k = 0; k < a.rows(); ++k) {
+    a(k, 0) = std::ldexp(k % 2 == 0 ? 1.0F : -1.0F, 47);
+    a(k, 1) = a(k, 0) * 1024;
+  }
+  Arena arena;
+  for (const Index features : {1, 2}) {
+    const Matrix first = a.leftCols(features);
+    auto pass = pass_for(arena, batch_of(first, Matrix()), first.rows(), 0);
+    pass.add(batch_of(first, Matrix()));
+    CHECK(pass.needs_units() == (features == 2));
+  }
+}
+
 TEST_CASE("units are each feature's own beyond a tile's columns too, of one view or two") {
   constexpr Index kRows = 20, kCols = 515;
   const float sizes[] = {1e-30F, 1, 3e27F};
