@@ -341,6 +341,15 @@ TEST_CASE("calls out of turn and other rows are told") {
   other.add(b, a);
   CHECK(misuse_of([&] { other.end_pass(); }).find("not those of the first pass") !=
         std::string::npos);
+  // Of either view alone.
+  for (const bool is_first : {true, false}) {
+    Batch another(d, {}, decorr::Relaxed(), quick());
+    another.add(a, b);
+    another.end_pass();
+    another.add(is_first ? b : a, is_first ? b : a);
+    CHECK(misuse_of([&] { another.end_pass(); }).find("not those of the first pass") !=
+          std::string::npos);
+  }
   Batch whole(d, {}, decorr::Relaxed(), quick(), Gradients::a);
   run_passes(whole, {n}, [&](Index, Index) { whole.add(a, b); });
   CHECK(misuse_of([&] { whole.gradient(a, b, grad_a, grad_b); }) ==

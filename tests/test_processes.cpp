@@ -258,11 +258,32 @@ TEST_CASE("other functions, widths, gradients and scalars are told apart") {
   check("gradients", [](const auto& a, const auto& b, const auto& relaxed, const auto& execution) {
     decorr::barlow_twins_loss(a, b, {}, relaxed, execution);
   });
+  check("gradients", [](const auto& a, const auto& b, const auto& relaxed, const auto& execution) {
+    Rows<double> grad_a(a.rows(), a.cols());
+    decorr::barlow_twins_loss(a, b, grad_a, decorr::no_gradient, {}, relaxed, execution);
+  });
   check("scalar", [](const auto& a, const auto& b, const auto& relaxed, const auto& execution) {
     const Rows<float> x = a.template cast<float>(), y = b.template cast<float>();
     Rows<float> grad_a(x.rows(), x.cols()), grad_b(x.rows(), x.cols());
     decorr::barlow_twins_loss(x, y, grad_a, grad_b, {}, relaxed, execution);
   });
+}
+
+TEST_CASE("batches in parts that are asked for other gradients are told apart") {
+  using decorr::Gradients;
+  for (const Gradients other : {Gradients::a, Gradients::b, Gradients::none}) {
+    const auto failures =
+        with_another([&](bool is_other, const auto& a, const auto& b, const auto&,
+                         const decorr::Relaxed& relaxed, const decorr::Execution& execution) {
+          decorr::BarlowTwinsBatch<double> batch(a.cols(), {}, relaxed, execution,
+                                                 is_other ? other : Gradients::both);
+          batch.add(a, b);
+          batch.end_pass();
+        });
+    for (const auto& failure : failures) {
+      CHECK(message_of(failure).find("which gradients are asked for") != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("one process's bad input ends the call on all of them") {

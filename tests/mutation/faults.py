@@ -37,6 +37,14 @@ KINDS = (
     "lock",
 )
 
+# Binary operators, which stand between spaces, by how tightly they bind.
+_BINDING = {operator: level for level, operators in enumerate(
+    (("=", "+=", "-=", "*=", "/=", "|="), ("?", ":"), ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="),
+     ("<", ">", "<=", ">="), ("<<", ">>"), ("+", "-"), ("*", "/", "%"))) for operator in operators}
+_BINARY = "|".join(re.escape(operator) for operator in sorted(_BINDING, key=len, reverse=True))
+_TOKEN = re.compile(r"[()\[\]{}]|(?<=\s)(?:" + _BINARY + r")(?=\s)")
+_BEFORE, _AFTER = re.compile(r"(?:^|\s)(" + _BINARY + r")\s+$"), re.compile(r"\s+(" + _BINARY + r")\s")
+
 _MARKED = re.compile(r"@([^@]*)@([^@]*)@")
 # What begins or ends as no expression does.
 _PART = re.compile(r"^\s*(\|\||&&|[=<>/,?)]|\+(?!\+)|\* |:(?!:))|(\|\||&&|[=<>+\-*/,?:(])\s*$")
@@ -91,7 +99,27 @@ class Fault:
         if self.occurrence is not None and not 1 <= self.occurrence <= len(places) > 1:
             raise self.error(f"{self.source} has this {len(places)} times, and #{self.occurrence} is none of several")
         place = places[(self.occurrence or 1) - 1]
+        for i in range(len(replacements)):
+            if _is_torn_out(text, place.start(i + 1), place.end(i + 1)):
+                raise self.error(f"{place[i + 1]} is no expression by itself where it stands")
         return [(place.start(i + 1), place.end(i + 1), with_) for i, with_ in enumerate(replacements)]
+
+
+def _is_torn_out(text, begin, end):
+    """Whether brackets around an expression would change what the code means."""
+    levels, depth = [], 0
+    for token in _TOKEN.findall(text[begin:end]):
+        depth += (token in "([{") - (token in ")]}")
+        if depth == 0 and token in _BINDING:
+            levels.append(_BINDING[token])
+    if not levels or text[begin:end].rstrip()[-1] in ";}":
+        return False
+    before, after = _BEFORE.search(text[:begin]), _AFTER.match(text[end:])
+    if before and (_BINDING[before[1]] > min(levels) or before[1] in "-/%" and _BINDING[before[1]] == min(levels)):
+        return True
+    if after and _BINDING[after[1]] > min(levels):
+        return True
+    return text[begin - 1] in "!-~" or re.match(r"\.|->|\[|\(", text[end:]) is not None
 
 
 def _pattern(piece):

@@ -10,10 +10,10 @@ namespace decorr_tests {
 
 /// Whether a call on another thread waits while this one holds the mutex; it is over on return. A
 /// call that takes the lock always does; one that does not is given much longer than it needs.
-template <class Call>
-bool waits_for(std::mutex& mutex, const Call& call) {
+template <class Mutex, class Call>
+bool waits_for(Mutex& mutex, const Call& call) {
   std::atomic<bool> is_over{false};
-  std::unique_lock<std::mutex> lock(mutex);
+  std::unique_lock<Mutex> lock(mutex);
   std::thread thread([&] {
     call();
     is_over = true;

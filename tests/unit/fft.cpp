@@ -1,11 +1,13 @@
 // Lengths of transforms, and the plans that make them (detail/fft).
 #include <doctest/doctest.h>
+#include <fftw3.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <complex>
 #include <cstdint>
+#include <decorr/detail/fft/fftw.hpp>
 #include <decorr/detail/fft/plan_cache.hpp>
 #include <decorr/detail/fft/transform_length.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
@@ -178,6 +180,12 @@ TEST_CASE_TEMPLATE("a forward plan's power is even over the frequencies but for 
     // Double's happens to be even.
     if (length == 1000 && sizeof(Scalar) == sizeof(float)) CHECK(largest > 0);
   }
+}
+
+TEST_CASE("each rigor is FFTW's of that name, and input is preserved") {
+  CHECK(planner_flags(Planning::estimate) == (FFTW_ESTIMATE | FFTW_PRESERVE_INPUT));
+  CHECK(planner_flags(Planning::measure) == (FFTW_MEASURE | FFTW_PRESERVE_INPUT));
+  CHECK(planner_flags(Planning::patient) == (FFTW_PATIENT | FFTW_PRESERVE_INPUT));
 }
 
 TEST_CASE("plans come from the cache, and outlive their place in it") {

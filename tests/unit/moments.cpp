@@ -253,6 +253,7 @@ TEST_CASE("merging is associative, and as one read") {
     Moments<float> nothing(arena, a.cols(), has_two_views);
     last.merge(nothing);
     check_equal(last, left, kMerged);
+    nothing.merge(Moments<float>(arena, a.cols(), has_two_views));
     nothing.merge(last);
     check_equal(nothing, last, 0);
   }
@@ -350,6 +351,53 @@ TEST_CASE("features whose squares leave the range have units, and the others non
     CHECK(decorr_tests::relative_error(first.b.squares[j], moments.b.squares[j]) < kTolerance);
     CHECK(std::abs(first.products[j] - moments.products[j]) <
           kTolerance * std::sqrt(moments.a.squares[j] * moments.b.squares[j]));
+  }
+}
+
+TEST_CASE("squares have units before they overflow") {
+  // Of 64 rows the squares of 2^57 are 2^120, of float's 2^128; those of 2^47 have room enough.
+  Matrix a(64, 2);
+  for (Index k = 0; k < a.rows(); ++k) {
+    a(k, 0) = std::ldexp(k % 2 == 0 ? 1.0F : -1.0F, 47);
+    a(k, 1) = a(k, 0) * 1024;
+  }
+  Arena arena;
+  for (const Index features : {1, 2}) {
+    const Matrix first = a.leftCols(features);
+    auto pass = pass_for(arena, batch_of(first, Matrix()), first.rows(), 0);
+    pass.add(batch_of(first, Matrix()));
+    CHECK(pass.needs_units() == (features == 2));
+  }
+}
+
+TEST_CASE("units are each feature's own beyond a tile's columns too, of one view or two") {
+  constexpr Index kRows = 20, kCols = 515;
+  const float sizes[] = {1e-30F, 1, 3e27F};
+  Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2), none;
+  for (Index j = 512; j < kCols; ++j) {
+    a.col(j) *= sizes[j - 512];
+    b.col(j) *= sizes[kCols - 1 - j];
+  }
+  const auto check_view = [&](Arena& arena, const ViewMoments<float>& moments, const Matrix& x) {
+    const NaiveView expected(x);
+    const auto statistics = view_statistics<float>(arena, moments, kRows, 0);
+    for (const Index j : {0, 511, 512, 513, 514}) {
+      CAPTURE(j);
+      const Real deviation = std::sqrt(expected.squares(j) / kRows);
+      CHECK(decorr_tests::relative_error(statistics.deviation[j], deviation) < kTolerance);
+    }
+  };
+  for (const bool has_two_views : {true, false}) {
+    Arena arena;
+    const auto moments = moments_of(arena, batch_of(a, has_two_views ? b : none), 0);
+    CHECK(moments.a.unit_of(512) < 1);
+    CHECK(moments.a.unit_of(514) > 1);
+    check_view(arena, moments.a, a);
+    if (!has_two_views) continue;
+    check_view(arena, moments.b, b);
+    const Real squared = (a.col(512).cast<Real>() - b.col(512).cast<Real>()).squaredNorm();
+    CHECK(decorr_tests::relative_error(moments.weighted_difference(512, 1e-10), squared * 1e-10L) <
+          kTolerance * 8);
   }
 }
 

@@ -171,11 +171,24 @@ static void test_matrices(void) {
     out_b.row_stride = bad_strides[i];
     REFUSED(r_sum(), "which no memory holds");
   }
+  in_a.rows = -1;
+  REFUSED(barlow_twins(), "z_a is -1 x 8, expected 1 to ");
+  in_a.rows = 2; /* the first two rows' bytes are as many as there can be, and an element more */
+  in_a.row_stride = PTRDIFF_MAX / (int64_t)sizeof *a - cols;
+  REFUSED(barlow_twins(), "z_b has 6 rows, z_a has 2");
+  in_a.rows = 2;
+  in_a.row_stride = PTRDIFF_MAX / (int64_t)sizeof *a - cols + 1;
+  REFUSED(barlow_twins(), "which no memory holds");
+  in_a.rows = 5; /* 2^64 bytes from the first row to the last, which 64 bits take for none */
+  in_a.row_stride = (int64_t)1 << 60;
+  REFUSED(barlow_twins(), "which no memory holds");
   in_a.rows = in_a.cols = INT32_MAX; /* one element, repeated more often than it pays to wait for */
   in_a.row_stride = in_a.col_stride = 0;
   REFUSED(barlow_twins(), "68719476736");
   in_a.rows = INT32_MAX; /* what memory could hold, but not from here downwards */
   in_a.row_stride = -((int64_t)1 << 28);
+  REFUSED(barlow_twins(), "ends of memory");
+  in_a.data = (const void*)(UINTPTR_MAX - 15); /* nor from there upwards */
   REFUSED(barlow_twins(), "ends of memory");
   for (i = 0; i < sizeof bad_types / sizeof *bad_types; ++i) {
     in_b.type = bad_types[i];
@@ -185,12 +198,17 @@ static void test_matrices(void) {
   }
   in_a.reserved = 1;
   REFUSED(barlow_twins(), "reserved is 1");
+  in_a.reserved = -1;
+  REFUSED(barlow_twins(), "reserved is -1");
 
   in_a.data = (const char*)a + 1;
   REFUSED(barlow_twins(), "not aligned");
   out_a.data = (char*)grad_a + 2;
   REFUSED(barlow_twins(), "not aligned");
 
+  in_b.type = DECORR_FLOAT64;
+  in_b.rows = 3;
+  REFUSED(barlow_twins(), "z_a and z_b differ in type");
   in_b.rows = rows - 1;
   REFUSED(barlow_twins(), "z_b has 5 rows, z_a has 6");
   in_b.cols = cols - 1;
@@ -448,13 +466,15 @@ static void test_views(void) {
 }
 
 static void test_sumvec(void) {
-  float sums[cols];
+  float sums[2 * cols];
   decorr_output lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 1);
   REFUSED(decorr_sumvec(&in_a, &in_b, &execution, NULL), "lags is null");
   ACCEPTED(decorr_sumvec(&in_a, &in_b, &execution, &lags));
   lags.rows = cols - 1;
   REFUSED(decorr_sumvec(&in_a, &in_b, &execution, &lags), "lags is 7 x 1, expected 8 x 1");
-  lags.rows = cols;
+  lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 2);
+  REFUSED(decorr_sumvec(&in_a, &in_b, &execution, &lags), "lags is 8 x 2, expected 8 x 1");
+  lags = decorr_output_rows(sums, DECORR_FLOAT32, cols, 1);
   lags.data = b;
   REFUSED(decorr_sumvec(&in_a, &in_b, &execution, &lags), "lags overlaps b");
   lags.type = DECORR_FLOAT64;
@@ -469,7 +489,7 @@ static void test_randomization(void) {
   CHECK(decorr_generator_create(1, &generator) == DECORR_OK);
   REFUSED(decorr_random_permutation(NULL, cols, permutation), "generator is null");
   REFUSED(decorr_random_permutation(generator, cols, NULL), "permutation is null");
-  REFUSED(decorr_random_permutation(generator, 0, permutation), "d is 0");
+  REFUSED(decorr_random_permutation(generator, 0, permutation), "d is 0, expected 1 to ");
   REFUSED(decorr_random_permutation(generator, INT64_MAX, permutation), "d is 9223372036854775807");
   REFUSED(decorr_random_signs(NULL, cols, signs_a), "generator is null");
   REFUSED(decorr_random_signs(generator, cols, NULL), "signs is null");
@@ -482,6 +502,12 @@ static void test_randomization(void) {
   REFUSED(PRESET(DECORR_PRESET_EXACT_SOLO_LEARN, cols, 0, NULL, NULL, NULL, NULL), "preset is 1");
   REFUSED(PRESET(DECORR_PRESET_RELAXED_8192, cols, 0, generator, permutation, NULL, NULL),
           "d is 8, expected 8192");
+  REFUSED(PRESET(DECORR_PRESET_RELAXED_2048, 8192, 0, generator, permutation, NULL, NULL),
+          "d is 8192, expected 2048");
+  REFUSED(PRESET(DECORR_PRESET_EXACT_SOLO_LEARN_2048, 8192, 0, NULL, NULL, NULL, NULL),
+          "d is 8192, expected 2048");
+  REFUSED(PRESET(DECORR_PRESET_EXACT_SOLO_LEARN_8192, 2048, 0, NULL, NULL, NULL, NULL),
+          "d is 2048, expected 8192");
   REFUSED(PRESET(DECORR_PRESET_RELAXED_8192, 8192, 0, generator, NULL, NULL, NULL),
           "permutation is null");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, 0, NULL, NULL, signs_a, signs_b),
@@ -490,6 +516,8 @@ static void test_randomization(void) {
           "signs_b is null");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, cols + 1, generator, NULL, signs_a, signs_b),
           "block_size is 9");
+  REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, cols, -1, generator, NULL, signs_a, signs_b),
+          "block_size is -1");
   REFUSED(PRESET(DECORR_PRESET_RANDOM_SIGNS, 0, 0, generator, NULL, signs_a, signs_b), "d is 0");
 #define RECOMMENDED(n, d, generator, a, b) \
   decorr_recommended((n), (d), (generator), (a), (b), &regularizer)
@@ -515,12 +543,18 @@ static void test_randomization(void) {
 }
 
 static void test_process(void) {
+  static const int32_t plannings[] = {DECORR_ESTIMATE, DECORR_MEASURE, DECORR_PATIENT};
+  const uint64_t beyond_32_bits = (uint64_t)5 << 32;
   uint64_t limit = 0;
-  int64_t plans = -1;
+  int64_t plans = -1, plans_of_one = 0;
+  int i;
   REFUSED(decorr_unlock_planner(), "does not hold the lock");
   CHECK(decorr_lock_planner() == DECORR_OK);
   REFUSED(decorr_lock_planner(), "holds the planner's lock");
   REFUSED(barlow_twins(), "holds the planner's lock");
+  REFUSED(variance_covariance(), "holds the planner's lock");
+  REFUSED(r_off(), "holds the planner's lock");
+  REFUSED(decorr_sumvec(&in_a, &in_b, NULL, &out_a), "holds the planner's lock");
   REFUSED(decorr_clear_plans(), "holds the planner's lock");
   REFUSED(decorr_save_wisdom(DECORR_FLOAT32, "wisdom"), "holds the planner's lock");
   CHECK(decorr_unlock_planner() == DECORR_OK);
@@ -530,8 +564,17 @@ static void test_process(void) {
   CHECK(decorr_cached_plans(&plans) == DECORR_OK && plans > 0);
   CHECK(decorr_clear_plans() == DECORR_OK);
   CHECK(decorr_cached_plans(&plans) == DECORR_OK && plans == 0);
+  for (i = 0; i < 3; ++i) { /* no planning is taken for another one */
+    execution.planning = plannings[i];
+    ACCEPTED(barlow_twins());
+    CHECK(decorr_cached_plans(&plans) == DECORR_OK);
+    if (i == 0) plans_of_one = plans;
+    CHECK(plans_of_one > 0 && plans == (i + 1) * plans_of_one);
+  }
   CHECK(decorr_clear_workspaces() == DECORR_OK);
-  CHECK(decorr_set_workspace_limit(5, NULL) == DECORR_OK);
+  CHECK(decorr_set_workspace_limit(beyond_32_bits, NULL) == DECORR_OK);
+  CHECK(decorr_set_workspace_limit(5, &limit) == DECORR_OK);
+  CHECK(limit == (beyond_32_bits < SIZE_MAX ? beyond_32_bits : SIZE_MAX));
   CHECK(decorr_set_workspace_limit((uint64_t)64 << 20, &limit) == DECORR_OK && limit == 5);
 
   REFUSED(decorr_save_wisdom(DECORR_FLOAT32, NULL), "path is null");

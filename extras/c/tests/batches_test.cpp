@@ -284,6 +284,23 @@ TEST_CASE("a sum that fails") {
   CHECK(arguments.views.grad_a.isZero(0));
 }
 
+TEST_CASE("a batch that could not be made has one pass, at whose end it says so") {
+  Arguments arguments(nullptr);
+  arguments.execution.sum = [](void*, double*, std::size_t) { return 0; };  // of one process
+  arguments.execution.planning = 7;
+  decorr_batch* batch = nullptr;
+  REQUIRE(decorr_barlow_twins_batch_create(DECORR_FLOAT64, kCols, 0, &arguments.options, nullptr,
+                                           &arguments.execution, &batch) == DECORR_OK);
+  CHECK(decorr_batch_has_pass(batch) == 1);
+  CHECK(decorr_batch_add(batch, &arguments.a, &arguments.b) == DECORR_OK);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(decorr_batch_end_pass(batch) == DECORR_INVALID_ARGUMENT);
+    CHECK(std::string(decorr_error_message()).find("planning is 7") != std::string::npos);
+    CHECK(decorr_batch_has_pass(batch) == 0);
+  }
+  decorr_batch_destroy(batch);
+}
+
 TEST_CASE("the execution of version 0.1, without a sum") {
   Arguments arguments(nullptr);
   decorr_execution earlier{};
@@ -314,7 +331,10 @@ TEST_CASE("calls out of turn, and of another kind") {
   refused(create(DECORR_FLOAT64, kCols, DECORR_GRADIENT_BOTH, nullptr), "batch is null");
   refused(create(7, kCols, DECORR_GRADIENT_BOTH, &batch), "type is 7");
   refused(create(DECORR_FLOAT64, 0, DECORR_GRADIENT_BOTH, &batch), "d is 0");
+  refused(create(DECORR_FLOAT64, std::int64_t{1} << 31, DECORR_GRADIENT_BOTH, &batch),
+          "d is 2147483648, expected 1 to 2147483647");
   refused(create(DECORR_FLOAT64, kCols, 4, &batch), "gradients is 4, expected 0 to 3");
+  refused(create(DECORR_FLOAT64, kCols, -1, &batch), "gradients is -1, expected 0 to 3");
   refused(decorr_variance_covariance_batch_create(DECORR_FLOAT64, kCols, DECORR_GRADIENT_BOTH,
                                                   nullptr, nullptr, nullptr, &batch),
           "gradients is 3, expected 0 to 1");
@@ -348,11 +368,21 @@ TEST_CASE("calls out of turn, and of another kind") {
   decorr_vicreg_terms other{sizeof other, 0, 0, 0, 0};
   refused(decorr_vicreg_batch_loss(batch, &other), "batch is of another function");
   refused(decorr_barlow_twins_batch_loss(batch, nullptr), "terms is null");
+  refused(decorr_regularizer_batch_value(batch, nullptr), "value is null");
+  std::int64_t rows = 0;
+  REQUIRE(decorr_lock_planner() == DECORR_OK);
+  refused(decorr_batch_count(batch, &rows), "holds the planner's lock");
+  REQUIRE(decorr_unlock_planner() == DECORR_OK);
+  CHECK(decorr_batch_count(batch, &rows) == DECORR_OK);
+  CHECK(rows == arguments.a.rows);
   decorr_batch_destroy(batch);
 
   REQUIRE(decorr_variance_covariance_batch_create(DECORR_FLOAT64, kCols, DECORR_GRADIENT_A, nullptr,
                                                   nullptr, nullptr, &batch) == DECORR_OK);
-  refused(decorr_batch_add(batch, &arguments.a, &arguments.b), "the batch has one view");
+  refused(decorr_batch_add(batch, &arguments.a, &arguments.b),
+          "z_b is given, and the batch has one");
+  refused(decorr_batch_gradient(batch, &arguments.a, nullptr, &arguments.grad_a, &arguments.grad_b),
+          "grad_b is given, and the batch has one view");
   CHECK(decorr_batch_add(batch, &arguments.a, nullptr) == DECORR_OK);
   CHECK(decorr_batch_end_pass(batch) == DECORR_OK);
   auto fewer = arguments.a;

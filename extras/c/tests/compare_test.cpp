@@ -19,6 +19,7 @@
 
 #include "c_calls.hpp"
 #include "support/foreign_locale.hpp"
+#include "support/locks.hpp"
 #include "support/loss_cases.hpp"
 #include "support/placements.hpp"
 #include "support/random_matrices.hpp"
@@ -495,6 +496,17 @@ TEST_CASE("Messages are each thread's own") {
     CHECK(std::string(decorr_error_message()).empty());
     CHECK(std::string(decorr_error_argument()).empty());
   }).join();
+}
+
+TEST_CASE("The planner's lock is one for all threads") {
+  struct {
+    void lock() const { CHECK(decorr_lock_planner() == DECORR_OK); }
+    void unlock() const { CHECK(decorr_unlock_planner() == DECORR_OK); }
+  } planner;
+  CHECK(decorr_tests::waits_for(planner, [&] {
+    planner.lock();
+    planner.unlock();
+  }));
 }
 
 TEST_CASE("Wisdom goes to a file and back") {

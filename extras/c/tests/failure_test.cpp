@@ -39,14 +39,19 @@ Output output(std::vector<Element>& array) {
 void require(decorr_status status) {
   if (status == DECORR_OK) return;
   if (status != DECORR_OUT_OF_MEMORY) throw std::runtime_error(decorr_error_message());
+  if (*decorr_error_argument() != '\0') throw std::runtime_error(decorr_error_argument());
   throw std::bad_alloc();
 }
 
+// Also an error, whose argument is not that of what follows.
+void empty_workspaces() {
+  decorr_clear_workspaces();
+  decorr_cached_plans(nullptr);
+}
 void empty_all() {
   decorr_clear_plans();
-  decorr_clear_workspaces();
+  empty_workspaces();
 }
-void empty_workspaces() { decorr_clear_workspaces(); }
 
 void check(const std::string& name, const std::function<decorr_status()>& run,
            const std::vector<Output>& outputs) {
