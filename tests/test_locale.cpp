@@ -4,6 +4,7 @@
 #include <decorr/decorr.hpp>
 #include <functional>
 #include <locale>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -64,6 +65,8 @@ TEST_CASE("messages have neither grouped digits nor another decimal point") {
   contains(message_of([&] { decorr::r_sum(few, few, permuted); }), "2048");
   contains(message_of([&] { decorr::r_sum(few, few, signs); }), "signs_a has 3000 entries");
   contains(message_of([&] { decorr::sumvec(few, few, execution); }), "threads is -1000");
+  contains(message_of([&] { decorr::random_permutation(-4096, std::mt19937_64()); }),
+           "d is -4096, expected at least 1");
 }
 
 }  // namespace test_locale

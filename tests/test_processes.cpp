@@ -11,6 +11,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/cases.hpp"
@@ -210,6 +211,7 @@ TEST_CASE("settings that differ end the call on all processes, by name and numbe
     const auto failures =
         with_another([&](bool is_other, const auto& a, const auto& b, Options options,
                          decorr::Relaxed relaxed, const decorr::Execution& execution) {
+          relaxed.permutation = {0, 1, 2, 3, 4, 5};
           if (is_other) change(options, relaxed);
           Rows<double> grad_a(a.rows(), a.cols()), grad_b(a.rows(), a.cols());
           decorr::vicreg_loss(a, b, grad_a, grad_b, options, relaxed, execution);
@@ -225,12 +227,27 @@ TEST_CASE("settings that differ end the call on all processes, by name and numbe
   check("signs_b", [](Options&, decorr::Relaxed& relaxed) { relaxed.signs_b[2] = -1; });
   check("permutation",
         [](Options&, decorr::Relaxed& relaxed) { relaxed.permutation = {1, 0, 2, 3, 4, 5}; });
+  check("permutation", [](Options&, decorr::Relaxed& relaxed) {
+    std::swap(relaxed.permutation[4], relaxed.permutation[5]);
+  });
   check("block_size", [](Options&, decorr::Relaxed& relaxed) { relaxed.block_size = 3; });
   check("the regularizer", [](Options&, decorr::Relaxed& relaxed) { relaxed.exponent = 1; });
   check("epsilon", [](Options& options, decorr::Relaxed&) { options.epsilon = 1e-3; });
   check("a weight or gamma", [](Options& options, decorr::Relaxed&) { options.gamma = 2; });
   check("sum_variance or covariance_scaling",
         [](Options& options, decorr::Relaxed&) { options.sum_variance = true; });
+}
+
+TEST_CASE("an epsilon that is not used may differ") {
+  const auto failures =
+      with_another([&](bool is_other, const auto& a, const auto& b, const auto&,
+                       const decorr::Relaxed& relaxed, const decorr::Execution& execution) {
+        decorr::BarlowTwinsOptions options;
+        options.standardize = false;
+        if (is_other) options.epsilon = 1;
+        decorr::barlow_twins_loss(a, b, options, relaxed, execution);
+      });
+  for (const auto& failure : failures) CHECK_FALSE(failure);
 }
 
 TEST_CASE("other functions, widths, gradients and scalars are told apart") {

@@ -146,6 +146,24 @@ TEST_CASE("any standard engine of 32 or 64 bits will do, by reference or as a te
   CHECK(random_signs(9, engine) == random_signs(9, std::mt19937_64()));
 }
 
+TEST_CASE("just those words are drawn again that would make small numbers likelier") {
+  struct Engine {
+    using result_type = std::uint64_t;
+    static constexpr result_type min() { return 0; }
+    static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
+    result_type operator()() { return words[next++]; }
+    std::vector<result_type> words;
+    std::size_t next = 0;
+  };
+  // 2^64 is 1 modulo 3 and 5: of 0 there would be one more.
+  for (const std::uint64_t bound : {3, 5}) {
+    Engine engine{{0, 0, 1, 2, Engine::max()}};
+    CHECK(decorr::detail::random_below(bound, engine) == 1);
+    CHECK(decorr::detail::random_below(bound, engine) == 2);
+    CHECK(decorr::detail::random_below(bound, engine) == Engine::max() % bound);
+  }
+}
+
 TEST_CASE("fewer than one feature is rejected, with the generator untouched") {
   std::mt19937_64 generator(4);
   const std::mt19937_64 before = generator;

@@ -13,6 +13,7 @@
 #include <decorr/detail/runtime/workspace.hpp>
 #include <limits>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -179,6 +180,35 @@ TEST_CASE_TEMPLATE("a forward plan's power is even over the frequencies but for 
     }
     // Double's happens to be even.
     if (length == 1000 && sizeof(Scalar) == sizeof(float)) CHECK(largest > 0);
+  }
+}
+
+TEST_CASE("a plan's deviation is that of the power of unit impulses, of f and -f together") {
+  // Of longer ones a sample of the impulses is taken.
+  for (const Index length : {7, 31, 64, 91, 500}) {
+    CAPTURE(length);
+    const auto plan = transform_plan<float>(length, 1, Direction::forward, Planning::estimate);
+    const auto size = static_cast<std::size_t>(length);
+    const WorkspaceBlock in_block(size * sizeof(std::complex<float>)),
+        out_block(size * sizeof(std::complex<float>));
+    auto* in = static_cast<std::complex<float>*>(in_block.data());
+    auto* out = static_cast<std::complex<float>*>(out_block.data());
+    std::vector<long double> power(size, 0);
+    for (std::size_t i = 0; i < size; ++i) {
+      std::fill_n(in, size, 0.0F);
+      in[i] = 1;
+      plan.execute(in, out);
+      for (std::size_t f = 0; f < size; ++f)
+        power[f] += std::norm(std::complex<long double>(out[f]));
+    }
+    const long double all = std::accumulate(power.begin(), power.end(), 0.0L);
+    for (std::size_t f = 0; f <= size / 2; ++f) {
+      const long double both = power[f] + power[(size - f) % size],
+                        expected = both * static_cast<long double>(length) / (2 * all) - 1;
+      // A float's digits of it, and what sums in double leave.
+      CHECK(std::abs(static_cast<long double>(plan.power_deviation()[f]) - expected) <=
+            1e-6L * std::abs(expected) + 1e-13L);
+    }
   }
 }
 

@@ -261,7 +261,7 @@ TEST_CASE("features are dominant that outweigh what is not more dominant, in eit
     for (const int most : {0, 1, 8, 20}) {
       CAPTURE(d);
       CAPTURE(most);
-      Buffer<double> squares(arena, d), even(arena, d, 2.0);
+      Buffer<double> squares(arena, d), even(arena, d, 2.0), zeros(arena, d, 0.0);
       for (Index j = 0; j < d; ++j) {
         const bool stands_out = generator() % 16 == 0;
         squares[j] = 1 + static_cast<double>(generator() % 8) / 8;
@@ -273,6 +273,7 @@ TEST_CASE("features are dominant that outweigh what is not more dominant, in eit
       const auto expected = naive_dominant(squares);
       CHECK(dominant(arena, squares, even) == expected);
       CHECK(dominant(arena, even, squares) == expected);
+      CHECK(dominant(arena, squares, zeros) == expected);
       CHECK(Dominance<double>(squares).has_any() == !expected.empty());
       // Of any size.
       Buffer<double> large(arena, d);
