@@ -174,6 +174,23 @@ TEST_CASE_TEMPLATE("Maps with any strides, and the memory around them stays as i
   }
 }
 
+TEST_CASE("inputs by columns, gradients with gaps along rows and columns") {
+  using Matrix = ColMajor<double>;
+  const Matrix a = random_matrix<Matrix>(7, 5, 1), b = random_matrix<Matrix>(7, 5, 2);
+  const auto check = [&](const auto& loss) {
+    Matrix grad_a(7, 5), grad_b(7, 5);
+    loss(grad_a, grad_b);
+    std::vector<double> memory_a(5 * 17), memory_b(5 * 17);
+    Eigen::Map<Matrix, Eigen::Unaligned, AnyStride> own_a(memory_a.data(), 7, 5, {17, 2}),
+        own_b(memory_b.data(), 7, 5, {17, 2});
+    loss(own_a, own_b);
+    CHECK(own_a.isApprox(grad_a, 1e-12));
+    CHECK(own_b.isApprox(grad_b, 1e-12));
+  };
+  check([&](auto& to_a, auto& to_b) { decorr::barlow_twins_loss(a, b, to_a, to_b); });
+  check([&](auto& to_a, auto& to_b) { decorr::vicreg_loss(a, b, to_a, to_b); });
+}
+
 TEST_CASE("blocks, transposes, Refs and unaligned Maps") {
   const auto a = random_matrix<RowMajor<double>>(kRows, kCols, 1);
   const auto b = random_matrix<RowMajor<double>>(kRows, kCols, 2);
