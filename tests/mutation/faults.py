@@ -106,7 +106,9 @@ class Fault:
 
 
 def _is_torn_out(text, begin, end):
-    """Whether brackets around an expression would change what the code means."""
+    """Whether brackets around an expression would change what the code means, or a switch cannot stand there."""
+    if text[begin - 1] == "<" and text[end] == ">":
+        return True  # an argument of a template
     levels, depth = [], 0
     for token in _TOKEN.findall(text[begin:end]):
         depth += (token in "([{") - (token in ")]}")
