@@ -156,7 +156,7 @@ TEST_CASE("just those words are drawn again that would make small numbers likeli
     std::size_t next = 0;
   };
   // 2^64 is 1 modulo 3 and 5: of 0 there would be one more.
-  for (const std::uint64_t bound : {3, 5}) {
+  for (const std::uint64_t bound : {std::uint64_t{3}, std::uint64_t{5}}) {
     Engine engine{{0, 0, 1, 2, Engine::max()}};
     CHECK(decorr::detail::random_below(bound, engine) == 1);
     CHECK(decorr::detail::random_below(bound, engine) == 2);
