@@ -127,6 +127,37 @@ TEST_CASE_TEMPLATE("lag penalties and their derivatives are those of the definit
   }
 }
 
+TEST_CASE("a lag 0 that is larger than all float digits of the others costs them none") {
+  struct Case {
+    Index block_size;
+    Padding padding;
+    int exponent;
+  };
+  for (const Case& c : {Case{32, Padding::none, 1}, Case{32, Padding::none, 2},
+                        Case{29, Padding::allowed, 1}, Case{29, Padding::allowed, 2}}) {
+    CAPTURE(c.block_size);
+    CAPTURE(c.exponent);
+    const Index length = transform_length(c.block_size, c.padding);
+    Arena arena;
+    const auto transform = forward_plan<float>(length);
+    LagPenalty<float> penalty(arena, transform, c.block_size, c.exponent, Planning::estimate);
+    const auto random = random_row(c.block_size, 1);
+    std::vector<double> placed(at(length), 0.0);
+    double expected = 0;
+    for (Index i = 1; i < c.block_size; ++i) {
+      placed[at(i)] = 0.01 * random[at(i)];
+      expected += std::pow(std::abs(placed[at(i)]), c.exponent);
+    }
+    auto spectrum = half_spectrum<float>(placed);
+    for (std::size_t f = 0; f < spectrum.size(); ++f) {
+      // As the transforms would have rendered it.
+      spectrum[f] += 1e6 * (1 + double(transform.power_deviation()[f]));
+    }
+    const double value = penalty.apply(spectrum.data(), LagWeights());
+    CHECK(std::abs(value - expected) <= 1e-5 * expected);
+  }
+}
+
 TEST_CASE("frequencies stand for two but for the first and the middle one") {
   Arena arena;
   for (const Index length : {1, 2, 7, 8}) {
