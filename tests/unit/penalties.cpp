@@ -132,11 +132,15 @@ TEST_CASE("a lag 0 that is larger than all float digits of the others costs them
     Index block_size;
     Padding padding;
     int exponent;
+    bool half_middle;
   };
-  for (const Case& c : {Case{32, Padding::none, 1}, Case{32, Padding::none, 2},
-                        Case{29, Padding::allowed, 1}, Case{29, Padding::allowed, 2}}) {
+  for (const Case& c : {Case{32, Padding::none, 1, false}, Case{32, Padding::none, 1, true},
+                        Case{32, Padding::none, 2, false}, Case{32, Padding::none, 2, true},
+                        Case{29, Padding::allowed, 1, false}, Case{29, Padding::allowed, 2, false},
+                        Case{96, Padding::none, 2, true}, Case{120, Padding::none, 2, true}}) {
     CAPTURE(c.block_size);
     CAPTURE(c.exponent);
+    CAPTURE(c.half_middle);
     const Index length = transform_length(c.block_size, c.padding);
     Arena arena;
     const auto transform = forward_plan<float>(length);
@@ -146,14 +150,17 @@ TEST_CASE("a lag 0 that is larger than all float digits of the others costs them
     double expected = 0;
     for (Index i = 1; i < c.block_size; ++i) {
       placed[at(i)] = 0.01 * random[at(i)];
-      expected += std::pow(std::abs(placed[at(i)]), c.exponent);
+      const double weight = c.half_middle && 2 * i == c.block_size ? 0.5 : 1;
+      expected += weight * std::pow(std::abs(placed[at(i)]), c.exponent);
     }
     auto spectrum = half_spectrum<float>(placed);
     for (std::size_t f = 0; f < spectrum.size(); ++f) {
       // As the transforms would have rendered it.
       spectrum[f] += 1e6 * (1 + double(transform.power_deviation()[f]));
     }
-    const double value = penalty.apply(spectrum.data(), LagWeights());
+    LagWeights weights;
+    weights.half_middle = c.half_middle;
+    const double value = penalty.apply(spectrum.data(), weights);
     CHECK(std::abs(value - expected) <= 1e-5 * expected);
   }
 }
