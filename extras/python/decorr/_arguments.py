@@ -48,7 +48,8 @@ def _boolean(name: str, value: Any) -> bool:
 
 def _choice(name: str, value: Any, choices: dict[str, int]) -> int:
     if not isinstance(value, str):
-        raise _refusal(TypeError, name, f" is {value!r}, expected a string")
+        shown = repr(value) if value is None or numpy.isscalar(value) else f"a {_type_name(value)}"
+        raise _refusal(TypeError, name, f" is {shown}, expected a string")
     if value not in choices:
         raise _refusal(ValueError, name, f" is {value!r}, expected " +
                        " or ".join(repr(choice) for choice in choices))
@@ -150,10 +151,14 @@ def _matrices_of_views(views: Sequence[_Input], gradients: Optional[Sequence[Opt
 
 def _many_views(views: Any, combination: Any, gradients: Any) -> list[Any]:
     """The matrices of a call of several views."""
+    # First, as in C++ the gradients stand in its place.
+    chosen = _choice("combination", combination, _COMBINATIONS)
     arrays = {}
     for name, value in (("views", views), ("gradients", gradients)):
         if value is not None or name == "views":
-            if not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
+            # One matrix is a sequence, too: of its rows.
+            is_one = isinstance(value, str) or getattr(value, "ndim", 3) < 3
+            if is_one or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
                 raise _refusal(TypeError, name, f" is a {_type_name(value)}, expected a sequence "
                                                 "of arrays")
             arrays[name] = list(value)
@@ -172,4 +177,4 @@ def _many_views(views: Any, combination: Any, gradients: Any) -> list[Any]:
             raise _refusal(ValueError, "gradients", f" has {given} {entries}, views has {count}")
         outputs = [_gradient(*each) for each in zip(names["gradients"], arrays["gradients"])]
     _check_one_scalar(sum(names.values(), []), [*inputs, *(outputs or [])])
-    return _matrices_of_views(inputs, outputs, _choice("combination", combination, _COMBINATIONS))
+    return _matrices_of_views(inputs, outputs, chosen)

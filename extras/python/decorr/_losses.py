@@ -105,7 +105,8 @@ def barlow_twins_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
 
     C = A^T B / n of the views z_a and z_b, n x d, standardized per feature with the biased variance
     and epsilon under the root; n is at least 2. The gradients with respect to the raw views are
-    written to grad_a and grad_b, each where it is given. The regularizer R is Exact() by default.
+    written to grad_a and grad_b, each where it is given: a third array is no view, but overwritten;
+    barlow_twins_loss_of_views takes more. The regularizer R is Exact() by default.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
     return _loss("barlow_twins_loss",
@@ -124,7 +125,8 @@ def vicreg_loss(z_a: numpy.ndarray, z_b: numpy.ndarray,
 
     V is the average over the views of mean_j max(0, gamma - sqrt(var_j + epsilon)), K the
     covariance, both unbiased, of z_a and z_b, n x d; n is at least 2. The gradients are written to
-    grad_a and grad_b, each where it is given. The regularizer R is Exact() by default.
+    grad_a and grad_b, each where it is given: a third array is no view, but overwritten;
+    vicreg_loss_of_views takes more. The regularizer R is Exact() by default.
     Raises ValueError, TypeError, MemoryError and RuntimeError as the module says.
     """
     return _loss("vicreg_loss",
