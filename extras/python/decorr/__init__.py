@@ -21,8 +21,8 @@ Several views of the same samples, as of multi-crop training: barlow_twins_loss_
 vicreg_loss_of_views. A batch whose rows come in parts has classes of its own, BarlowTwinsBatch for one, and one that
 several processes hold together Execution(sum=...).
 
-Errors. ValueError for arguments that do not fit, with the function, the argument and what is
-expected; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
+Errors. ValueError for arguments that do not fit, with the argument and what is expected, and the
+function where libdecorr finds it out; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
 FFTW makes no plan or a file cannot be read or written, and CollectiveError, which is one, where
 another process has failed. Outputs are then untouched. The name of the argument alone is the
 ValueError's or TypeError's `argument`.
