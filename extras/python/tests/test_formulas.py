@@ -70,7 +70,12 @@ class Formulas(TorchTestCase):
 
     def check(self, loss, keywords, z, tolerance):
         ours, library = loss(backend="torch", **keywords), loss(**keywords)
-        for found, expected in zip(value_and_gradients(ours, z), value_and_gradients(library, z)):
+        expectations = value_and_gradients(library, z)
+        if loss is BarlowTwinsLoss:
+            # Where the diagonal is nearly 1, 1 - C_ii has that many digits less: docs/numerics.md,
+            # the bound of D.
+            tolerance *= max(1, (z[0].shape[1] / expectations[0].item()) ** 0.5)
+        for found, expected in zip(value_and_gradients(ours, z), expectations):
             self.assertEqual((found.dtype, found.shape), (expected.dtype, expected.shape))
             error = (found - expected).abs().max().item()
             self.assertLessEqual(error, tolerance * expected.abs().max().item(), keywords)
