@@ -195,7 +195,7 @@ class JaxTest(unittest.TestCase):
         names = {"network": lambda parameters, view: jnp.tanh(view @ parameters),
                  "parameters": jax.random.normal(KEY, (20, 300)), "key": KEY,
                  "view_a": views_of_images[0], "view_b": views_of_images[1]}
-        exec(example, names)  # pylint: disable=exec-used
+        exec(example, names)
         # Not compiled, and by differences in a direction.
         direction = jax.random.normal(jax.random.key(3), (20, 300))
 

@@ -301,7 +301,7 @@ class BarlowTwinsOfPairs {
       std::fill_n(to, width, Scalar(0));
       for (const Scalar* part : {of_first(k, v), of_second(k, v)}) {
         if (part != nullptr) {
-          add(part + column, width, to);
+          add_multiple(Scalar(1), part + column, width, to);
         }
       }
       for (Index u = 0; u < views_; ++u) {
@@ -323,11 +323,6 @@ class BarlowTwinsOfPairs {
     }
   }
 
-  DECORR_DETAIL_NOINLINE static void add(const Scalar* numbers, Index count, Scalar* to) noexcept {
-    for (Index j = 0; j < count; ++j) {
-      to[j] += numbers[j];
-    }
-  }
   DECORR_DETAIL_NOINLINE static void add_products(const Scalar* factors, const Scalar* numbers,
                                                   Index count, Scalar* to) noexcept {
     for (Index j = 0; j < count; ++j) {

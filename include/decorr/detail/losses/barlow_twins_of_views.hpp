@@ -62,14 +62,8 @@ class GradientSum {
 
   void add(Scalar factor, const Buffer<Scalar>& other) noexcept {
     parallel_chunks(workers_, 0, total_.size(), kChunk, [&](int, Index first, Index last) noexcept {
-      add(factor, other.data() + first, last - first, total_.data() + first);
+      add_multiple(factor, other.data() + first, last - first, total_.data() + first);
     });
-  }
-  DECORR_DETAIL_NOINLINE static void add(Scalar factor, const Scalar* numbers, Index count,
-                                         Scalar* to) noexcept {
-    for (Index j = 0; j < count; ++j) {
-      to[j] += factor * numbers[j];
-    }
   }
 
   Buffer<Scalar> total_;

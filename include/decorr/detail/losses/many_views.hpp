@@ -8,6 +8,7 @@
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
@@ -16,6 +17,14 @@
 namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
+
+template <class Scalar>
+DECORR_DETAIL_NOINLINE void add_multiple(Scalar factor, const Scalar* numbers, Index count,
+                                         Scalar* to) noexcept {
+  for (Index j = 0; j < count; ++j) {
+    to[j] += factor * numbers[j];
+  }
+}
 
 template <class Scalar>
 struct ViewRows {

@@ -314,16 +314,6 @@ class PackedFft {
                            Index count, Scalar* buffer) const noexcept {
     return view.tile(begin_row(load), num_rows(load), column, count, buffer);
   }
-  void for_each_strip_of_both(
-      const BatchRows<Scalar>& rows, const SignalGroup& load,
-      FunctionRef<const Tile<const Scalar>&, const Tile<const Scalar>&, Index, Index>
-          body) noexcept {
-    for_each_chunk(layout_.features, kStripColumns, [&](Index column, Index end) noexcept {
-      const Index count = end - column;
-      body(strip(rows.a, load, column, count, strips_.a(load.worker)),
-           strip(rows.b, load, column, count, strips_.b(load.worker)), column, count);
-    });
-  }
 
   DECORR_DETAIL_NOINLINE void load_signals(const BatchRows<Scalar>& rows, const SignalGroup& load,
                                            Sweep sweep) noexcept {
@@ -371,12 +361,14 @@ class PackedFft {
   // Backwards, as loads come, so that the sums do not depend on how many rows are loaded together.
   DECORR_DETAIL_NOINLINE void add_diagonal(const BatchRows<Scalar>& rows, const SignalGroup& load,
                                            DiagonalSums<Scalar>& diagonal) noexcept {
-    for_each_strip_of_both(rows, load,
-                           [&](const auto& a, const auto& b, Index column, Index count) noexcept {
-                             for (Index k = num_rows(load) - 1; k >= 0; --k) {
-                               diagonal.add(load.worker, column, count, a.row(k), b.row(k));
-                             }
-                           });
+    for_each_chunk(layout_.features, kStripColumns, [&](Index column, Index end) noexcept {
+      const Index count = end - column;
+      const auto a = strip(rows.a, load, column, count, strips_.a(load.worker)),
+                 b = strip(rows.b, load, column, count, strips_.b(load.worker));
+      for (Index k = num_rows(load) - 1; k >= 0; --k) {
+        diagonal.add(load.worker, column, count, a.row(k), b.row(k));
+      }
+    });
   }
 
   DECORR_DETAIL_NOINLINE void transform(const SignalGroup& group) noexcept {
