@@ -350,7 +350,9 @@ def folded(title, content):
 def measured(results, folder, rows_of_study):
     key = results.rows[0]["key"]
     n = 256
-    parts = [BEGIN, "", f"Data: {key['data']}, {key['training_images']} training images at most. {processor()}. Rows: {len(results.rows)} of {rows_of_study}.", ""]
+    minutes = round(sum(row["seconds"] for row in results.rows) / 60)
+    parts = [BEGIN, "", f"Data: {key['data']}, {key['training_images']} training images at most. {processor()}. "
+             f"Rows: {len(results.rows)} of {rows_of_study}, made in {minutes // 60} h {minutes % 60} min.", ""]
     baselines = [(row["name"].split("/")[1], row) for row in results.rows if row["name"].startswith("baseline/")]
     if baselines:
         parts += [table(["without any training", "linear probe, %", "k-NN, %"],
@@ -360,7 +362,8 @@ def measured(results, folder, rows_of_study):
         for d in dimensions(results, "training"):
             shown = training_table(results, loss, n, d)
             if shown:
-                parts += [f"#### {title}, d = {d}, n = {n}", "", shown, ""]
+                steps = results.of("training", loss=loss, batch_size=n, dimension=d)[0]["key"]["steps"]
+                parts += [f"#### {title}, d = {d}, n = {n}, {steps} steps", "", shown, ""]
     parts += section("The grids of weights", grid_table(results, n))
     parts += section("Accuracy at equal time, n = 1024", equal_time_table(results))
     parts += section("What a step costs", picture(plot_costs(results, folder / "evidence_costs.svg"), "the loss' share of a step", "evidence_costs.svg"))

@@ -2,6 +2,7 @@
 #define DECORR_BENCH_REPRESENTATION_STUDY_HPP_
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -157,8 +158,10 @@ class Study {
           std::fflush(stdout);
         }
         try {
+          Stopwatch watch;
           Json row = job->work(threads);
           const std::lock_guard<std::mutex> lock(mutex);
+          row["seconds"] = watch.lap() / workers;
           row["name"] = job->name;
           row["key"] = job->key;
           results_.append(row);
@@ -192,6 +195,9 @@ class Study {
     return settings_.folder / "running" / file;
   }
 
+  /// Beyond it a step is so long that trainings take half as many.
+  static constexpr Index kLargestOfAllSteps = 4096;
+
   /// Multiplications a step, in billions, of network and loss.
   static double work_of(const TrainingSettings& s) {
     const auto n = static_cast<double>(s.batch_size), d = static_cast<double>(s.dimension);
@@ -206,6 +212,7 @@ class Study {
     static_cast<support::RegularizerForm&>(s) = form;
     s.loss = loss;
     s.dimension = d;
+    if (d > kLargestOfAllSteps) s.steps = std::max(1, s.steps / 2);
     s.weight = weight;
     s.seed = seed;
     return s;
@@ -358,9 +365,10 @@ class Study {
           cost.steps = 1000;
           const Json* row = results_.find(key_of_part("cost", cost));
           const double step = row == nullptr ? 1 : row->at("step_ms").get<double>() / 1000;
-          const int exact_steps = std::max(1, settings_.base.steps * (d > 4096 ? 1 : 2) / 5);
+          const int exact_steps = std::max(1, 2 * s.steps / 5);
           if (f.form.exact()) seconds = exact_steps * step;
-          s.steps = row == nullptr ? exact_steps : std::max(1, static_cast<int>(seconds / step));
+          s.steps = row == nullptr ? exact_steps
+                                   : std::max(1, static_cast<int>(std::lround(seconds / step)));
           jobs.push_back(training_job("equal time", s, f.name));
         }
       }
@@ -428,7 +436,7 @@ class Study {
 
   /// The last state of a training, which is kept for those that begin with it.
   std::vector<std::uint8_t> trained(const TrainingSettings& s, int threads) const {
-    const std::lock_guard<std::mutex> lock(beginnings_mutex_);
+    const std::lock_guard<std::mutex> lock(beginnings_mutex_);  // the next one finds it done
     const Path file = settings_.folder / ("beginning_of_seed_" + std::to_string(s.seed));
     Training training(s, sets_, threads);
     representation::run(training, {file, settings_.checkpoint_seconds}, [](Training&) {});
@@ -445,14 +453,8 @@ class Study {
       const TrainingSettings before = with("barlow_twins", kMinimaDimension, plain, 1, seed);
       for (const NamedForm& f : minima_forms()) {
         jobs.push_back(curve_job("leaving", with("barlow_twins", kMinimaDimension, f.form, 1, seed),
-                                 f.name, [this, before](int threads) {
-                                   // Trained once more, as it costs less than it would to keep it
-                                   // through all stops.
-                                   Training training(before, sets_, threads);
-                                   representation::run(training, {}, [](Training&) {});
-                                   return training.state();
-                                 }));
-        jobs.back().size *= 2;
+                                 f.name,
+                                 [this, before](int threads) { return trained(before, threads); }));
       }
     }
     return jobs;
