@@ -233,6 +233,19 @@ class Witness : public decorr::Communicator {
   bool told_ = false;
 };
 
+// Of several processes, all of which are to hear of a failure.
+template <class Call>
+double collectively(const Call& call) {
+  Witness witness;
+  try {
+    return static_cast<double>(call(witness));
+  } catch (const std::bad_alloc&) {
+    // Another type than fail_each() expects.
+    if (!witness.told()) throw std::logic_error("others would wait");
+    throw;
+  }
+}
+
 }  // namespace
 
 TEST_CASE("each allocation of a loss of several views fails, of one process and of several") {
@@ -246,15 +259,10 @@ TEST_CASE("each allocation of a loss of several views fails, of one process and 
            outputs});
     check({views_case.name() + ", collective",
            [&] {
-             Witness witness;
-             views_case.loss.execution.communicator = &witness;
-             try {
-               return static_cast<double>(views_case(views, gradients));
-             } catch (const std::bad_alloc&) {
-               // Another type than fail_each() expects.
-               if (!witness.told()) throw std::logic_error("others would wait");
-               throw;
-             }
+             return collectively([&](Witness& witness) {
+               views_case.loss.execution.communicator = &witness;
+               return views_case(views, gradients);
+             });
            },
            outputs});
   }
@@ -288,9 +296,8 @@ void run_two_views(Batch& batch, const Floats& a, const Floats& b, Floats& grad_
   batch.gradient(a, b, grad_a, grad_b);
 }
 
-double run_in_parts(const LossCase& loss_case, const Floats& a, const Floats& b, Floats& grad_a,
-                    Floats& grad_b) {
-  const auto regularizer = decorr_tests::argument(loss_case.regularizer);
+double run_in_parts(const LossCase& loss_case, const decorr::Regularizer& regularizer,
+                    const Floats& a, const Floats& b, Floats& grad_a, Floats& grad_b) {
   const decorr::Execution& execution = loss_case.execution;
   switch (loss_case.family) {
     case Family::regularizer: {
@@ -327,15 +334,22 @@ double run_in_parts(const LossCase& loss_case, const Floats& a, const Floats& b,
 TEST_CASE("each allocation of a batch in parts fails") {
   const auto a = view<Floats>(kRows, kFeatures, 1), b = view<Floats>(kRows, kFeatures, 2);
   Floats grad_a(kRows, kFeatures), grad_b(kRows, kFeatures);
-  Alone alone;
   for (LossCase loss_case : loss_cases(kFeatures, 5)) {
-    for (const bool is_collective : {false, true}) {
-      if (is_collective) loss_case.execution.communicator = &alone;
-      check({loss_case.name + ", in parts",
-             [&] { return run_in_parts(loss_case, a, b, grad_a, grad_b); },
-             loss_case.is_single_view() ? std::vector<Output>{output(grad_a)}
-                                        : std::vector<Output>{output(grad_a), output(grad_b)}});
-    }
+    const auto outputs = loss_case.is_single_view()
+                             ? std::vector<Output>{output(grad_a)}
+                             : std::vector<Output>{output(grad_a), output(grad_b)};
+    const decorr::Regularizer regularizer = decorr_tests::argument(loss_case.regularizer);
+    check({loss_case.name + ", in parts",
+           [&] { return run_in_parts(loss_case, regularizer, a, b, grad_a, grad_b); }, outputs});
+    check({loss_case.name + ", in parts, collective",
+           [&] {
+             return collectively([&](Witness& witness) {
+               loss_case.execution.communicator = &witness;
+               return run_in_parts(loss_case, regularizer, a, b, grad_a, grad_b);
+             });
+           },
+           outputs});
+    loss_case.execution.communicator = nullptr;
   }
   check({"sumvec, in parts",
          [&] {

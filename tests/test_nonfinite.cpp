@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <decorr/decorr.hpp>
 #include <limits>
@@ -24,6 +25,8 @@ using decorr_tests::relative_error;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
+template <class Scalar>
+using RowMajor = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Flags = Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic>;
 
 // The entries of a gradient that depend on a given entry of the data.
@@ -180,6 +183,29 @@ TEST_CASE("NaN passes through 16-bit storage and through sumvec") {
   CHECK(std::isnan(decorr::variance_covariance_loss(z, grad).value));
   CHECK(grad.cast<float>().array().isNaN().all());
   CHECK(decorr::sumvec(z, z).array().isNaN().all());
+}
+
+TEST_CASE_TEMPLATE("ordinary data trap nothing", Scalar, float, double) {
+  // Not even in numbers that no result depends on, as of a vector that is not full: programs may
+  // have these exceptions end them.
+  const auto trapped = FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW;
+  for (const Index rows : {Index{9}, Index{300}}) {
+    for (const Index cols : {Index{5}, Index{29}}) {
+      const auto a = random_matrix<RowMajor<Scalar>>(rows, cols, 1);
+      const auto b = random_matrix<RowMajor<Scalar>>(rows, cols, 2);
+      RowMajor<Scalar> grad_a(rows, cols), grad_b(rows, cols);
+      for (const LossCase& loss_case : loss_cases(cols, 4)) {
+        CAPTURE(rows);
+        CAPTURE(cols);
+        CAPTURE(loss_case.name);
+        std::feclearexcept(FE_ALL_EXCEPT);
+        const Scalar value = loss_case(a, b, grad_a, grad_b);
+        const int raised = std::fetestexcept(trapped);
+        CHECK(raised == 0);
+        CHECK(value > 0);
+      }
+    }
+  }
 }
 
 TEST_CASE("constant features give finite results") {

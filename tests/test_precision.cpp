@@ -251,6 +251,38 @@ TEST_CASE("a sample that outweighs all others in one view costs the other one no
   }
 }
 
+TEST_CASE("features that hardly correlate with others keep the digits of their gradients") {
+  // Fewer samples than features, so that what a feature has with itself is a part of what the Gram
+  // matrices give, and is subtracted. Each of the first three has two samples for itself, and but
+  // 1e-5 in one of those of all others, which are much alike.
+  const Index rows = 16, alone = 3, cols = 40, first_of_others = 2 * alone;
+  const auto view = [&](unsigned seed) {
+    const auto noise = random_matrix<RowMajor<float>>(rows, cols, seed);
+    RowMajor<float> x = RowMajor<float>::Zero(rows, cols);
+    for (Index j = 0; j < alone; ++j) {
+      x(2 * j, j) = 1.1f + 0.1f * noise(0, j);
+      x(2 * j + 1, j) = 0.7f + 0.1f * noise(1, j);
+      x(first_of_others + j, j) = 1e-5f;
+    }
+    x.bottomRightCorner(rows - first_of_others, cols - alone) =
+        0.1f * noise.bottomRightCorner(rows - first_of_others, cols - alone);
+    x.bottomRightCorner(rows - first_of_others, cols - alone).array() += 0.3f;
+    return x;
+  };
+  const RowMajor<float> a = view(1), b = view(2);
+  const LossCase r_off{"r_off", Family::regularizer, decorr::Exact()};
+  RowMajor<float> grad_a(rows, cols), grad_b(rows, cols);
+  RowMajor<double> exact_grad_a(rows, cols), exact_grad_b(rows, cols);
+  r_off(a, b, grad_a, grad_b);
+  r_off(RowMajor<double>(a.cast<double>()), RowMajor<double>(b.cast<double>()), exact_grad_a,
+        exact_grad_b);
+  for (Index j = 0; j < cols; ++j) {
+    CAPTURE(j);
+    CHECK(relative_error(grad_a.col(j), exact_grad_a.col(j)) < 1e-5);
+    CHECK(relative_error(grad_b.col(j), exact_grad_b.col(j)) < 1e-5);
+  }
+}
+
 TEST_CASE("what is not a number is not taken for a row of zeros") {
   const auto check_not_a_number = [](const RowMajor<float>& a, const RowMajor<float>& b) {
     CHECK(decorr::sumvec(a, b, decorr_tests::quick()).array().isNaN().all());

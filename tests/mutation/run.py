@@ -194,7 +194,7 @@ def find_units(folder, programs, pattern):
 def run(unit, cases, directory, **settings):
     """(return code or None where it waits for nothing, output). One that computes for too long is ended by
     the system."""
-    environment = dict(os.environ, OMP_WAIT_POLICY="passive", **settings)
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive", MALLOC_PERTURB_="1", **settings)
     most = int(3 + 10 * unit.seconds)
 
     def limit():

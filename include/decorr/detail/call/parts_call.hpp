@@ -10,6 +10,7 @@
 #include "decorr/detail/losses/parts.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
 #include "decorr/detail/runtime/decimal.hpp"
 #include "decorr/detail/runtime/processes.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
@@ -32,8 +33,7 @@ class PartsCall {
             const Regularizer& regularizer, const Execution& execution, bool wants_a, bool wants_b)
       : signature_(signature_of<FirstPass>(function, options)),
         features_(features),
-        state_(
-            std::make_unique<State>(signature_, features, options, execution, wants_a, wants_b)) {
+        state_(make_state(features, options, regularizer, execution, wants_a, wants_b)) {
     attempt([&] {
       const ArgumentChecks checks(signature_.function);
       if (features < 1) {
@@ -145,6 +145,22 @@ class PartsCall {
     BatchInParts<Scalar, FirstPass> loss;
     bool has_failed = false;
   };
+
+  // Without it there is nothing to fail later: of several processes the others hear of it now.
+  DECORR_DETAIL_COLD std::unique_ptr<State> make_state(Index features, const Options& options,
+                                                       const Regularizer& regularizer,
+                                                       const Execution& execution, bool wants_a,
+                                                       bool wants_b) const {
+    try {
+      return std::make_unique<State>(signature_, features, options, execution, wants_a, wants_b);
+    } catch (...) {
+      if (std::optional<Processes<Scalar>> processes = State::processes_of(signature_, execution)) {
+        processes->attempt([] { throw; });
+        agree(*processes, signature_, MatrixArguments(), options, regularizer);
+      }
+      throw;
+    }
+  }
 
   // Throws on all processes where one has failed, or is given other settings.
   Index agree_on_count() {

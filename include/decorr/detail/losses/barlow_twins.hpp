@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "decorr/detail/losses/batch.hpp"
+#include "decorr/detail/losses/diagonal_term.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -54,8 +55,8 @@ class BarlowTwins {
                                  const BarlowTwinsOptions& options,
                                  const decorr::Regularizer& choice)
       : statistics_(statistics),
-        scale_(static_cast<Sum>(options.scale)),
-        weight_(scale_ * static_cast<Sum>(options.lambda)),
+        diagonal_term_(static_cast<Sum>(options.scale)),
+        weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.lambda)),
         a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
         regularizer_(batch.arena, regularizer_setup(batch, kPairing, a_, b_, statistics_.count),
@@ -104,10 +105,7 @@ class BarlowTwins {
     for (Index j = 0; j < diagonal_.totals().size(); ++j) {
       diagonal[j] = diagonal_.totals()[j] / n;
     }
-    Sum on_diagonal = 0;
-    for (Index j = 0; j < diagonal.size(); ++j) {
-      on_diagonal += scale_ * (1 - diagonal[j]) * (1 - diagonal[j]);
-    }
+    const Sum on_diagonal = diagonal_term_.value(diagonal);
     const Sum off_diagonal = weight_ * regularizer_.value(rows, n, weight_);
     BarlowTwinsLoss<Scalar> loss{};
     loss.diagonal = static_cast<Scalar>(on_diagonal);
@@ -182,22 +180,23 @@ class BarlowTwins {
                                            ViewEpilogue<Scalar>& epilogue) const noexcept {
     const Buffer<Sum>& diagonal = statistics_.pair.diagonal;
     const Sum n = static_cast<Sum>(statistics_.count);
-    const Sum factor = -2 * scale_ / n, share = 1 / n;
     for (Index j = 0; j < diagonal.size(); ++j) {
       epilogue.regularizer[j] = static_cast<Scalar>(inverse[j]);
-      epilogue.other[j] = static_cast<Scalar>(factor * (1 - diagonal[j]) * inverse[j]);
+      epilogue.other[j] = static_cast<Scalar>(diagonal_term_.slope(diagonal[j], n) * inverse[j]);
       epilogue.own[j] = 0;
     }
     preparation.multiply_by_signs(epilogue.regularizer);
     const Buffer<Sum>& totals = slopes.totals();
     for (Index j = 0; j < totals.size(); ++j) {
-      const Sum through_variance = totals[j] * share + factor * (1 - diagonal[j]) * diagonal[j];
+      const Sum through_variance =
+          totals[j] / n + diagonal_term_.slope(diagonal[j], n) * diagonal[j];
       epilogue.own[j] = static_cast<Scalar>(-through_variance * inverse[j]);
     }
   }
 
   BarlowTwinsStatistics<Scalar> statistics_;
-  Sum scale_, weight_;
+  DiagonalTerm<Scalar> diagonal_term_;
+  Sum weight_;
   Preparation<Scalar> a_, b_;
   BatchRegularizer<Scalar> regularizer_;
   Index sums_of_regularizer_;

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/losses/batch.hpp"
+#include "decorr/detail/losses/diagonal_term.hpp"
 #include "decorr/detail/losses/many_views.hpp"
 #include "decorr/detail/regularizers/lag_weights.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
@@ -73,8 +73,8 @@ class BarlowTwinsOfPairs {
         features_(batch.features()),
         all_features_(views_ * features_),
         epsilon_(static_cast<Sum>(options.epsilon)),
-        scale_(static_cast<Sum>(options.scale)),
-        weight_(scale_ * static_cast<Sum>(options.lambda)),
+        weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.lambda)),
+        diagonal_term_(static_cast<Sum>(options.scale)),
         workers_(worker_count(batch.execution.threads, batch.rows(), kTileRows)) {}
 
   Sum count() const noexcept { return static_cast<Sum>(batch_.rows()); }
@@ -166,7 +166,7 @@ class BarlowTwinsOfPairs {
     const BatchRows<Scalar> rows = both_sides();
     regularizer_->add(rows);
     BarlowTwinsLoss<Scalar> loss{};
-    loss.diagonal = static_cast<Scalar>(value_of_diagonal());
+    loss.diagonal = static_cast<Scalar>(diagonal_term_.value(diagonal_.totals()));
     loss.off_diagonal = static_cast<Scalar>(weight_ * regularizer_->value(rows, count(), weight_));
     loss.value = loss.diagonal + loss.off_diagonal;
     if (gradient_a_) {
@@ -233,16 +233,9 @@ class BarlowTwinsOfPairs {
     }
   }
 
-  Sum value_of_diagonal() noexcept {
-    const Buffer<Sum>& diagonal = diagonal_.totals();
-    return sum_of<Sum>(diagonal.size(), [&](Index j) noexcept {
-      return scale_ * (1 - diagonal[j]) * (1 - diagonal[j]);
-    });
-  }
-
   // With G the regularizer's gradient with respect to x^_v, that of the loss is (G + sum_u t_uv
-  // x^_u - x^_v mean(G x^_v + sum_u t_uv C_uv)) / sigma_v, of each feature t_uv = -2 scale (1 -
-  // C_uv) / n: barlow_twins.hpp, with a sum over the other views.
+  // x^_u - x^_v mean(G x^_v + sum_u t_uv C_uv)) / sigma_v, with the diagonal term's slope t_uv:
+  // barlow_twins.hpp, with a sum over the other views.
   void sum_slopes() noexcept {
     for_each_strip(
         [&](int worker, Index first, Index last, Index column, Index end) noexcept {
@@ -261,7 +254,6 @@ class BarlowTwinsOfPairs {
         [&](int worker) noexcept { slopes_.merge(worker); });
   }
   void set_coefficients() noexcept {
-    const Sum factor = -2 * scale_ / count();
     Buffer<Sum>& slopes = slopes_.totals();
     for (Index j = 0; j < slopes.size(); ++j) {
       slopes[j] /= count();
@@ -269,7 +261,8 @@ class BarlowTwinsOfPairs {
     for (Index v = 0; v < views_; ++v) {
       for (Index u = 0; u < v; ++u) {
         for (Index j = 0; j < features_; ++j) {
-          const Sum diagonal = diagonal_.totals()[pair(u, v) + j], slope = factor * (1 - diagonal);
+          const Sum diagonal = diagonal_.totals()[pair(u, v) + j];
+          const Sum slope = diagonal_term_.slope(diagonal, count());
           of_others_[pair(u, v) + j] = static_cast<Scalar>(slope);
           slopes[u * features_ + j] += slope * diagonal;
           slopes[v * features_ + j] += slope * diagonal;
@@ -338,7 +331,8 @@ class BarlowTwinsOfPairs {
 
   const BatchOfViews<Scalar>& batch_;
   Index views_, features_, all_features_;
-  Sum epsilon_, scale_, weight_;
+  Sum epsilon_, weight_;
+  DiagonalTerm<Scalar> diagonal_term_;
   int workers_;
   std::vector<Standardization<Scalar>> standardizations_;
   decorr::Regularizer choice_;

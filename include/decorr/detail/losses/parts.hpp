@@ -92,7 +92,6 @@ class BatchInParts {
     }
     fingerprint_buffer_ = Buffer<Scalar>(arena_, kTileRows * tile_stride<Scalar>(1));
     passes_.start(batch_, choice_);
-    make_scratch();
   }
 
   bool has_pass() const noexcept { return passes_.has_pass(); }
@@ -161,10 +160,9 @@ class BatchInParts {
     return rows;
   }
 
-  // In the place of gradients, of which a part has none while slopes are summed. As soon as a loss
-  // is there, since no other process hears of a failure between the correlation and the slopes.
+  // In the place of gradients, of which a part has none while slopes are summed.
   void make_scratch() {
-    if (passes_.phase() == Passes::Phase::correlation && passes_.needs_slopes()) {
+    if (passes_.phase() == Passes::Phase::slopes) {
       const Index size = kPartRows * batch_.rows.features();
       scratch_a_ = Buffer<Scalar>(arena_, wants_gradient_a() ? size : 0);
       scratch_b_ = Buffer<Scalar>(arena_, wants_gradient_b() ? size : 0);

@@ -56,8 +56,6 @@ class LossPasses {
   Options options() const noexcept { return first_pass_.options(); }
   Phase phase() const noexcept { return phase_; }
   bool has_pass() const noexcept { return phase_ != Phase::done; }
-  // Not before the loss is there, after pass 1.
-  bool needs_slopes() const noexcept { return loss_ && loss_->needs_slopes(); }
 
   // With gradient rows where phase() is slopes.
   void add(const BatchRows<Scalar>& rows) noexcept {
@@ -120,6 +118,8 @@ class LossPasses {
   }
 
  private:
+  // Not before the loss is there, after pass 1.
+  bool needs_slopes() const noexcept { return loss_ && loss_->needs_slopes(); }
   void make(const Batch<Scalar>& batch, const decorr::Regularizer& choice) {
     batch.attempt([&] { first_pass_.make(loss_, batch, choice); });
   }

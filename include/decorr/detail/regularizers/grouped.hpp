@@ -398,12 +398,15 @@ class GroupedRelaxed {
       transposed[slice.lanes + i] = -imaginary;
       to[slice.lanes + i] = imaginary;
     }
+    // What else a vector has is multiplied, too: nothing that may trap, or takes longer.
+    for (Index i = slice.count; i < slice.lanes; ++i) {
+      transposed[i] = to[i] = transposed[slice.lanes + i] = to[slice.lanes + i] = 0;
+    }
   }
 
   // For q = 1, padded blocks, and rows that are not all at hand.
   DECORR_DETAIL_COLD Sum value_of_sums(Sum m, Sum factor) noexcept {
     Sum value = 0;
-    filters_.fill(Scalar(0));
     for (Index g = 0; g < num_blocks_; ++g) {
       for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
         const ComplexSum* sums = sums_.data() + (g * num_blocks_ + h) * layout_.frequencies;
