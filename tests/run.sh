@@ -16,7 +16,7 @@
 #   clang    everything compiled with Clang; unit and link tests
 # --quick is the stage quick. --no-install leaves the system as it is; tests of what is missing are
 # left out. --strict is what .ci/run asks for: warnings are errors, and so is a test that would be
-# left out; the tests are compiled at -O3, not -O1, and asan has all that it can have.
+# left out; the tests are compiled at -O2, not -O1, and asan has all that it can have.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
@@ -103,7 +103,7 @@ configure() {
   # Benchmarks have no tests: that they compile is for those who change them. What is published, and
   # what rounding does, says nothing of memory.
   case $1-$strict in
-    release-ON) options+=(-DDECORR_BUILD_BENCHMARKS=AUTO) ;;
+    release-ON) options+=(-DDECORR_BUILD_BENCHMARKS=AUTO -DDECORR_TESTS_OPTIMIZATION=-O2) ;;
     release-OFF) options+=(-DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_TESTS_OPTIMIZATION=-O1) ;;
     asan-OFF) options+=(-DDECORR_TEST_PATTERN="$asan_pattern" -DDECORR_BUILD_FUZZERS=OFF) ;;
   esac

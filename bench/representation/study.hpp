@@ -365,7 +365,9 @@ class Study {
           cost.steps = 1000;
           const Json* row = results_.find(key_of_part("cost", cost));
           const double step = row == nullptr ? 1 : row->at("step_ms").get<double>() / 1000;
-          const int exact_steps = std::max(1, 2 * s.steps / 5);
+          // The exact form sees as many images as in a training of smaller batches.
+          const int exact_steps =
+              std::max(1, static_cast<int>(s.steps * settings_.base.batch_size / s.batch_size));
           if (f.form.exact()) seconds = exact_steps * step;
           s.steps = row == nullptr ? exact_steps
                                    : std::max(1, static_cast<int>(std::lround(seconds / step)));
