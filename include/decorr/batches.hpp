@@ -8,6 +8,7 @@
 
 #include "decorr/detail/call/call_matrices.hpp"
 #include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/call/misuse.hpp"
 #include "decorr/detail/call/parts_call.hpp"
 #include "decorr/detail/losses/barlow_twins.hpp"
 #include "decorr/detail/losses/regularizer_alone.hpp"
@@ -39,7 +40,7 @@
 /// With Execution::communicator, which has to outlive the object, each process adds its own rows,
 /// and end_pass() sums over the processes (docs/distributed.md); what is wrong for a constructor or
 /// for add() is then thrown by end_pass(), on all processes. (Where there is not even memory for
-/// the object, its process throws std::bad_alloc alone.)
+/// the object, its constructor throws std::bad_alloc once the others have come to end_pass().)
 ///
 /// Memory: O(d) numbers for an ungrouped Relaxed, O(d G) for G blocks, and at most 256 rows of
 /// scratch for each view; Exact goes through C, d^2 numbers, whatever the number of rows. Cost:
@@ -64,6 +65,22 @@ enum class Gradients { none, a, b, both };
 template <class Scalar, class FirstPass>
 class BatchOfParts {
  public:
+  /// @cond
+  // Settings in another order, and another loss's options.
+  template <class... Settings,
+            detail::EnableMisplacedOfBatch<Gradients, typename FirstPass::Options, Settings...> = 0>
+  explicit BatchOfParts(Eigen::Index features, const Settings&...)
+      : BatchOfParts("", features, {}, {}, {}, Gradients::none) {
+    static_assert(detail::report_misplaced_settings_of_batch<Settings...>());
+  }
+  template <class... Settings,
+            detail::EnableMisplacedOfBatchBehindDefault<Gradients, Settings...> = 0>
+  BatchOfParts(Eigen::Index features, detail::DefaultOptions, const Settings&...)
+      : BatchOfParts("", features, {}, {}, {}, Gradients::none) {
+    static_assert(detail::report_misplaced_settings_of_batch<Settings...>());
+  }
+  /// @endcond
+
   /// Whether all rows are to be added (once more). Not after an end_pass() that has failed.
   bool has_pass() const noexcept { return call_.has_pass(); }
   /// After the last rows of a pass; with a communicator a collective call.
@@ -113,6 +130,7 @@ class BatchOfTwoViews : public BatchOfParts<Scalar, FirstPass> {
 template <class Scalar>
 class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirstPass<Scalar>> {
  public:
+  using BatchOfTwoViews<Scalar, detail::BarlowTwinsFirstPass<Scalar>>::BatchOfTwoViews;
   explicit BarlowTwinsBatch(Eigen::Index features, const BarlowTwinsOptions& options = {},
                             const Regularizer& regularizer = {}, const Execution& execution = {},
                             Gradients gradients = Gradients::both)
@@ -129,6 +147,7 @@ class BarlowTwinsBatch : public BatchOfTwoViews<Scalar, detail::BarlowTwinsFirst
 template <class Scalar>
 class VicregBatch : public BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scalar>> {
  public:
+  using BatchOfTwoViews<Scalar, detail::VicregFirstPass<Scalar>>::BatchOfTwoViews;
   explicit VicregBatch(Eigen::Index features, const VicregOptions& options = {},
                        const Regularizer& regularizer = {}, const Execution& execution = {},
                        Gradients gradients = Gradients::both)
@@ -179,6 +198,7 @@ class SumvecBatch : public BatchOfParts<Scalar, detail::SumvecFirstPass<Scalar>>
 template <class Scalar>
 class VarianceCovarianceBatch : public BatchOfParts<Scalar, detail::VcregFirstPass<Scalar>> {
  public:
+  using BatchOfParts<Scalar, detail::VcregFirstPass<Scalar>>::BatchOfParts;
   explicit VarianceCovarianceBatch(Eigen::Index features, const VicregOptions& options = {},
                                    const Regularizer& regularizer = {},
                                    const Execution& execution = {},

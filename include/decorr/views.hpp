@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "decorr/detail/call/misuse.hpp"
 #include "decorr/detail/call/view_containers.hpp"
 #include "decorr/detail/losses/barlow_twins_of_views.hpp"
 #include "decorr/detail/losses/vicreg_of_views.hpp"
@@ -105,6 +106,74 @@ VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views& views
   return vicreg_loss_of_views(views, detail::NoGradients(), combination, options, regularizer,
                               execution);
 }
+
+/// @cond
+// Settings in another order, and another loss's options: compile to the sentence that says what is
+// expected.
+
+template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableMisplacedOfViews<BarlowTwinsOptions, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&,
+                                                                         const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableContainer<Gradients> = 0,
+          detail::EnableMisplacedOfViews<BarlowTwinsOptions, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&, Gradients&&,
+                                                                         const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableMisplacedBehindCombination<BarlowTwinsOptions, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&,
+                                                                         detail::DefaultOptions,
+                                                                         const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableContainer<Gradients> = 0,
+          detail::EnableMisplacedBehindCombination<BarlowTwinsOptions, Settings...> = 0>
+BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&, Gradients&&,
+                                                                         detail::DefaultOptions,
+                                                                         const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableMisplacedOfViews<VicregOptions, Settings...> = 0>
+VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableContainer<Gradients> = 0,
+          detail::EnableMisplacedOfViews<VicregOptions, Settings...> = 0>
+VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, Gradients&&,
+                                                              const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableMisplacedBehindCombination<VicregOptions, Settings...> = 0>
+VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, detail::DefaultOptions,
+                                                              const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
+          detail::EnableContainer<Gradients> = 0,
+          detail::EnableMisplacedBehindCombination<VicregOptions, Settings...> = 0>
+VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, Gradients&&,
+                                                              detail::DefaultOptions,
+                                                              const Settings&...) {
+  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  return {};
+}
+/// @endcond
 
 }  // namespace DECORR_ABI
 }  // namespace decorr

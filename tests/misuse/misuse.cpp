@@ -24,6 +24,7 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
   std::mt19937_64 generator(1);
   Eigen::MatrixXf float_grad(8, 8);
   [[maybe_unused]] const std::vector<MatrixXd> views{a, b};
+  [[maybe_unused]] std::vector<MatrixXd> gradients{a, b};
 #if defined(MISUSE_SWAPPED)
   decorr::barlow_twins_loss(a, b, grad_a, grad_b, x.relaxed, x.barlow_twins);
 #elif defined(MISUSE_SWAPPED_VALUE)
@@ -86,6 +87,30 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
 #elif defined(MISUSE_OTHER_SCALAR_OF_VIEWS)
   decorr::vicreg_loss_of_views(views, std::vector<Eigen::MatrixXf*>{&float_grad, nullptr},
                                decorr::ViewCombination::pairs);
+#elif defined(MISUSE_SWAPPED_OF_VIEWS)
+  decorr::vicreg_loss_of_views(views, gradients, decorr::ViewCombination::pairs, x.relaxed);
+#elif defined(MISUSE_SWAPPED_VALUE_OF_VIEWS)
+  decorr::barlow_twins_loss_of_views(views, decorr::ViewCombination::pairs, x.vicreg);
+#elif defined(MISUSE_NO_COMBINATION)
+  decorr::barlow_twins_loss_of_views(views, x.barlow_twins, x.relaxed);
+#elif defined(MISUSE_NO_COMBINATION_GRADIENTS)
+  decorr::vicreg_loss_of_views(views, gradients, x.relaxed);
+#elif defined(MISUSE_DEFAULT_COMBINATION)
+  decorr::vicreg_loss_of_views(views, {}, x.relaxed);
+#elif defined(MISUSE_DEFAULT_COMBINATION_GRADIENTS)
+  decorr::barlow_twins_loss_of_views(views, gradients, {}, x.relaxed);
+#elif defined(MISUSE_SWAPPED_OF_BATCH)
+  decorr::VicregBatch<float> batch(4, x.relaxed);
+#elif defined(MISUSE_GRADIENTS_TOO_EARLY_OF_BATCH)
+  decorr::BarlowTwinsBatch<double> batch(4, x.barlow_twins, x.relaxed, decorr::Gradients::a);
+#elif defined(MISUSE_DEFAULT_THEN_GRADIENTS_OF_BATCH)
+  decorr::VicregBatch<float> batch(4, {}, x.relaxed, decorr::Gradients::both, x.execution);
+#elif defined(MISUSE_OTHER_OPTIONS_OF_BATCH)
+  decorr::VarianceCovarianceBatch<float> batch(4, x.barlow_twins);
+#elif defined(MISUSE_NULL_GRADIENT)
+  decorr::barlow_twins_loss(a, b, grad_a, nullptr);
+#elif defined(MISUSE_NULL_GRADIENT_ONE_VIEW)
+  decorr::variance_covariance_loss(a, nullptr, x.vicreg);
 #elif defined(MISUSE_TEMPORARY)
   decorr::barlow_twins_loss(a, b, grad_a, MatrixXd(8, 8));
 #elif defined(MISUSE_TEMPORARY_ONE_VIEW)

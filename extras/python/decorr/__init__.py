@@ -42,6 +42,8 @@ embeddings.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ._interface import CollectiveError
 from ._options import BarlowTwinsOptions, Exact, Execution, Regularizer, Relaxed, VicregOptions
 from ._losses import (
@@ -74,3 +76,13 @@ for _name in __all__:
     if _name != "Regularizer":
         globals()[_name].__module__ = __name__
 del _name
+
+if _TYPE_CHECKING:
+    __version__: str
+
+
+def __getattr__(name: str) -> str:
+    # Asks the library, which is loaded with the first call of any function.
+    if name == "__version__":
+        return version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

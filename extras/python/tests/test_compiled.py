@@ -144,6 +144,32 @@ class Operator(TorchTestCase):
         compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
         torch.testing.assert_close(compiled(*z), made(*z))
 
+    def test_other_numbers_of_features(self):
+        """From the second one on PyTorch makes a graph for any number."""
+        for keywords in ({}, {"permutation": True}, {"block_size": 3}):
+            for loss in (BarlowTwinsLoss, VICRegLoss):
+                torch.compiler.reset()
+                made = loss(regularizer="relaxed", **keywords)
+                compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
+                for d in (8, 5, 7):
+                    with self.subTest(loss=loss.__name__, d=d, **keywords):
+                        value = compiled(*(z[:, :d].contiguous() for z in views()))
+                        value.backward()
+                        self.assertGreater(value.item(), 0)
+
+    def test_tensors_without_numbers(self):
+        for loss in (BarlowTwinsLoss, VICRegLoss):
+            for keywords in ({}, {"regularizer": "relaxed"}):
+                with self.subTest(loss=loss.__name__, **keywords):
+                    made = loss(**keywords)
+                    with torch._subclasses.FakeTensorMode():
+                        z = torch.empty(4, 6, requires_grad=True)
+                        value = made(z, torch.empty(4, 6))
+                        value.backward()
+                    self.assertEqual((value.shape, z.grad.shape), ((), (4, 6)))
+                    on_meta = made(*(torch.empty(4, 6, device="meta") for _ in "ab"))
+                    self.assertEqual((on_meta.shape, on_meta.device.type), ((), "meta"))
+
     def test_several_views_run_between_two_graphs(self):
         z = [each for seed in range(2) for each in views(seed=seed)][:3]
         for made in (BarlowTwinsLoss(), VICRegLoss(combination="centroid")):
@@ -205,7 +231,8 @@ class Operator(TorchTestCase):
         torch.testing.assert_close(found, network.weight.grad)
 
     def test_what_is_no_graphs(self):
-        """A generator of the caller's breaks the graph, or is refused with its reason."""
+        """A generator of the caller's breaks the graph, or is refused with its reason; so do several
+        views."""
         made = BarlowTwinsLoss(regularizer="relaxed", generator=torch.Generator().manual_seed(1))
         same = BarlowTwinsLoss(regularizer="relaxed", generator=torch.Generator().manual_seed(1))
         z = views()
@@ -215,6 +242,9 @@ class Operator(TorchTestCase):
         told = "generator=" if tells else "_forward_of_python|disable"
         with self.assertRaisesRegex(Exception, told):
             torch.compile(lambda a, b: made(2 * a, b), fullgraph=True, backend="aot_eager")(*z)
+        told = "several views" if tells else "_forward_of_python|disable"
+        with self.assertRaisesRegex(Exception, told):
+            torch.compile(BarlowTwinsLoss(), fullgraph=True, backend="aot_eager")(*z, z[0])
 
     def test_func_grad(self):
         a, b = views()

@@ -706,8 +706,9 @@ class Tensors(TestCase):
 
 class Refusals(TestCase):
     def refuse(self, exception, message, call, *arguments, **named):
-        with self.assertRaisesRegex(exception, message):
+        with self.assertRaisesRegex(exception, message) as raised:
             call(*arguments, **named)
+        return raised.exception
 
     def test_tensors(self):
         a, b = (each.detach() for each in views())
@@ -717,7 +718,8 @@ class Refusals(TestCase):
                 def refuse(exception, message, tensor, loss=loss, position=position, name=name):
                     arguments = [a, b]
                     arguments[position] = tensor
-                    self.refuse(exception, f"{name} {message}", loss, *arguments)
+                    error = self.refuse(exception, f"{name} {message}", loss, *arguments)
+                    self.assertEqual(error.argument, name)
                 refuse(TypeError, "is a numpy.ndarray, expected a torch.Tensor", a.numpy())
                 refuse(TypeError, "is a NoneType", None)
                 for dtype in (torch.int64, torch.bool, torch.complex64, torch.uint8):
@@ -732,7 +734,7 @@ class Refusals(TestCase):
                 self.refuse(ValueError, f"^{names.split()[0]} is on the device .* on the device .*"
                             ", expected the same", loss,
                             *(a.to("meta") if each == position else b for each in range(2)))
-                refuse(ValueError, "has 1 dimensions", a[0])
+                refuse(ValueError, "has 1 dimension, ", a[0])
                 if "barlow" in str(loss).lower():
                     refuse(ValueError, "has 3 dimensions", a[None])
                 refuse(ValueError, "has 0 dimensions", torch.tensor(1.0))

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import inspect
 import warnings
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional
 
 import torch
 
@@ -19,6 +19,11 @@ from ._operator import (
 from ._settings import Draw, Settings
 from ._tensors import autocasts, check_views
 from ._terms import TermsRecord
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._settings import Keywords, ModuleKeywords
 
 # Of PyTorch 2; what stands for them before is never compiled.
 _compiler = getattr(torch, "compiler", None)
@@ -55,11 +60,11 @@ def _number(name: str, value: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
     if value.requires_grad:
-        raise TypeError(f"{name} is a tensor that requires a gradient, which decorr's losses have "
-                        f"by the views alone: pass {name}.item()")
+        raise _refusal(TypeError, name, " is a tensor that requires a gradient, which decorr's "
+                       f"losses have by the views alone: pass {name}.item()")
     if value.numel() != 1 or value.is_complex():
-        raise TypeError(f"{name} is a tensor of type {value.dtype} and shape {tuple(value.shape)}, "
-                        "expected a number")
+        raise _refusal(TypeError, name, f" is a tensor of type {value.dtype} and shape "
+                       f"{tuple(value.shape)}, expected a number")
     return value.item()
 
 
@@ -113,7 +118,9 @@ def _apply(kind: _Loss, numbers: list[float], settings: Settings, given: Draw,
                     settings.planning, settings.backend == "torch", group, record, position,
                     len(draws))
         z_a, z_b = slices[0], slices[1] if len(slices) == 2 else None
-        if _is_compiling():
+        if _is_compiling() or operator is not None and combination is None and not all(
+                type(z) in (torch.Tensor, torch.nn.Parameter) for z in slices):
+            # Tensors without numbers, too, and others whose operations are their own.
             return operator(z_a, z_b, *call)[0]
         with _renamed(names, kind.function):
             if combination is not None:
@@ -146,8 +153,9 @@ class _Module(torch.nn.Module):
     _exact_weight: tuple[str, float]  # the regularizer's argument, and its default
     _presets = "vicreg_preset"
 
-    def __init__(self, gather_distributed: bool, settings: dict[str, Any], **options: Any):
+    def __init__(self, gather_distributed: bool, keywords: Mapping[str, Any], **options: Any):
         super().__init__()
+        settings = dict(keywords)
         evaluation_seed = settings.pop("evaluation_seed", None)
         if gather_distributed:
             if not torch.distributed.is_available():
@@ -244,7 +252,7 @@ class _ModuleOfViews(_Module):
         """The loss of the views' raw embeddings, all of one shape, with n at least 2."""
         views = {"z_a": z_a, "z_b": z_b,
                  **{f"others[{position}]": z for position, z in enumerate(others)}}
-        is_of_two = not others and self.combination == "pairs"
+        is_of_two = len(others) == 0 and self.combination == "pairs"
         return self._forward(views, None if is_of_two else self.combination)
 
 
@@ -266,7 +274,7 @@ class BarlowTwinsLoss(_ModuleOfViews):
 
     def __init__(self, lambda_param: float = 5e-3, gather_distributed: bool = False, *,
                  scale: float = 1.0, eps: float = 1e-5, standardize: bool = True,
-                 combination: str = "pairs", **settings: Any):
+                 combination: str = "pairs", **settings: Unpack[ModuleKeywords]):
         super().__init__(gather_distributed, settings, lambda_param=lambda_param, scale=scale,
                          eps=eps, standardize=standardize)
         self._combine(combination)
@@ -293,7 +301,7 @@ class VICRegLoss(_ModuleOfViews):
                  gather_distributed: bool = False, eps: float = 0.0001, *, scale: float = 1.0,
                  gamma: float = 1.0, sum_variance: bool = False,
                  covariance_scaling: str = "per_dimension", combination: str = "pairs",
-                 **settings: Any):
+                 **settings: Unpack[ModuleKeywords]):
         super().__init__(gather_distributed, settings, lambda_param=lambda_param,
                          mu_param=mu_param, nu_param=nu_param, eps=eps, scale=scale, gamma=gamma,
                          sum_variance=sum_variance, covariance_scaling=covariance_scaling)
@@ -314,7 +322,7 @@ class VarianceCovarianceLoss(_Module):
 
     def __init__(self, mu_param: float = 25.0, nu_param: float = 1.0, eps: float = 0.0001, *,
                  scale: float = 1.0, gamma: float = 1.0,
-                 covariance_scaling: str = "per_dimension", **settings: Any):
+                 covariance_scaling: str = "per_dimension", **settings: Unpack[ModuleKeywords]):
         super().__init__(False, settings, mu_param=mu_param, nu_param=nu_param, eps=eps,
                          scale=scale, gamma=gamma, covariance_scaling=covariance_scaling)
 
@@ -332,14 +340,14 @@ _VICREG_LOSS_FUNC = _Loss("vicreg_loss", {
 
 
 @_not_compiled("the functions are not for graphs: BarlowTwinsLoss and VICRegLoss are")
-def _function(owner: str, kind: _Loss, numbers: list[float], settings: dict[str, Any],
+def _function(owner: str, kind: _Loss, numbers: list[float], settings: Mapping[str, Any],
               z1: Any, z2: Any) -> torch.Tensor:
     made = Settings.of(owner, settings)
     return _apply(kind, numbers, made, made.given(2), {"z1": z1, "z2": z2})
 
 
 def barlow_loss_func(z1: torch.Tensor, z2: torch.Tensor, lamb: float = 5e-3,
-                     scale_loss: float = 0.025, **settings: Any) -> torch.Tensor:
+                     scale_loss: float = 0.025, **settings: Unpack[Keywords]) -> torch.Tensor:
     """solo-learn's Barlow Twins, scale_loss * ( sum_i (1 - C_ii)^2 + lamb * R(C) ).
 
     The defaults are those of its function; its configurations set 0.0051 and 0.024. For the other
@@ -351,7 +359,7 @@ def barlow_loss_func(z1: torch.Tensor, z2: torch.Tensor, lamb: float = 5e-3,
 
 def vicreg_loss_func(z1: torch.Tensor, z2: torch.Tensor, sim_loss_weight: float = 25.0,
                      var_loss_weight: float = 25.0, cov_loss_weight: float = 1.0,
-                     **settings: Any) -> torch.Tensor:
+                     **settings: Unpack[Keywords]) -> torch.Tensor:
     """solo-learn's VICReg, with the variance terms summed over the views.
 
     For the other keyword arguments see decorr.torch.

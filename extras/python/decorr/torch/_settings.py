@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional
 
 import numpy
 import torch
@@ -18,6 +18,31 @@ from .._losses import _loss
 from .._options import Exact, Execution, Regularizer, Relaxed
 from . import _processes
 from ._tensors import integer_tensor
+
+if TYPE_CHECKING:
+    from typing import Literal, Sequence, Union
+    from typing_extensions import TypedDict
+
+    _Integers = Union[Sequence[int], "numpy.ndarray[Any, Any]", torch.Tensor]
+
+    class Keywords(TypedDict, total=False):
+        """The fields of Settings, as the losses take them."""
+
+        regularizer: Literal["exact", "relaxed"]
+        exponent: int
+        block_size: int
+        permutation: Union[bool, _Integers, None]
+        signs: Union[bool, _Integers, Sequence[Optional[_Integers]], None]
+        generator: Optional[torch.Generator]
+        threads: Optional[int]
+        planning: Literal["measure", "patient", "estimate"]
+        process_group: Any
+        backend: Literal["auto", "torch"]
+
+    class ModuleKeywords(Keywords, total=False):
+        """And what modules have beside them."""
+
+        evaluation_seed: Optional[int]
 
 BACKENDS = {"auto": 0, "torch": 1}
 
@@ -45,7 +70,7 @@ class Settings:
     backend: str = "auto"
 
     @classmethod
-    def of(cls, owner: str, settings: dict[str, Any]) -> Settings:
+    def of(cls, owner: str, settings: Mapping[str, Any]) -> Settings:
         """From the keyword arguments of the loss of this name."""
         for name in settings:
             if name not in cls.__dataclass_fields__:
@@ -70,16 +95,17 @@ class Settings:
                     isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or
                     getattr(value, "ndim", 1) == 0):
                 expected = "a pair of arrays" if name == "signs" else "d integers"
-                raise TypeError(f"{name} is {value!r}, expected True, False or {expected}")
+                raise _refusal(TypeError, name, f" is {value!r}, expected True, False or "
+                               f"{expected}")
         if exact:
             changed = [name for name in ("exponent", "block_size", "permutation", "signs")
                        if not self._is_default(name)]
             if changed:
-                raise ValueError(f"{changed[0]} is for the relaxed regularizer: set regularizer="
-                                 "'relaxed'")
+                raise _refusal(ValueError, changed[0], " is for the relaxed regularizer: set "
+                               "regularizer='relaxed'")
         if self.generator is not None and not isinstance(self.generator, torch.Generator):
-            raise TypeError(f"generator is a {_type_name(self.generator)}, expected a "
-                            "torch.Generator")
+            raise _refusal(TypeError, "generator", f" is a {_type_name(self.generator)}, expected "
+                           "a torch.Generator")
         _choice("backend", self.backend, BACKENDS)
         if self.process_group is False:
             normalize("process_group", None)
@@ -140,13 +166,13 @@ class Settings:
     def _given_signs(self, views: int) -> list[Any]:
         if views == 2:
             if len(self.signs) != 2:
-                raise ValueError(f"signs has {len(self.signs)} entries, expected True, False or "
-                                 "the signs of view a and of view b")
+                raise _refusal(ValueError, "signs", f" has {len(self.signs)} entries, expected "
+                               "True, False or the signs of view a and of view b")
             return list(self.signs)
         if isinstance(self.signs, (list, tuple)) and any(
                 getattr(each, "ndim", hasattr(each, "__len__")) for each in self.signs):
-            raise ValueError(f"signs has {len(self.signs)} entries that are no integers, expected "
-                             "True, False or the d signs of the one view, no pair")
+            raise _refusal(ValueError, "signs", f" has {len(self.signs)} entries that are no "
+                           "integers, expected True, False or the d signs of the one view, no pair")
         return [self.signs]
 
     def draw(self, given: Draw, d: int) -> Draw:
@@ -154,12 +180,13 @@ class Settings:
         if not self.relaxed:
             return given
         permutation, signs, generator = given.permutation, given.signs, self.generator
-        device = "cpu" if generator is None else generator.device
+        # None itself is refused in a graph where d is no number yet.
+        source: dict[str, Any] = {"device": "cpu"} if generator is None else {
+            "device": generator.device, "generator": generator}
         if self.permutation is True:
-            permutation = torch.randperm(d, generator=generator, device=device)
+            permutation = torch.randperm(d, **source)
         if self.signs is True:
-            signs = [2 * torch.randint(0, 2, (d,), dtype=torch.int8, device=device,
-                                       generator=generator) - 1 for _ in signs]
+            signs = [2 * torch.randint(0, 2, (d,), dtype=torch.int8, **source) - 1 for _ in signs]
         return Draw(permutation, signs)
 
     def check(self, function: str, options: Any, given: Draw) -> None:

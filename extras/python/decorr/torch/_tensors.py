@@ -8,7 +8,7 @@ import numpy
 import torch
 
 from .._arguments import _integers, _type_name
-from .._interface import _BFLOAT16, _FLOAT16, _FLOAT32, _FLOAT64
+from .._interface import _BFLOAT16, _FLOAT16, _FLOAT32, _FLOAT64, _refusal
 
 ELEMENT_TYPES = {torch.float32: _FLOAT32, torch.float64: _FLOAT64, torch.float16: _FLOAT16,
                  torch.bfloat16: _BFLOAT16}
@@ -22,6 +22,8 @@ def scalar_type(dtype: torch.dtype) -> torch.dtype:
 
 def autocasts(device_type: str) -> bool:
     """Whether products on such a device are taken in 16 bits."""
+    if device_type == "meta":  # PyTorch knows of none there
+        return False
     if hasattr(torch.library, "custom_op"):  # PyTorch 2.4
         return torch.is_autocast_enabled(device_type)
     return torch.is_autocast_cpu_enabled() if device_type == "cpu" else torch.is_autocast_enabled()
@@ -32,27 +34,29 @@ def check_views(views: dict[str, Any], may_have_slices: bool) -> None:
     takes their mean."""
     for name, z in views.items():
         if not isinstance(z, torch.Tensor):
-            raise TypeError(f"{name} is a {_type_name(z)}, expected a torch.Tensor")
+            raise _refusal(TypeError, name, f" is a {_type_name(z)}, expected a torch.Tensor")
         if z.layout != torch.strided:
-            raise TypeError(f"{name} has the layout {z.layout}, expected a dense tensor")
+            raise _refusal(TypeError, name, f" has the layout {z.layout}, expected a dense tensor")
         if z.dtype not in ELEMENT_TYPES:
-            raise TypeError(f"{name} is of type {z.dtype}, expected torch.float32, float64, "
-                            "float16 or bfloat16")
+            raise _refusal(TypeError, name, f" is of type {z.dtype}, expected torch.float32, "
+                           "float64, float16 or bfloat16")
         if z.dim() != 2 and not (z.dim() > 2 and may_have_slices):
-            raise ValueError(f"{name} has {z.dim()} dimensions, expected 2: samples and features")
+            plural = "" if z.dim() == 1 else "s"
+            raise _refusal(ValueError, name, f" has {z.dim()} dimension{plural}, expected 2: "
+                           "samples and features")
         if 0 in z.shape[1:-1]:
-            raise ValueError(f"{name} is {_size(z)}, expected at least one slice")
+            raise _refusal(ValueError, name, f" is {_size(z)}, expected at least one slice")
     (first_name, first), *others = views.items()
     for name, z in others:
         if z.shape != first.shape:
-            raise ValueError(f"{first_name} is {_size(first)}, {name} is {_size(z)}, expected the "
-                             "same shape")
+            raise _refusal(ValueError, first_name, f" is {_size(first)}, {name} is {_size(z)}, "
+                           "expected the same shape")
         if z.device != first.device:
-            raise ValueError(f"{first_name} is on the device {first.device}, {name} is on the "
-                             f"device {z.device}, expected the same")
+            raise _refusal(ValueError, first_name, f" is on the device {first.device}, {name} is on "
+                           f"the device {z.device}, expected the same")
         if (z.dtype == torch.float64) != (first.dtype == torch.float64):
-            raise TypeError(f"{first_name} is of type {first.dtype}, {name} is of type {z.dtype}, "
-                            "expected torch.float64 for both or for neither")
+            raise _refusal(TypeError, first_name, f" is of type {first.dtype}, {name} is of type "
+                           f"{z.dtype}, expected torch.float64 for both or for neither")
 
 
 def _size(z: torch.Tensor) -> str:
@@ -65,12 +69,13 @@ def integer_tensor(name: str, values: Any, dtype: torch.dtype) -> Optional[torch
         return None
     if isinstance(values, torch.Tensor):
         if values.layout != torch.strided:
-            raise TypeError(f"{name} has the layout {values.layout}, expected a dense tensor")
+            raise _refusal(TypeError, name, f" has the layout {values.layout}, expected a dense "
+                           "tensor")
         if values.dtype not in INTEGER_TYPES:
-            raise TypeError(f"{name} is of type {values.dtype}, expected integers")
+            raise _refusal(TypeError, name, f" is of type {values.dtype}, expected integers")
         if values.device.type != "cpu":
-            raise ValueError(f"{name} is on the device {values.device}, expected the CPU: pass "
-                             f"{name}.cpu()")
+            raise _refusal(ValueError, name, f" is on the device {values.device}, expected the "
+                           f"CPU: pass {name}.cpu()")
         values = values.detach().numpy()
     kind = numpy.int64 if dtype == torch.int64 else numpy.int8
     # A copy, so that a compiled step and a repeated forward see what was given.

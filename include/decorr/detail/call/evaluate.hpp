@@ -30,7 +30,9 @@ inline constexpr bool kIsDense =
 // no_gradient. Anything else, options above all, takes a function out of overload resolution, so
 // that a value-only call is never mistaken for a gradient call.
 template <class Gradient>
-using EnableGradient = std::enable_if_t<kIsDense<Gradient> || kIsNoGradient<Gradient>, int>;
+using EnableGradient = std::enable_if_t<kIsDense<Gradient> || kIsNoGradient<Gradient> ||
+                                            std::is_null_pointer<std::decay_t<Gradient>>::value,
+                                        int>;
 
 // The scalar that a call on these matrices computes in and returns. That it is that of both,
 // evaluate() checks: an error here would be followed by one of all overloads.
@@ -41,7 +43,12 @@ using ScalarOf = ComputeScalarOf<typename A::Scalar>;
 // after it.
 template <class Gradient, class Scalar>
 constexpr bool accepts_gradient() {
-  if constexpr (!kIsNoGradient<Gradient>) {
+  if constexpr (std::is_null_pointer<std::decay_t<Gradient>>::value) {
+    static_assert(
+        !std::is_null_pointer<std::decay_t<Gradient>>::value,
+        "decorr: a gradient that is not wanted is decorr::no_gradient, not a null pointer");
+    return false;
+  } else if constexpr (!kIsNoGradient<Gradient>) {
     using Plain = std::remove_reference_t<Gradient>;
     constexpr bool assignable = kIsLvalue<std::remove_const_t<Plain>>;
     constexpr bool writable = !std::is_const<Plain>::value;

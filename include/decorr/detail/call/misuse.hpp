@@ -51,13 +51,41 @@ template <class Options, class... Settings>
 using EnableMisplaced =
     std::enable_if_t<(sizeof...(Settings) > 0) && kAreMisplaced<Options, Settings...>, int>;
 
-// The same behind {} for the options: something that takes them alone.
+// Behind {} for the first of them: something that takes that alone.
 struct DefaultOptions {};
 template <class... Settings>
 using EnableMisplacedBehindDefault =
     std::enable_if_t<(kIsSetting<Settings> && ...) &&
                          !InOrder<Given<Settings...>, Regularizer, Execution>::value,
                      int>;
+
+// What stands after several views and their gradients, and after the features of a batch in parts;
+// Choice is the enumeration that is a setting of theirs alone.
+template <class Choice, class T>
+inline constexpr bool kIsSettingOr = kIsSetting<T> || std::is_same<std::decay_t<T>, Choice>::value;
+template <class Choice, class Order, class... Settings>
+struct AreMisplacedIn;
+template <class Choice, class... Order, class... Settings>
+struct AreMisplacedIn<Choice, Given<Order...>, Settings...>
+    : std::bool_constant<(sizeof...(Settings) > 0) && (kIsSettingOr<Choice, Settings> && ...) &&
+                         !InOrder<Given<Settings...>, Order...>::value> {};
+template <class Options, class... Settings>
+using EnableMisplacedOfViews = std::enable_if_t<
+    AreMisplacedIn<ViewCombination, Given<ViewCombination, Options, Regularizer, Execution>,
+                   Settings...>::value,
+    int>;
+template <class Options, class... Settings>
+using EnableMisplacedBehindCombination = std::enable_if_t<
+    AreMisplacedIn<ViewCombination, Given<Options, Regularizer, Execution>, Settings...>::value,
+    int>;
+template <class Gradients, class Options, class... Settings>
+using EnableMisplacedOfBatch =
+    std::enable_if_t<AreMisplacedIn<Gradients, Given<Options, Regularizer, Execution, Gradients>,
+                                    Settings...>::value,
+                     int>;
+template <class Gradients, class... Settings>
+using EnableMisplacedOfBatchBehindDefault = std::enable_if_t<
+    AreMisplacedIn<Gradients, Given<Regularizer, Execution, Gradients>, Settings...>::value, int>;
 
 // One gradient where there are two views: what stands behind it is none.
 template <class Gradient, class... Settings>
@@ -99,6 +127,23 @@ constexpr bool report_misplaced_settings() {
       (IsPreset<Settings>::value || ...),
       "decorr: after the matrices come the loss's own options, then the regularizer, then "
       "the execution; {} means the default");
+  return true;
+}
+
+template <class... Settings>
+constexpr bool report_misplaced_settings_of_views() {
+  static_assert(sizeof...(Settings) == 0,
+                "decorr: after the matrices come a ViewCombination, the loss's own options, the "
+                "regularizer and the execution, in this order; {} means the default of the last "
+                "three");
+  return true;
+}
+
+template <class... Settings>
+constexpr bool report_misplaced_settings_of_batch() {
+  static_assert(sizeof...(Settings) == 0,
+                "decorr: after the features come the loss's own options, the regularizer, the "
+                "execution and which gradients, in this order; {} means the default");
   return true;
 }
 
