@@ -6,6 +6,7 @@ ROWS is how many rows the whole study has. What has not been run is left out, an
 """
 
 import collections
+import gzip
 import json
 import math
 import pathlib
@@ -30,7 +31,8 @@ ORDER = ["exact", "signs", "signs, b = 512", "signs, b = 128", "both", "permutat
 
 class Results:
     def __init__(self, path):
-        text = path.read_text()
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as file:
+            text = file.read()
         # The last line is whole only if it has an end.
         rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
         self.rows = sorted(rows, key=lambda row: (ORDER.index(row["form"]) if row.get("form") in ORDER else -1, -row["key"]["weight"],

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The whole study of docs/evidence.md: builds the program, installs the data and what is missing
 # where it may, makes all rows that are not there yet, and writes the page's measured part and its
-# plots. Two to three hours on two cores, by the times of single rows. It may be stopped at any
-# time, and goes on where it was when it is started again.
+# plots. About two hours on two cores. It may be stopped at any time, and goes on where it was when
+# it is started again.
 #
 #   bench/representation/study.sh [--data digits | fashion | FOLDER] [OPTION...]
 #
