@@ -10,7 +10,7 @@ folder=$2
 rm -rf "$folder"
 mkdir -p "$folder"
 
-without_times() { sed -E 's/"[a-z]*_?(ms|milliseconds)": ?[-+0-9.e]+,?//g'; }
+without_times() { sed -E 's/"(seconds|[a-z]*_?(ms|milliseconds))": ?[-+0-9.e]+,?//g'; }
 
 # until_it_ends <command>...: at most 8 kills; the last run is left alone. The seed makes the
 # instants others in every line, but what the process is doing then is up to the machine.
