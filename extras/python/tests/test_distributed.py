@@ -162,7 +162,7 @@ def mistakes_end_all(rank):
     for wrong, kind, text in (
             ([each.long() for each in own], TypeError, "z_a is of type torch.int64"),
             ([own[0], own[1][:2]], ValueError, "expected the same shape"),
-            ([own[0][0], own[1]], ValueError, "z_a has 1 dimensions"),
+            ([own[0][0], own[1]], ValueError, "z_a has 1 dimension, expected 2"),
             (["text", own[1]], TypeError, "z_a is a str")):
         for keywords in ({}, {"regularizer": "relaxed"}):
             found, message = failure(BarlowTwinsLoss(process_group=True, **keywords),
