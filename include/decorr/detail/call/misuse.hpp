@@ -41,51 +41,45 @@ struct InOrder<Given<First, Rest...>, Expected, Others...>
     : std::bool_constant<std::is_convertible<First, Expected>::value &&
                          InOrder<Given<Rest...>, Others...>::value> {};
 
-// What stands after the matrices: settings, but not in order.
-template <class Options, class... Settings>
-inline constexpr bool kAreMisplaced =
-    (kIsSetting<Settings> && ...) &&
-    !InOrder<Given<Settings...>, Options, Regularizer, Execution>::value;
-
-template <class Options, class... Settings>
-using EnableMisplaced =
-    std::enable_if_t<(sizeof...(Settings) > 0) && kAreMisplaced<Options, Settings...>, int>;
-
-// Behind {} for the first of them: something that takes that alone.
-struct DefaultOptions {};
-template <class... Settings>
-using EnableMisplacedBehindDefault =
-    std::enable_if_t<(kIsSetting<Settings> && ...) &&
-                         !InOrder<Given<Settings...>, Regularizer, Execution>::value,
-                     int>;
-
-// What stands after several views and their gradients, and after the features of a batch in parts;
-// Choice is the enumeration that is a setting of theirs alone.
+// Settings, but not in Order; Choice is the enumeration that is a setting of the function's alone,
+// void where there is none.
 template <class Choice, class T>
 inline constexpr bool kIsSettingOr = kIsSetting<T> || std::is_same<std::decay_t<T>, Choice>::value;
 template <class Choice, class Order, class... Settings>
-struct AreMisplacedIn;
+struct AreMisplaced;
 template <class Choice, class... Order, class... Settings>
-struct AreMisplacedIn<Choice, Given<Order...>, Settings...>
-    : std::bool_constant<(sizeof...(Settings) > 0) && (kIsSettingOr<Choice, Settings> && ...) &&
+struct AreMisplaced<Choice, Given<Order...>, Settings...>
+    : std::bool_constant<(kIsSettingOr<Choice, Settings> && ...) &&
                          !InOrder<Given<Settings...>, Order...>::value> {};
+template <class Choice, class Order, class... Settings>
+using EnableMisplacedIn = std::enable_if_t<AreMisplaced<Choice, Order, Settings...>::value, int>;
+
+// What stands after the matrices of two views; behind {} for the first of them, something that
+// takes that alone.
+struct DefaultOptions {};
 template <class Options, class... Settings>
-using EnableMisplacedOfViews = std::enable_if_t<
-    AreMisplacedIn<ViewCombination, Given<ViewCombination, Options, Regularizer, Execution>,
-                   Settings...>::value,
-    int>;
+using EnableMisplaced =
+    EnableMisplacedIn<void, Given<Options, Regularizer, Execution>, Settings...>;
+template <class... Settings>
+using EnableMisplacedBehindDefault =
+    EnableMisplacedIn<void, Given<Regularizer, Execution>, Settings...>;
+
+// After several views and their gradients.
 template <class Options, class... Settings>
-using EnableMisplacedBehindCombination = std::enable_if_t<
-    AreMisplacedIn<ViewCombination, Given<Options, Regularizer, Execution>, Settings...>::value,
-    int>;
+using EnableMisplacedOfViews =
+    EnableMisplacedIn<ViewCombination, Given<ViewCombination, Options, Regularizer, Execution>,
+                      Settings...>;
+template <class Options, class... Settings>
+using EnableMisplacedBehindCombination =
+    EnableMisplacedIn<ViewCombination, Given<Options, Regularizer, Execution>, Settings...>;
+
+// After the features of a batch in parts.
 template <class Gradients, class Options, class... Settings>
 using EnableMisplacedOfBatch =
-    std::enable_if_t<AreMisplacedIn<Gradients, Given<Options, Regularizer, Execution, Gradients>,
-                                    Settings...>::value,
-                     int>;
+    EnableMisplacedIn<Gradients, Given<Options, Regularizer, Execution, Gradients>, Settings...>;
 template <class Gradients, class... Settings>
-using EnableMisplacedOfBatchBehindDefault = std::enable_if_t<
-    AreMisplacedIn<Gradients, Given<Regularizer, Execution, Gradients>, Settings...>::value, int>;
+using EnableMisplacedOfBatchBehindDefault =
+    EnableMisplacedIn<Gradients, Given<Regularizer, Execution, Gradients>, Settings...>;
 
 // One gradient where there are two views: what stands behind it is none.
 template <class Gradient, class... Settings>
