@@ -194,7 +194,7 @@ class Formulas(TorchTestCase):
                 ("^block_size is 9, expected 0 to 8", {**relaxed, "block_size": 9}, (a, b)),
                 ("^permutation has 7 entries, expected 8",
                  {**relaxed, "permutation": range(7), "signs": False}, (a, b)),
-                ("^signs_a has 7 entries, expected 8",
+                (r"^signs\[0\] has 7 entries, expected 8",
                  {**relaxed, "signs": ([1] * 7, [1] * 7)}, (a, b))):
             with self.assertRaisesRegex(ValueError, message):
                 BarlowTwinsLoss(**keywords)(*z)

@@ -44,8 +44,8 @@ def _not_compiled(reason: str) -> Callable[[Any], Any]:
 @contextlib.contextmanager
 def _renamed(names: dict[str, str], function: str = "") -> Iterator[None]:
     """Refusals of this function of decorr's with the names of the arguments here."""
-    if function == "variance_covariance_loss":
-        names = {**names, "signs_a": "signs"}
+    one_view = function == "variance_covariance_loss"
+    names = {**names, "signs_a": "signs" if one_view else "signs[0]", "signs_b": "signs[1]"}
     try:
         yield
     except (TypeError, ValueError) as error:

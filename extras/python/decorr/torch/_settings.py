@@ -159,7 +159,7 @@ class Settings:
         """What is given and not drawn, as tensors."""
         permutation = None if isinstance(self.permutation, bool) else self.permutation
         signs = [None] * views if isinstance(self.signs, bool) else self._given_signs(views)
-        names = ("signs_a", "signs_b") if views == 2 else ("signs",)
+        names = ("signs[0]", "signs[1]") if views == 2 else ("signs",)
         return Draw(integer_tensor("permutation", permutation, torch.int64),
                     [integer_tensor(name, each, torch.int8) for name, each in zip(names, signs)])
 
