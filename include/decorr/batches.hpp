@@ -67,17 +67,23 @@ class BatchOfParts {
  public:
   /// @cond
   // Settings in another order, and another loss's options.
-  template <class... Settings,
-            detail::EnableMisplacedOfBatch<Gradients, typename FirstPass::Options, Settings...> = 0>
+  template <
+      class... Settings,
+      detail::Misuse kFound = detail::misuse_of_batch<
+          Gradients, detail::Given<typename FirstPass::Options, Regularizer, Execution, Gradients>,
+          Settings...>(),
+      detail::EnableMisuse<kFound> = 0>
   explicit BatchOfParts(Eigen::Index features, const Settings&...)
       : BatchOfParts("", features, {}, {}, {}, Gradients::none) {
-    static_assert(detail::report_misplaced_settings_of_batch<Settings...>());
+    static_assert(detail::report_misuse<kFound>());
   }
   template <class... Settings,
-            detail::EnableMisplacedOfBatchBehindDefault<Gradients, Settings...> = 0>
+            detail::Misuse kFound = detail::misuse_of_batch<
+                Gradients, detail::Given<Regularizer, Execution, Gradients>, Settings...>(),
+            detail::EnableMisuse<kFound> = 0>
   BatchOfParts(Eigen::Index features, detail::DefaultOptions, const Settings&...)
       : BatchOfParts("", features, {}, {}, {}, Gradients::none) {
-    static_assert(detail::report_misplaced_settings_of_batch<Settings...>());
+    static_assert(detail::report_misuse<kFound>());
   }
   /// @endcond
 

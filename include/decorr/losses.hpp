@@ -135,121 +135,86 @@ VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(
 
 /// @cond
 // Settings in another order, a whole preset, the options of another loss, one gradient of two:
-// compile to the sentence that says what is expected.
+// compile to the sentence that says what is expected. {} has no type, and so overloads of its own.
 
+template <class A, class... Arguments,
+          detail::Misuse kFound = detail::misuse_of_loss<2, BarlowTwinsOptions, A, Arguments...>(),
+          detail::EnableMisuse<kFound> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                       const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
+  return {};
+}
 template <class A, class B, class... Settings,
-          detail::EnableMisplaced<BarlowTwinsOptions, Settings...> = 0>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
-                                                          const Eigen::DenseBase<B>&,
-                                                          const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+          detail::Misuse kFound = detail::misuse_behind_default<Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                       const Eigen::DenseBase<B>&,
+                                                       detail::DefaultOptions, const Settings&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 template <class A, class B, class GradientA, class GradientB, class... Settings,
           detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
-          detail::EnableMisplaced<BarlowTwinsOptions, Settings...> = 0>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
-                                                          const Eigen::DenseBase<B>&, GradientA&&,
-                                                          GradientB&&, const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+          detail::Misuse kFound = detail::misuse_behind_default<Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
+BarlowTwinsLoss<detail::ScalarOf<A>> barlow_twins_loss(const Eigen::DenseBase<A>&,
+                                                       const Eigen::DenseBase<B>&, GradientA&&,
+                                                       GradientB&&, detail::DefaultOptions,
+                                                       const Settings&...) {
+  static_assert(detail::report_misuse<kFound>());
+  return {};
+}
+template <class A, class... Arguments,
+          detail::Misuse kFound = detail::misuse_of_loss<2, VicregOptions, A, Arguments...>(),
+          detail::EnableMisuse<kFound> = 0>
+VicregLoss<detail::ScalarOf<A>> vicreg_loss(const Eigen::DenseBase<A>&, const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 template <class A, class B, class... Settings,
-          detail::EnableMisplaced<VicregOptions, Settings...> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
-                                               const Eigen::DenseBase<B>&, const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+          detail::Misuse kFound = detail::misuse_behind_default<Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
+VicregLoss<detail::ScalarOf<A>> vicreg_loss(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&,
+                                            detail::DefaultOptions, const Settings&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 template <class A, class B, class GradientA, class GradientB, class... Settings,
           detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
-          detail::EnableMisplaced<VicregOptions, Settings...> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
-                                               const Eigen::DenseBase<B>&, GradientA&&, GradientB&&,
-                                               const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+          detail::Misuse kFound = detail::misuse_behind_default<Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
+VicregLoss<detail::ScalarOf<A>> vicreg_loss(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&,
+                                            GradientA&&, GradientB&&, detail::DefaultOptions,
+                                            const Settings&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
-template <class Z, class... Settings, detail::EnableMisplaced<VicregOptions, Settings...> = 0>
+template <class Z, class... Arguments,
+          detail::Misuse kFound = detail::misuse_of_loss<1, VicregOptions, Z, Arguments...>(),
+          detail::EnableMisuse<kFound> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
-                                                                     const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+                                                                     const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
-template <class Z, class Gradient, class... Settings, detail::EnableGradient<Gradient> = 0,
-          detail::EnableMisplaced<VicregOptions, Settings...> = 0>
-VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
-                                                                     Gradient&&,
-                                                                     const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
-  return {};
-}
-template <class A, class B, class... Settings,
-          detail::EnableMisplacedBehindDefault<Settings...> = 0>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
-                                                          const Eigen::DenseBase<B>&,
-                                                          detail::DefaultOptions,
-                                                          const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
-  return {};
-}
-template <class A, class B, class GradientA, class GradientB, class... Settings,
-          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
-          detail::EnableMisplacedBehindDefault<Settings...> = 0>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
-                                                          const Eigen::DenseBase<B>&, GradientA&&,
-                                                          GradientB&&, detail::DefaultOptions,
-                                                          const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
-  return {};
-}
-template <class A, class B, class Gradient, class... Settings,
-          detail::EnableOneGradient<Gradient, Settings...> = 0>
-BarlowTwinsLoss<detail::ScalarOf<A, B>> barlow_twins_loss(const Eigen::DenseBase<A>&,
-                                                          const Eigen::DenseBase<B>&, Gradient&&,
-                                                          const Settings&...) {
-  static_assert(detail::report_one_gradient<Gradient>());
-  return {};
-}
-template <class A, class B, class... Settings,
-          detail::EnableMisplacedBehindDefault<Settings...> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
-                                               const Eigen::DenseBase<B>&, detail::DefaultOptions,
-                                               const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
-  return {};
-}
-template <class A, class B, class GradientA, class GradientB, class... Settings,
-          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
-          detail::EnableMisplacedBehindDefault<Settings...> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
-                                               const Eigen::DenseBase<B>&, GradientA&&, GradientB&&,
-                                               detail::DefaultOptions, const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
-  return {};
-}
-template <class A, class B, class Gradient, class... Settings,
-          detail::EnableOneGradient<Gradient, Settings...> = 0>
-VicregLoss<detail::ScalarOf<A, B>> vicreg_loss(const Eigen::DenseBase<A>&,
-                                               const Eigen::DenseBase<B>&, Gradient&&,
-                                               const Settings&...) {
-  static_assert(detail::report_one_gradient<Gradient>());
-  return {};
-}
-template <class Z, class... Settings, detail::EnableMisplacedBehindDefault<Settings...> = 0>
+template <class Z, class... Settings,
+          detail::Misuse kFound = detail::misuse_behind_default<Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
                                                                      detail::DefaultOptions,
                                                                      const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 template <class Z, class Gradient, class... Settings, detail::EnableGradient<Gradient> = 0,
-          detail::EnableMisplacedBehindDefault<Settings...> = 0>
+          detail::Misuse kFound = detail::misuse_behind_default<Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
 VarianceCovarianceLoss<detail::ScalarOf<Z>> variance_covariance_loss(const Eigen::DenseBase<Z>&,
                                                                      Gradient&&,
                                                                      detail::DefaultOptions,
                                                                      const Settings&...) {
-  static_assert(detail::report_misplaced_settings<Settings...>());
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 /// @endcond

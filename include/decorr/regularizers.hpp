@@ -106,48 +106,18 @@ Eigen::Matrix<detail::ScalarOf<A, B>, Eigen::Dynamic, 1> sumvec(const Eigen::Den
 // One gradient of two, or the other function's regularizer: compiles to the sentence that says what
 // is expected.
 
-template <class A, class B, class Gradient, class... Settings,
-          detail::EnableOneGradient<Gradient, Settings...> = 0>
-detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, Gradient&&,
-                             const Settings&...) {
-  static_assert(detail::report_one_gradient<Gradient>());
+template <class A, class... Arguments,
+          detail::Misuse kFound = detail::misuse_of_regularizer<void, A, Arguments...>(),
+          detail::EnableMisuse<kFound> = 0>
+detail::ScalarOf<A> r_off(const Eigen::DenseBase<A>&, const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
-template <class A, class B, class Gradient, class... Settings,
-          detail::EnableOneGradient<Gradient, Settings...> = 0>
-detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, Gradient&&,
-                             const Settings&...) {
-  static_assert(detail::report_one_gradient<Gradient>());
-  return {};
-}
-template <class A, class B, class Choice, class... Settings,
-          detail::EnableOtherRegularizer<void, Choice> = 0>
-detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, const Choice&,
-                             const Settings&...) {
-  static_assert(detail::report_other_regularizer<Choice>());
-  return {};
-}
-template <class A, class B, class GradientA, class GradientB, class Choice, class... Settings,
-          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
-          detail::EnableOtherRegularizer<void, Choice> = 0>
-detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, GradientA&&,
-                             GradientB&&, const Choice&, const Settings&...) {
-  static_assert(detail::report_other_regularizer<Choice>());
-  return {};
-}
-template <class A, class B, class Choice, class... Settings,
-          detail::EnableOtherRegularizer<Relaxed, Choice> = 0>
-detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, const Choice&,
-                             const Settings&...) {
-  static_assert(detail::report_other_regularizer<Choice>());
-  return {};
-}
-template <class A, class B, class GradientA, class GradientB, class Choice, class... Settings,
-          detail::EnableGradient<GradientA> = 0, detail::EnableGradient<GradientB> = 0,
-          detail::EnableOtherRegularizer<Relaxed, Choice> = 0>
-detail::ScalarOf<A, B> r_sum(const Eigen::DenseBase<A>&, const Eigen::DenseBase<B>&, GradientA&&,
-                             GradientB&&, const Choice&, const Settings&...) {
-  static_assert(detail::report_other_regularizer<Choice>());
+template <class A, class... Arguments,
+          detail::Misuse kFound = detail::misuse_of_regularizer<Relaxed, A, Arguments...>(),
+          detail::EnableMisuse<kFound> = 0>
+detail::ScalarOf<A> r_sum(const Eigen::DenseBase<A>&, const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 /// @endcond

@@ -109,68 +109,61 @@ VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views& views
 
 /// @cond
 // Settings in another order, and another loss's options: compile to the sentence that says what is
-// expected.
+// expected. {} has no type, and so overloads of its own.
 
-template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableMisplacedOfViews<BarlowTwinsOptions, Settings...> = 0>
+template <
+    class Views, class... Arguments, detail::EnableContainer<const Views> = 0,
+    detail::Misuse kFound = detail::misuse_of_views<BarlowTwinsOptions, Views, Arguments...>(),
+    detail::EnableMisuse<kFound> = 0>
 BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&,
-                                                                         const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+                                                                         const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
-template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableContainer<Gradients> = 0,
-          detail::EnableMisplacedOfViews<BarlowTwinsOptions, Settings...> = 0>
-BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&, Gradients&&,
-                                                                         const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
-  return {};
-}
-template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableMisplacedBehindCombination<BarlowTwinsOptions, Settings...> = 0>
+template <
+    class Views, class... Settings, detail::EnableContainer<const Views> = 0,
+    detail::Misuse kFound = detail::misuse_behind_combination<BarlowTwinsOptions, Settings...>(),
+    detail::EnableMisuse<kFound> = 0>
 BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&,
                                                                          detail::DefaultOptions,
                                                                          const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
-template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableContainer<Gradients> = 0,
-          detail::EnableMisplacedBehindCombination<BarlowTwinsOptions, Settings...> = 0>
+template <
+    class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
+    detail::EnableContainer<Gradients> = 0,
+    detail::Misuse kFound = detail::misuse_behind_combination<BarlowTwinsOptions, Settings...>(),
+    detail::EnableMisuse<kFound> = 0>
 BarlowTwinsLoss<detail::ScalarOfViews<Views>> barlow_twins_loss_of_views(const Views&, Gradients&&,
                                                                          detail::DefaultOptions,
                                                                          const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  static_assert(detail::report_misuse<kFound>());
+  return {};
+}
+template <class Views, class... Arguments, detail::EnableContainer<const Views> = 0,
+          detail::Misuse kFound = detail::misuse_of_views<VicregOptions, Views, Arguments...>(),
+          detail::EnableMisuse<kFound> = 0>
+VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, const Arguments&...) {
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableMisplacedOfViews<VicregOptions, Settings...> = 0>
-VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
-  return {};
-}
-template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableContainer<Gradients> = 0,
-          detail::EnableMisplacedOfViews<VicregOptions, Settings...> = 0>
-VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, Gradients&&,
-                                                              const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
-  return {};
-}
-template <class Views, class... Settings, detail::EnableContainer<const Views> = 0,
-          detail::EnableMisplacedBehindCombination<VicregOptions, Settings...> = 0>
+          detail::Misuse kFound = detail::misuse_behind_combination<VicregOptions, Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
 VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, detail::DefaultOptions,
                                                               const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 template <class Views, class Gradients, class... Settings, detail::EnableContainer<const Views> = 0,
           detail::EnableContainer<Gradients> = 0,
-          detail::EnableMisplacedBehindCombination<VicregOptions, Settings...> = 0>
+          detail::Misuse kFound = detail::misuse_behind_combination<VicregOptions, Settings...>(),
+          detail::EnableMisuse<kFound> = 0>
 VicregLoss<detail::ScalarOfViews<Views>> vicreg_loss_of_views(const Views&, Gradients&&,
                                                               detail::DefaultOptions,
                                                               const Settings&...) {
-  static_assert(detail::report_misplaced_settings_of_views<Settings...>());
+  static_assert(detail::report_misuse<kFound>());
   return {};
 }
 /// @endcond

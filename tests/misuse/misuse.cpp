@@ -91,6 +91,9 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
   decorr::vicreg_loss_of_views(views, gradients, decorr::ViewCombination::pairs, x.relaxed);
 #elif defined(MISUSE_SWAPPED_VALUE_OF_VIEWS)
   decorr::barlow_twins_loss_of_views(views, decorr::ViewCombination::pairs, x.vicreg);
+#elif defined(MISUSE_PRESET_OF_VIEWS)
+  decorr::vicreg_loss_of_views(views, gradients, decorr::ViewCombination::pairs,
+                               decorr::presets::vicreg_exact());
 #elif defined(MISUSE_NO_COMBINATION)
   decorr::barlow_twins_loss_of_views(views, x.barlow_twins, x.relaxed);
 #elif defined(MISUSE_NO_COMBINATION_GRADIENTS)
@@ -101,6 +104,8 @@ void misuse(const MatrixXd& a, const MatrixXd& b, MatrixXd& grad_a, MatrixXd& gr
   decorr::barlow_twins_loss_of_views(views, gradients, {}, x.relaxed);
 #elif defined(MISUSE_SWAPPED_OF_BATCH)
   decorr::VicregBatch<float> batch(4, x.relaxed);
+#elif defined(MISUSE_PRESET_OF_BATCH)
+  decorr::VicregBatch<float> batch(4, decorr::presets::vicreg_random_signs(4, generator));
 #elif defined(MISUSE_GRADIENTS_TOO_EARLY_OF_BATCH)
   decorr::BarlowTwinsBatch<double> batch(4, x.barlow_twins, x.relaxed, decorr::Gradients::a);
 #elif defined(MISUSE_DEFAULT_THEN_GRADIENTS_OF_BATCH)

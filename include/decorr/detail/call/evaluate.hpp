@@ -30,9 +30,10 @@ inline constexpr bool kIsDense =
 // no_gradient. Anything else, options above all, takes a function out of overload resolution, so
 // that a value-only call is never mistaken for a gradient call.
 template <class Gradient>
-using EnableGradient = std::enable_if_t<kIsDense<Gradient> || kIsNoGradient<Gradient> ||
-                                            std::is_null_pointer<std::decay_t<Gradient>>::value,
-                                        int>;
+inline constexpr bool kIsGradient = kIsDense<Gradient> || kIsNoGradient<Gradient> ||
+                                    std::is_null_pointer<std::decay_t<Gradient>>::value;
+template <class Gradient>
+using EnableGradient = std::enable_if_t<kIsGradient<Gradient>, int>;
 
 // The scalar that a call on these matrices computes in and returns. That it is that of both,
 // evaluate() checks: an error here would be followed by one of all overloads.

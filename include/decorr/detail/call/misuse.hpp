@@ -1,7 +1,9 @@
 #ifndef DECORR_DETAIL_CALL_MISUSE_HPP_
 #define DECORR_DETAIL_CALL_MISUSE_HPP_
 
+#include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "decorr/detail/call/evaluate.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -14,6 +16,44 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+enum class Misuse {
+  none,
+  preset,
+  order,
+  order_of_views,
+  order_of_batch,
+  one_gradient,
+  other_regularizer,
+};
+template <Misuse kFound>
+using EnableMisuse = std::enable_if_t<kFound != Misuse::none, int>;
+
+template <Misuse kFound>
+constexpr bool report_misuse() {
+  static_assert(kFound != Misuse::preset,
+                "decorr: of a preset pass preset.options, preset.regularizer");
+  static_assert(kFound != Misuse::order,
+                "decorr: after the matrices come the loss's own options, then the regularizer, "
+                "then the execution; {} means the default");
+  static_assert(kFound != Misuse::order_of_views,
+                "decorr: after the matrices come a ViewCombination, the loss's own options, the "
+                "regularizer and the execution, in this order; {} means the default of the last "
+                "three");
+  static_assert(kFound != Misuse::order_of_batch,
+                "decorr: after the features come the loss's own options, the regularizer, the "
+                "execution and which gradients, in this order; {} means the default");
+  static_assert(kFound != Misuse::one_gradient,
+                "decorr: gradients of both views are expected, decorr::no_gradient in the place of "
+                "one that is not wanted");
+  static_assert(kFound != Misuse::other_regularizer,
+                "decorr: r_off is the exact regularizer and takes none, r_sum takes a Relaxed");
+  return true;
+}
+
+// Types of arguments, from the left.
+template <class... Types>
+struct Given {};
+
 template <class T, class = void>
 struct IsPreset : std::false_type {};
 template <class T>
@@ -21,124 +61,121 @@ struct IsPreset<
     T, std::void_t<decltype(std::declval<T>().options), decltype(std::declval<T>().regularizer)>>
     : std::true_type {};
 
-// One of the types that stand after the matrices.
-template <class T>
+// What stands after the matrices. Choice is the enumeration that is a setting of some functions
+// alone, void of the others.
+template <class Choice, class T>
 inline constexpr bool kIsSetting =
-    IsPreset<T>::value || std::is_same<std::decay_t<T>, BarlowTwinsOptions>::value ||
-    std::is_same<std::decay_t<T>, VicregOptions>::value ||
+    IsPreset<T>::value || std::is_same<T, BarlowTwinsOptions>::value ||
+    std::is_same<T, VicregOptions>::value || std::is_same<T, Choice>::value ||
     std::is_convertible<T, Regularizer>::value || std::is_convertible<T, Execution>::value;
 
 // Whether settings stand in the order of Expected, of which any number may be left out from the
 // right.
-template <class... Settings>
-struct Given {};
-template <class Given, class... Expected>
+template <class Settings, class Expected>
 struct InOrder : std::false_type {};
 template <class... Expected>
-struct InOrder<Given<>, Expected...> : std::true_type {};
+struct InOrder<Given<>, Given<Expected...>> : std::true_type {};
 template <class First, class... Rest, class Expected, class... Others>
-struct InOrder<Given<First, Rest...>, Expected, Others...>
+struct InOrder<Given<First, Rest...>, Given<Expected, Others...>>
     : std::bool_constant<std::is_convertible<First, Expected>::value &&
-                         InOrder<Given<Rest...>, Others...>::value> {};
+                         InOrder<Given<Rest...>, Given<Others...>>::value> {};
 
-// Settings, but not in Order; Choice is the enumeration that is a setting of the function's alone,
-// void where there is none.
-template <class Choice, class T>
-inline constexpr bool kIsSettingOr = kIsSetting<T> || std::is_same<std::decay_t<T>, Choice>::value;
-template <class Choice, class Order, class... Settings>
-struct AreMisplaced;
-template <class Choice, class... Order, class... Settings>
-struct AreMisplaced<Choice, Given<Order...>, Settings...>
-    : std::bool_constant<(kIsSettingOr<Choice, Settings> && ...) &&
-                         !InOrder<Given<Settings...>, Order...>::value> {};
-template <class Choice, class Order, class... Settings>
-using EnableMisplacedIn = std::enable_if_t<AreMisplaced<Choice, Order, Settings...>::value, int>;
+template <class Choice, class Expected, class... Settings>
+constexpr Misuse misuse_of_settings(Given<Settings...>, Misuse of_order) {
+  if (!(kIsSetting<Choice, Settings> && ...) || InOrder<Given<Settings...>, Expected>::value) {
+    return Misuse::none;
+  }
+  return (IsPreset<Settings>::value || ...) ? Misuse::preset : of_order;
+}
 
-// What stands after the matrices of two views; behind {} for the first of them, something that
-// takes that alone.
+// How many hold before the first that does not.
+template <bool... kHold>
+constexpr std::size_t count_in_front() {
+  std::size_t count = 0;
+  bool go_on = true;
+  ((go_on = go_on && kHold, count += go_on ? 1 : 0), ...);
+  return count;
+}
+// The types behind so many.
+template <std::size_t kCount>
+constexpr Given<> behind(Given<>) {
+  return {};
+}
+template <std::size_t kCount, class First, class... Rest>
+constexpr auto behind(Given<First, Rest...> all) {
+  if constexpr (kCount == 0) {
+    return all;
+  } else {
+    return behind<kCount - 1>(Given<Rest...>());
+  }
+}
+
+template <class... Arguments>
+constexpr std::size_t matrices_in_front() {
+  return count_in_front<kIsGradient<Arguments>...>();
+}
+
+// Of kInputs views, with as many gradients or none, and settings.
+template <std::size_t kInputs, class Options, class... Arguments>
+constexpr Misuse misuse_of_loss() {
+  constexpr std::size_t matrices = matrices_in_front<Arguments...>();
+  if (kInputs == 2 && matrices == 3) {
+    return Misuse::one_gradient;
+  }
+  return matrices != kInputs && matrices != 2 * kInputs
+             ? Misuse::none
+             : misuse_of_settings<void, Given<Options, Regularizer, Execution>>(
+                   behind<matrices>(Given<Arguments...>()), Misuse::order);
+}
+// Behind {} for the options: something that takes that alone.
 struct DefaultOptions {};
+template <class... Settings>
+constexpr Misuse misuse_behind_default() {
+  return misuse_of_settings<void, Given<Regularizer, Execution>>(Given<Settings...>(),
+                                                                 Misuse::order);
+}
+
+// Of several views, with gradients or without; containers, of which there are so many.
+template <class Options, std::size_t kContainers, class... Arguments>
+constexpr Misuse misuse_behind_containers() {
+  return misuse_of_settings<ViewCombination,
+                            Given<ViewCombination, Options, Regularizer, Execution>>(
+      behind<kContainers>(Given<Arguments...>()), Misuse::order_of_views);
+}
+// Behind {} for the combination.
 template <class Options, class... Settings>
-using EnableMisplaced =
-    EnableMisplacedIn<void, Given<Options, Regularizer, Execution>, Settings...>;
-template <class... Settings>
-using EnableMisplacedBehindDefault =
-    EnableMisplacedIn<void, Given<Regularizer, Execution>, Settings...>;
-
-// After several views and their gradients.
-template <class Options, class... Settings>
-using EnableMisplacedOfViews =
-    EnableMisplacedIn<ViewCombination, Given<ViewCombination, Options, Regularizer, Execution>,
-                      Settings...>;
-template <class Options, class... Settings>
-using EnableMisplacedBehindCombination =
-    EnableMisplacedIn<ViewCombination, Given<Options, Regularizer, Execution>, Settings...>;
-
-// After the features of a batch in parts.
-template <class Gradients, class Options, class... Settings>
-using EnableMisplacedOfBatch =
-    EnableMisplacedIn<Gradients, Given<Options, Regularizer, Execution, Gradients>, Settings...>;
-template <class Gradients, class... Settings>
-using EnableMisplacedOfBatchBehindDefault =
-    EnableMisplacedIn<Gradients, Given<Regularizer, Execution, Gradients>, Settings...>;
-
-// One gradient where there are two views: what stands behind it is none.
-template <class Gradient, class... Settings>
-struct IsOneGradient : std::bool_constant<kIsDense<Gradient> || kIsNoGradient<Gradient>> {};
-template <class Gradient, class First, class... Rest>
-struct IsOneGradient<Gradient, First, Rest...>
-    : std::bool_constant<(kIsDense<Gradient> || kIsNoGradient<Gradient>) && kIsSetting<First>> {};
-template <class Gradient, class... Settings>
-using EnableOneGradient = std::enable_if_t<IsOneGradient<Gradient, Settings...>::value, int>;
-
-template <class Gradient>
-constexpr bool report_one_gradient() {
-  static_assert(!std::is_same<Gradient, Gradient>::value,
-                "decorr: gradients of both views are expected, decorr::no_gradient in the place of "
-                "one that is not wanted");
-  return true;
+constexpr Misuse misuse_behind_combination() {
+  return misuse_of_settings<ViewCombination, Given<Options, Regularizer, Execution>>(
+      Given<Settings...>(), Misuse::order_of_views);
 }
 
-// A regularizer where the function is one itself: any but `Own`.
-template <class Own, class Choice>
-using EnableOtherRegularizer = std::enable_if_t<!std::is_same<Choice, Own>::value &&
-                                                    (std::is_same<Choice, Relaxed>::value ||
-                                                     std::is_same<Choice, Exact>::value ||
-                                                     std::is_same<Choice, Regularizer>::value),
-                                                int>;
-
-template <class Choice>
-constexpr bool report_other_regularizer() {
-  static_assert(!std::is_same<Choice, Choice>::value,
-                "decorr: r_off is the exact regularizer and takes none, r_sum takes a Relaxed");
-  return true;
+// Of a batch in parts, of which Expected is what may come next.
+template <class Gradients, class Expected, class... Settings>
+constexpr Misuse misuse_of_batch() {
+  return misuse_of_settings<Gradients, Expected>(Given<Settings...>(), Misuse::order_of_batch);
 }
 
-template <class... Settings>
-constexpr bool report_misplaced_settings() {
-  static_assert(!(IsPreset<Settings>::value || ...),
-                "decorr: of a preset pass preset.options, preset.regularizer");
-  static_assert(
-      (IsPreset<Settings>::value || ...),
-      "decorr: after the matrices come the loss's own options, then the regularizer, then "
-      "the execution; {} means the default");
-  return true;
+// Of r_off() and r_sum(), which is given the other one's regularizer: any but Own.
+template <class Own>
+constexpr bool begins_with_other_regularizer(Given<>) {
+  return false;
 }
-
-template <class... Settings>
-constexpr bool report_misplaced_settings_of_views() {
-  static_assert(sizeof...(Settings) == 0,
-                "decorr: after the matrices come a ViewCombination, the loss's own options, the "
-                "regularizer and the execution, in this order; {} means the default of the last "
-                "three");
-  return true;
+template <class Own, class First, class... Rest>
+constexpr bool begins_with_other_regularizer(Given<First, Rest...>) {
+  return !std::is_same<First, Own>::value &&
+         (std::is_same<First, Relaxed>::value || std::is_same<First, Exact>::value ||
+          std::is_same<First, Regularizer>::value);
 }
-
-template <class... Settings>
-constexpr bool report_misplaced_settings_of_batch() {
-  static_assert(sizeof...(Settings) == 0,
-                "decorr: after the features come the loss's own options, the regularizer, the "
-                "execution and which gradients, in this order; {} means the default");
-  return true;
+template <class Own, class... Arguments>
+constexpr Misuse misuse_of_regularizer() {
+  constexpr std::size_t matrices = matrices_in_front<Arguments...>();
+  if (matrices == 3) {
+    return Misuse::one_gradient;
+  }
+  return (matrices == 2 || matrices == 4) &&
+                 begins_with_other_regularizer<Own>(behind<matrices>(Given<Arguments...>()))
+             ? Misuse::other_regularizer
+             : Misuse::none;
 }
 
 }  // namespace DECORR_ABI

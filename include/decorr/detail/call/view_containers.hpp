@@ -12,6 +12,7 @@
 #include "decorr/detail/call/argument_checks.hpp"
 #include "decorr/detail/call/call_matrices.hpp"
 #include "decorr/detail/call/evaluate.hpp"
+#include "decorr/detail/call/misuse.hpp"
 #include "decorr/detail/call/operands.hpp"
 #include "decorr/detail/call/views_call.hpp"
 #include "decorr/detail/losses/many_views.hpp"
@@ -49,6 +50,14 @@ struct IsContainer<Container, std::void_t<decltype(std::declval<Container&>().si
 // Anything else takes a function out of overload resolution.
 template <class Container>
 using EnableContainer = std::enable_if_t<IsContainer<Container>::value, int>;
+
+template <class Options, class... Arguments>
+constexpr Misuse misuse_of_views() {
+  constexpr std::size_t containers = count_in_front<IsContainer<const Arguments>::value...>();
+  return containers == 1 || containers == 2
+             ? misuse_behind_containers<Options, containers, Arguments...>()
+             : Misuse::none;
+}
 
 // In the place of gradients where there are none.
 struct NoGradients {
