@@ -7,16 +7,16 @@
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer;
 #            with --strict half a minute of each of the fuzzers, under the same
 #   tsan     the tests with threads under ThreadSanitizer
-#   release  everything compiled with GCC, the unit tests against the single header; all tests,
-#            those of Python, Rust, the installed package and Debian's packages too;
-#            those of R, Octave and C# where these are there
+#   release  all but the benchmarks compiled with GCC, the unit tests against the single header; all
+#            tests, those of Python, Rust, the installed package and Debian's packages too; those of
+#            R, Octave and C# where these are there
 # and two that run only when named, as the others have what they do:
 #   quick    a part of the unit tests, with GCC at -O1: arguments, gradients, published results;
 #            no sanitizers, no headers by themselves, no installed package, no bindings
 #   clang    everything compiled with Clang; unit and link tests
 # --quick is the stage quick. --no-install leaves the system as it is; tests of what is missing are
 # left out. --strict is what .ci/run asks for: warnings are errors, and so is a test that would be
-# left out; the tests are compiled at -O2, not -O1, and asan has all that it can have.
+# left out; the tests are compiled at -O2, not -O1, and asan has more of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
@@ -33,7 +33,7 @@ declare -rA purpose=(
   [quick]="a part of the unit tests with GCC: arguments, gradients, published results"
   [asan]="unit tests, with --strict fuzzers, with Clang under AddressSanitizer and UndefinedBehaviorSanitizer"
   [tsan]="tests with threads under ThreadSanitizer"
-  [release]="everything compiled with GCC, and all tests"
+  [release]="all but the benchmarks compiled with GCC, and all tests"
   [clang]="everything compiled with Clang, unit and link tests"
 )
 # The unit tests that asan has without --strict.
@@ -99,12 +99,12 @@ refuse_if_strict() {
 configure() {
   local log=build/configure_$1.log
   mkdir -p build
-  local options=(-DDECORR_WARNINGS_AS_ERRORS="$strict")
-  # Benchmarks have no tests: that they compile is for those who change them. What is published, and
+  local options=(-DDECORR_WARNINGS_AS_ERRORS="$strict" -DDECORR_BUILD_BENCHMARKS=OFF)
+  # Benchmarks have no tests; that they compile tests/check_style.sh finds out. What is published, and
   # what rounding does, says nothing of memory.
   case $1-$strict in
-    release-ON) options+=(-DDECORR_BUILD_BENCHMARKS=AUTO -DDECORR_TESTS_OPTIMIZATION=-O2) ;;
-    release-OFF) options+=(-DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_TESTS_OPTIMIZATION=-O1) ;;
+    release-ON) options+=(-DDECORR_TESTS_OPTIMIZATION=-O2) ;;
+    release-OFF) options+=(-DDECORR_TESTS_OPTIMIZATION=-O1) ;;
     asan-OFF) options+=(-DDECORR_TEST_PATTERN="$asan_pattern" -DDECORR_BUILD_FUZZERS=OFF) ;;
   esac
   if ! cmake --preset "$1" "${options[@]}" >"$log" 2>&1; then
