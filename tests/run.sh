@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing with apt, then builds and runs the tests.
 #
-#   tests/run.sh [--no-install] [--strict] [--quick | STAGE...]
+#   tests/run.sh [--no-install] [--strict] [--configure] [--quick | STAGE...]
 #
 # Stages, in the order in which they run by default:
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer;
@@ -16,7 +16,8 @@
 #   clang    everything compiled with Clang; unit and link tests
 # --quick is the stage quick. --no-install leaves the system as it is; tests of what is missing are
 # left out. --strict is what .ci/run asks for: warnings are errors, and so is a test that would be
-# left out; the tests are compiled at -O2, not -O1, and asan has more of them.
+# left out; the tests are compiled at -O2, not -O1, and asan has more of them. --configure does no
+# more than find out what there is to build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
@@ -132,6 +133,11 @@ run_preset() {
   say "$1: ${purpose[$1]}"
   start_clock
   configure "$1"
+  if [[ $configure_only == yes ]]; then
+    cmake --build --preset "$1" -- -n | tail -n 1
+    stop_clock
+    return
+  fi
   "${@:2}" cmake --build --preset "$1" --parallel "$jobs"
   say "$1: tests"
   "${@:2}" ctest --preset "$1" --parallel "$jobs"
@@ -161,11 +167,13 @@ run_release() { run_preset release; }
 
 install=yes
 strict=OFF
+configure_only=no
 stages=()
 for argument in "$@"; do
   case $argument in
     --no-install) install=no ;;
     --strict) strict=ON ;;
+    --configure) configure_only=yes ;;
     --quick) stages+=(quick) ;;
     quick | asan | tsan | clang | release) stages+=("$argument") ;;
     *)
@@ -185,4 +193,5 @@ done
 mapfile -t packages < <(needed_packages "${stages[@]}")
 install_needed "${packages[@]}"
 for stage in "${stages[@]}"; do "run_$stage"; done
+if [[ $configure_only == yes ]]; then exit; fi
 say "Every stage passed: ${stages[*]}"
