@@ -134,7 +134,8 @@ run_preset() {
   start_clock
   configure "$1"
   if [[ $configure_only == yes ]]; then
-    cmake --build --preset "$1" -- -n | tail -n 1
+    # Not a dry run, which ends before it looks at the targets.
+    cmake --build --preset "$1" -- -t commands | wc -l | sed 's/$/ commands/'
     stop_clock
     return
   fi
