@@ -14,6 +14,7 @@
 #include <decorr/detail/statistics/prepared_rows.hpp>
 #include <decorr/detail/statistics/standardization.hpp>
 #include <limits>
+#include <vector>
 
 #include "support/random_matrices.hpp"
 #include "support/rows.hpp"
@@ -228,34 +229,28 @@ TEST_CASE("chunks of rows that are added one after another are as one read") {
   }
 }
 
-TEST_CASE("merging is associative, and as one read") {
-  constexpr Index kRows = 64 * 4;
-  const Matrix a = view(kRows, 9, 1), b = view(kRows, 9, 2), none;
+TEST_CASE("tiles are merged in any order, and as one read") {
+  constexpr Index kRows = 64 * 4, kCols = 600;  // more than a strip
+  const Matrix a = view(kRows, kCols, 1), b = view(kRows, kCols, 2), none;
   for (const bool has_two_views : {true, false}) {
     Arena arena;
     const Matrix& second = has_two_views ? b : none;
-    // Merging changes the first of two, so each has sums of its own.
-    const auto part = [&](Index first, Index count) {
-      return moments_of(arena, part_of(a, second, first, count));
+    const auto whole = moments_of(arena, part_of(a, second, 0, kRows));
+    struct Part {
+      Index first, count;
     };
-    auto left = part(0, 64), left_second = part(64, 128), right = part(0, 64),
-         right_second = part(64, 128);
-    left.merge(left_second);
-    left.merge(part(192, 64));
-    right_second.merge(part(192, 64));
-    right.merge(right_second);
-    check_equal(left, right, kMerged);
-    check_equal(left, part(0, kRows), kMerged);
-    // The other way round, and with nothing.
-    auto last = part(192, 64);
-    last.merge(part(0, 192));
-    check_equal(last, left, kMerged);
-    Moments<float> nothing(arena, a.cols(), has_two_views);
-    last.merge(nothing);
-    check_equal(last, left, kMerged);
-    nothing.merge(Moments<float>(arena, a.cols(), has_two_views));
-    nothing.merge(last);
-    check_equal(nothing, last, 0);
+    const auto in_parts = [&](const std::vector<Part>& parts) {
+      auto pass = pass_for(arena, part_of(a, second, 0, kRows), kRows);
+      for (const Part& part : parts) {
+        pass.add(part_of(a, second, part.first, part.count));
+      }
+      CHECK_FALSE(starts_again(pass, arena));
+      return pass.moments();
+    };
+    check_equal(in_parts({{192, 64}, {0, 192}}), whole, kMerged);
+    check_equal(in_parts({{128, 64}, {0, 64}, {192, 64}, {64, 64}}), whole, kMerged);
+    check_equal(in_parts({{0, 192}, {0, 0}, {192, 64}}), whole, 0);
+    check_equal(in_parts({{0, 0}, {0, 256}}), whole, 0);
   }
 }
 
@@ -344,12 +339,19 @@ TEST_CASE("features whose squares leave the range have units, and the others non
           kTolerance * 8 * static_cast<double>(squared * 1e-10L) + 1e-38);
   }
   // Parts in the same units are merged in them.
-  auto first = moments_of(arena, part_of(a, b, 0, 80), 0);
-  first.merge(moments_of(arena, part_of(a, b, 80, 70), 0));
+  auto again = pass_for(arena, part_of(a, b, 0, kRows), kRows, 0);
+  const auto add_parts = [&] {
+    again.add(part_of(a, b, 0, 80));
+    again.add(part_of(a, b, 80, 70));
+  };
+  add_parts();
+  REQUIRE(starts_again(again, arena));
+  add_parts();
+  const Moments<float>& in_parts = again.moments();
   for (Index j = 0; j < kCols; ++j) {
-    CHECK(decorr_tests::relative_error(first.a.squares[j], moments.a.squares[j]) < kTolerance);
-    CHECK(decorr_tests::relative_error(first.b.squares[j], moments.b.squares[j]) < kTolerance);
-    CHECK(std::abs(first.products[j] - moments.products[j]) <
+    CHECK(decorr_tests::relative_error(in_parts.a.squares[j], moments.a.squares[j]) < kTolerance);
+    CHECK(decorr_tests::relative_error(in_parts.b.squares[j], moments.b.squares[j]) < kTolerance);
+    CHECK(std::abs(in_parts.products[j] - moments.products[j]) <
           kTolerance * std::sqrt(moments.a.squares[j] * moments.b.squares[j]));
   }
 }
@@ -485,6 +487,7 @@ TEST_CASE("standardized views differ in size where epsilon outweighs one of them
   Arena arena;
   const auto size = [&](double square, double epsilon, float unit) {
     ViewMoments<float> moments(arena, 3);
+    moments.squares[0] = 0;
     moments.squares[1] = 3 * square;
     moments.squares[2] = square;
     if (unit != 1) moments.unit = Buffer<float>(arena, 3, unit);

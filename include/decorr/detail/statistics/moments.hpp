@@ -28,28 +28,13 @@ struct ViewMoments {
   using Sum = Accumulator<Scalar>;
 
   ViewMoments() = default;
-  ViewMoments(Arena& arena, Index features)
-      : mean(arena, features, Sum(0)), squares(arena, features, Sum(0)) {}
+  ViewMoments(Arena& arena, Index features) : mean(arena, features), squares(arena, features) {}
 
   Buffer<Sum> mean;
   Buffer<Sum> squares;  // sum_k ((x_k - mean) / unit)^2
   Buffer<Scalar> unit;  // a power of two; empty where it is 1 for all features
 
   Sum unit_of(Index j) const noexcept { return unit ? Sum(unit[j]) : Sum(1); }
-};
-
-// How two sets of rows, of which there are `before` and `rows`, are merged (Chan, Golub and
-// LeVeque, The American Statistician 37, 1983, 242-247).
-template <class Sum>
-struct MergeShares {
-  MergeShares(Index before, Index rows)
-      : is_first(before == 0),
-        share(static_cast<Sum>(rows) / static_cast<Sum>(before + rows)),
-        joint(static_cast<Sum>(before) * share) {}
-
-  bool is_first;  // there is nothing yet to merge with
-  Sum share;      // of the rows that come in
-  Sum joint;      // n_1 n_2 / (n_1 + n_2)
 };
 
 // Of two views, or of view a alone: then the other sums are empty.
@@ -61,8 +46,8 @@ struct Moments {
   Moments(Arena& arena, Index features, bool has_two_views) : a(arena, features) {
     if (has_two_views) {
       b = ViewMoments<Scalar>(arena, features);
-      products = Buffer<Sum>(arena, features, Sum(0));
-      differences = Buffer<Sum>(arena, features, Sum(0));
+      products = Buffer<Sum>(arena, features);
+      differences = Buffer<Sum>(arena, features);
     }
   }
 
@@ -78,41 +63,17 @@ struct Moments {
     const Sum unit = difference_unit ? Sum(difference_unit[j]) : Sum(1);
     return weight * unit * differences[j] * unit;
   }
-
-  // Takes in what other rows gave, in the same units.
-  void merge(const Moments& other) noexcept {
-    if (other.count == 0) {
-      return;
-    }
-    const MergeShares<Sum> shares(count, other.count);
-    const auto merge_view = [&](ViewMoments<Scalar>& view, const ViewMoments<Scalar>& its,
-                                Index j) noexcept {
-      const Sum gap = its.mean[j] - view.mean[j];
-      const Sum delta = shares.is_first ? Sum(0) : gap / view.unit_of(j);
-      merge_feature(view, j, shares, gap, delta, its.squares[j]);
-      return delta;
-    };
-    for (Index j = 0; j < a.mean.size(); ++j) {
-      const Sum delta_a = merge_view(a, other.a, j);
-      if (products) {
-        const Sum delta_b = merge_view(b, other.b, j);
-        products[j] += other.products[j] + delta_a * (delta_b * shares.joint);
-        differences[j] += other.differences[j];
-      }
-    }
-    count += other.count;
-  }
-
-  // One feature of one view: `gap` is how far the other mean is from this one, `delta` the same in
-  // units, 0 for the first rows.
-  static void merge_feature(ViewMoments<Scalar>& view, Index j, const MergeShares<Sum>& shares,
-                            Sum gap, Sum delta, Sum squares) noexcept {
-    view.squares[j] += squares + delta * (delta * shares.joint);
-    view.mean[j] += gap * shares.share;
-  }
 };
 
-// One view or two, read in tiles of rows, and these in strips of features.
+// A strip of features of a tile of rows.
+struct MomentTile {
+  Index first, rows;
+  Index column, width;
+};
+
+// One view or two, read in tiles of rows, and these in strips of features: in the order of the
+// memory, which costs less than to keep what belongs to a strip in the cache for all rows
+// (measured: a tenth to a quarter).
 template <class Scalar>
 class MomentTiles {
  public:
@@ -122,42 +83,45 @@ class MomentTiles {
   static constexpr Index kMostRows = 64;
 
   MomentTiles(Arena& arena, Index features, Index most_rows, const RowAccess& access, int threads)
-      : workers_(worker_count(threads, most_rows, kMostRows)),
+      : workers_(
+            worker_count(threads, count(most_rows, kMostRows) * count(features, kMostFeatures), 1)),
         buffers_(arena, workers_, access.inputs(), std::min(most_rows, kMostRows),
                  std::min(features, kMostFeatures)),
-        counts_(arena, workers_, 1) {}
+        tiles_(arena, workers_, 1) {}
 
   int workers() const noexcept { return workers_; }
 
-  // Calls sum(worker, tile of a, tile of b, rows, column, width) for each strip of a tile, and
-  // after the last one merge(worker, rows), one at a time and in the order of the rows.
+  // Calls sum(worker, tile, of a, of b) for each strip, and after it merge(worker, tile), one at a
+  // time and in the order of the rows.
   void for_each(
       const BatchRows<Scalar>& views,
-      FunctionRef<int, const Tile<const Scalar>&, const Tile<const Scalar>&, Index, Index, Index>
-          sum,
-      FunctionRef<int, Index> merge) noexcept {
+      FunctionRef<int, const MomentTile&, const Tile<const Scalar>&, const Tile<const Scalar>&> sum,
+      FunctionRef<int, const MomentTile&> merge) noexcept {
     const bool has_two_views = views.has_two_views();
+    const Index strips = count(views.features(), kMostFeatures);
     parallel_chunks(
-        workers_, 0, views.size(), kMostRows,
-        [&](int worker, Index first, Index last) noexcept {
-          const Index rows = last - first;
-          *counts_.of(worker) = rows;
-          for_each_chunk(views.features(), kMostFeatures, [&](Index column, Index end) noexcept {
-            const Index width = end - column;
-            const auto tile_a = views.a.tile(first, rows, column, width, buffers_.a(worker));
-            const auto tile_b = has_two_views
-                                    ? views.b.tile(first, rows, column, width, buffers_.b(worker))
-                                    : Tile<const Scalar>();
-            sum(worker, tile_a, tile_b, rows, column, width);
-          });
+        workers_, 0, strips * count(views.size(), kMostRows), 1,
+        [&](int worker, Index number, Index) noexcept {
+          MomentTile& tile = *tiles_.of(worker);
+          tile.first = number / strips * kMostRows;
+          tile.rows = std::min(kMostRows, views.size() - tile.first);
+          tile.column = number % strips * kMostFeatures;
+          tile.width = std::min(kMostFeatures, views.features() - tile.column);
+          const auto of = [&](const InputRows<Scalar>& view, Scalar* buffer) noexcept {
+            return view.tile(tile.first, tile.rows, tile.column, tile.width, buffer);
+          };
+          sum(worker, tile, of(views.a, buffers_.a(worker)),
+              has_two_views ? of(views.b, buffers_.b(worker)) : Tile<const Scalar>());
         },
-        [&](int worker) noexcept { merge(worker, *counts_.of(worker)); });
+        [&](int worker) noexcept { merge(worker, *tiles_.of(worker)); });
   }
 
  private:
+  static Index count(Index size, Index chunk) { return Chunks(0, size, chunk).count(); }
+
   int workers_;
   TileBuffers<Scalar> buffers_;
-  PerWorker<Index> counts_;  // rows of a worker's tile
+  PerWorker<MomentTile> tiles_;
 };
 
 // Adds rows to moments. Squares underflow or overflow where the numbers themselves are good ones.
@@ -179,9 +143,9 @@ class MomentsPass {
         moments_(arena, features, has_two_views),
         least_variance_(std::max(Sum(0), least_variance() - epsilon)),
         least_squares_(least_variance_ * Sum(count)),
-        sums_(arena, tiles_.workers(), (has_two_views ? 8 : 3) * features),
+        sums_(arena, tiles_.workers(), (has_two_views ? 8 : 3) * kMostFeatures),
         varies_(arena, tiles_.workers(), 1),
-        unit_a_(Buffer<Scalar>(arena, features, Scalar(1))),
+        unit_a_(Buffer<Scalar>(arena, std::min(features, kMostFeatures), Scalar(1))),
         unit_b_(unit_a_) {
     for (int worker = 0; worker < tiles_.workers(); ++worker) {
       *varies_.of(worker) = 0;
@@ -225,42 +189,45 @@ class MomentsPass {
           pass->moments_.count = processes.count();
         });
   }
-  // Memory that sum_over() needs.
+  // Memory that sum_over() needs. There may be no rows here.
   void prepare_sums(Arena& arena) {
     shifts_ = Buffer<Sum>(arena, (moments_.products ? 2 : 1) * features_);
+    set_to_zero(0, features_);
   }
 
   void add(const BatchRows<Scalar>& views) noexcept {
     const bool has_two_views = static_cast<bool>(moments_.products);
     tiles_.for_each(
         views,
-        [&](int worker, const auto& tile_a, const auto& tile_b, Index rows, Index column,
-            Index width) noexcept {
+        [&](int worker, const MomentTile& tile, const auto& tile_a, const auto& tile_b) noexcept {
           if (has_units()) {
-            sum_in_units(worker, tile_a, tile_b, rows, column, width);
+            sum_in_units(worker, tile, tile_a, tile_b);
           } else if (has_two_views) {
-            const TwoViews sums(sums_.of(worker), features_, column);
-            choose_shift(tile_a, rows, width, sums.a.shift);
-            choose_shift(tile_b, rows, width, sums.b.shift);
-            sum_two(tile_a, tile_b, rows, width, sums.a.shift, sums.b.shift, sums);
-            watch(worker, tile_a, rows, width, sums.a);
-            watch(worker, tile_b, rows, width, sums.b);
+            const TwoViews sums(sums_.of(worker));
+            choose_shift(tile_a, tile, sums.a.shift);
+            choose_shift(tile_b, tile, sums.b.shift);
+            sum_two(tile_a, tile_b, tile, sums.a.shift, sums.b.shift, sums);
+            watch(worker, tile_a, tile, sums.a);
+            watch(worker, tile_b, tile, sums.b);
           } else {
-            const OneView sums(sums_.of(worker), features_, column);
-            choose_shift(tile_a, rows, width, sums.shift);
-            sum_one(tile_a, rows, width, sums.shift, sums);
-            watch(worker, tile_a, rows, width, sums);
+            const OneView sums(sums_.of(worker));
+            choose_shift(tile_a, tile, sums.shift);
+            sum_one(tile_a, tile, sums.shift, sums);
+            watch(worker, tile_a, tile, sums);
           }
         },
-        [&](int worker, Index rows) noexcept {
-          const TileMerge merge(moments_.count, rows);
+        [&](int worker, const MomentTile& tile) noexcept {
+          const TileMerge merge(moments_.count + tile.first, tile);
+          if (merge.is_first) {
+            set_to_zero(tile.column, tile.width);
+          }
           if (has_two_views) {
             merge_two(worker, merge);
           } else {
             merge_one(worker, merge);
           }
-          moments_.count += rows;
         });
+    moments_.count += views.size();
   }
 
   // Whether all rows are to be added once more, from the beginning, in units that are chosen by
@@ -284,10 +251,6 @@ class MomentsPass {
     moments_.difference_unit = of_differences;
     unit_a_ = unit_a;
     unit_b_ = unit_b;
-    for (Buffer<Sum>* sums : {&moments_.a.mean, &moments_.a.squares, &moments_.b.mean,
-                              &moments_.b.squares, &moments_.products, &moments_.differences}) {
-      sums->fill(Sum(0));
-    }
     moments_.count = 0;
   }
 
@@ -336,6 +299,16 @@ class MomentsPass {
 
   bool has_units() const noexcept { return static_cast<bool>(moments_.a.unit); }
 
+  // Where they are in the cache, as the first rows are about to be added.
+  void set_to_zero(Index column, Index width) noexcept {
+    for (Buffer<Sum>* sums : {&moments_.a.mean, &moments_.a.squares, &moments_.b.mean,
+                              &moments_.b.squares, &moments_.products, &moments_.differences}) {
+      if (*sums) {
+        std::fill_n(sums->data() + column, width, Sum(0));
+      }
+    }
+  }
+
   // body(view, its first number among those of both).
   template <class Body>
   void for_each_view(const Body& body) {
@@ -380,19 +353,19 @@ class MomentsPass {
     *varies_.of(0) = from[(moments_.products ? 4 : 1) * features_] > 0 ? 1 : 0;
   }
 
-  // One tile's sums, from `column` on, in a worker's memory. Within a tile, data are shifted by one
-  // of its rows, so that no digits are lost to a large mean.
+  // One tile's sums, in a worker's memory. Within a tile, data are shifted by one of its rows, so
+  // that no digits are lost to a large mean.
   struct OneView {
-    OneView(Scalar* memory, Index features, Index column)
-        : shift(memory + column), sum(shift + features), square(sum + features) {}
+    explicit OneView(Scalar* memory)
+        : shift(memory), sum(shift + kMostFeatures), square(sum + kMostFeatures) {}
     Scalar *shift, *sum, *square;
   };
   struct TwoViews {
-    TwoViews(Scalar* memory, Index features, Index column)
-        : a(memory, features, column),
-          b(memory + 3 * features, features, column),
-          product(memory + 6 * features + column),
-          difference(product + features) {}
+    explicit TwoViews(Scalar* memory)
+        : a(memory),
+          b(memory + 3 * kMostFeatures),
+          product(memory + 6 * kMostFeatures),
+          difference(product + kMostFeatures) {}
     OneView a, b;
     Scalar *product, *difference;
   };
@@ -405,58 +378,76 @@ class MomentsPass {
     alignas(kWorkspaceAlignment) Strip product = {}, difference = {};
   };
   struct Units {
-    // Of one array, since every tile reads them.
-    explicit Units(const Buffer<Scalar>& ones) : unit(ones), inverse(ones) {}
+    // Those of one strip stand for all.
+    explicit Units(const Buffer<Scalar>& ones) : unit(ones), inverse(ones), is_of_features(false) {}
     Units(Arena& arena, const Buffer<Scalar>& of_features)
-        : unit(of_features), inverse(arena, unit.size()) {
+        : unit(of_features), inverse(arena, unit.size()), is_of_features(true) {
       for (Index j = 0; j < unit.size(); ++j) {
         inverse[j] = 1 / unit[j];
       }
     }
+    // Of a strip's features.
+    const Scalar* units(Index column) const noexcept {
+      return unit.data() + (is_of_features ? column : 0);
+    }
+    const Scalar* inverses(Index column) const noexcept {
+      return inverse.data() + (is_of_features ? column : 0);
+    }
     Buffer<Scalar> unit, inverse;
+    bool is_of_features;
   };
+  // How a tile's rows join those before (Chan, Golub and LeVeque, The American Statistician 37,
+  // 1983, 242-247).
   struct TileMerge {
-    TileMerge(Index before, Index rows)
-        : shares(before, rows), inverse_size(1 / static_cast<Sum>(rows)) {}
-    MergeShares<Sum> shares;
+    TileMerge(Index before, const MomentTile& of)
+        : tile(of),
+          is_first(before == 0),
+          share(static_cast<Sum>(of.rows) / static_cast<Sum>(before + of.rows)),
+          joint(static_cast<Sum>(before) * share),
+          inverse_size(1 / static_cast<Sum>(of.rows)) {}
+    const MomentTile& tile;
+    bool is_first;  // there is nothing yet to join
+    Sum share;      // of the tile
+    Sum joint;      // n_1 n_2 / (n_1 + n_2)
     Sum inverse_size;
   };
 
   // The same of what the tiles' numbers are beyond their shift, in units, which are powers of two.
-  DECORR_DETAIL_COLD void sum_in_units(int worker, const Tile<const Scalar>& tile_a,
-                                       const Tile<const Scalar>& tile_b, Index rows, Index column,
-                                       Index width) noexcept {
+  DECORR_DETAIL_COLD void sum_in_units(int worker, const MomentTile& tile,
+                                       const Tile<const Scalar>& tile_a,
+                                       const Tile<const Scalar>& tile_b) noexcept {
     const Strip zeros = {};
     Scalar* to = scaled_.of(worker);
     if (tile_b.data == nullptr) {
-      const OneView sums(sums_.of(worker), features_, column);
-      choose_shift(tile_a, rows, width, sums.shift);
-      const auto a = in_units(tile_a, rows, width, sums.shift, moments_.a.unit.data() + column, to);
-      sum_one(a, rows, width, zeros, sums);
+      const OneView sums(sums_.of(worker));
+      choose_shift(tile_a, tile, sums.shift);
+      const auto a = in_units(tile_a, tile, sums.shift, moments_.a.unit, to);
+      sum_one(a, tile, zeros, sums);
       return;
     }
-    const TwoViews sums(sums_.of(worker), features_, column);
-    choose_shift(tile_a, rows, width, sums.a.shift);
-    choose_shift(tile_b, rows, width, sums.b.shift);
-    const auto a = in_units(tile_a, rows, width, sums.a.shift, moments_.a.unit.data() + column, to);
-    const auto b = in_units(tile_b, rows, width, sums.b.shift, moments_.b.unit.data() + column,
-                            to + kScaledTile);
-    sum_two(a, b, rows, width, zeros, zeros, sums);
-    std::fill_n(sums.difference, width, Scalar(0));
-    const Scalar* unit = moments_.difference_unit.data() + column;
-    for (Index k = 0; k < rows; ++k) {
-      for (Index j = 0; j < width; ++j) {
+    const TwoViews sums(sums_.of(worker));
+    choose_shift(tile_a, tile, sums.a.shift);
+    choose_shift(tile_b, tile, sums.b.shift);
+    const auto a = in_units(tile_a, tile, sums.a.shift, moments_.a.unit, to);
+    const auto b = in_units(tile_b, tile, sums.b.shift, moments_.b.unit, to + kScaledTile);
+    sum_two(a, b, tile, zeros, zeros, sums);
+    std::fill_n(sums.difference, tile.width, Scalar(0));
+    const Scalar* unit = moments_.difference_unit.data() + tile.column;
+    for (Index k = 0; k < tile.rows; ++k) {
+      for (Index j = 0; j < tile.width; ++j) {
         const Scalar gap = (tile_a.row(k)[j] - tile_b.row(k)[j]) / unit[j];
         sums.difference[j] += gap * gap;
       }
     }
   }
-  DECORR_DETAIL_COLD static Tile<const Scalar> in_units(const Tile<const Scalar>& tile, Index rows,
-                                                        Index width, const Scalar* shift,
-                                                        const Scalar* unit, Scalar* to) noexcept {
-    for (Index k = 0; k < rows; ++k) {
-      for (Index j = 0; j < width; ++j) {
-        to[k * kMostFeatures + j] = (tile.row(k)[j] - shift[j]) / unit[j];
+  DECORR_DETAIL_COLD static Tile<const Scalar> in_units(const Tile<const Scalar>& numbers,
+                                                        const MomentTile& tile, const Scalar* shift,
+                                                        const Buffer<Scalar>& units,
+                                                        Scalar* to) noexcept {
+    const Scalar* unit = units.data() + tile.column;
+    for (Index k = 0; k < tile.rows; ++k) {
+      for (Index j = 0; j < tile.width; ++j) {
+        to[k * kMostFeatures + j] = (numbers.row(k)[j] - shift[j]) / unit[j];
       }
     }
     return {to, kMostFeatures};
@@ -464,10 +455,11 @@ class MomentsPass {
 
   // For each feature the middle one of three rows' numbers: one outlier is not what all others are
   // shifted by. If there are NaN, some sum is one in any case.
-  DECORR_DETAIL_NOINLINE static void choose_shift(const Tile<const Scalar>& tile, Index rows,
-                                                  Index width, Scalar* shift) noexcept {
-    const Scalar *x = tile.row(0), *y = tile.row(rows / 2), *z = tile.row(rows - 1);
-    for (Index j = 0; j < width; ++j) {
+  DECORR_DETAIL_NOINLINE static void choose_shift(const Tile<const Scalar>& numbers,
+                                                  const MomentTile& tile, Scalar* shift) noexcept {
+    const Scalar *x = numbers.row(0), *y = numbers.row(tile.rows / 2),
+                 *z = numbers.row(tile.rows - 1);
+    for (Index j = 0; j < tile.width; ++j) {
       const Scalar low = std::min(x[j], y[j]), high = std::max(x[j], y[j]);
       shift[j] = std::max(low, std::min(high, z[j]));
     }
@@ -477,25 +469,27 @@ class MomentsPass {
   // tile are loaded and stored once for all of them.
   static constexpr Index kRowsAtOnce = 8;
 
-  DECORR_DETAIL_NOINLINE static void sum_one(const Tile<const Scalar>& tile, Index rows,
-                                             Index width, const Scalar* from,
+  DECORR_DETAIL_NOINLINE static void sum_one(const Tile<const Scalar>& numbers,
+                                             const MomentTile& tile, const Scalar* from,
                                              const OneView& sums) noexcept {
+    const Index rows = tile.rows, width = tile.width;
     StripsOfOne strips;
     std::copy(from, from + width, strips.shift);
     Index k = 0;
     for (; k + kRowsAtOnce <= rows; k += kRowsAtOnce) {
-      add_rows<kRowsAtOnce>(tile, k, width, strips);
+      add_rows<kRowsAtOnce>(numbers, k, width, strips);
     }
     for (; k < rows; ++k) {
-      add_rows<1>(tile, k, width, strips);
+      add_rows<1>(numbers, k, width, strips);
     }
     std::copy(strips.sum, strips.sum + width, sums.sum);
     std::copy(strips.square, strips.square + width, sums.square);
   }
   DECORR_DETAIL_NOINLINE static void sum_two(const Tile<const Scalar>& a,
-                                             const Tile<const Scalar>& b, Index rows, Index width,
+                                             const Tile<const Scalar>& b, const MomentTile& tile,
                                              const Scalar* from_a, const Scalar* from_b,
                                              const TwoViews& sums) noexcept {
+    const Index rows = tile.rows, width = tile.width;
     StripsOfTwo strips;
     std::copy(from_a, from_a + width, strips.a.shift);
     std::copy(from_b, from_b + width, strips.b.shift);
@@ -567,8 +561,9 @@ class MomentsPass {
   // Constant features are ordinary data, dead units above all, and their squares tell nothing: zero
   // may be what underflow has left of others. So where small squares matter, a tile that has them
   // is looked at again while it is in the cache.
-  DECORR_DETAIL_NOINLINE void watch(int worker, const Tile<const Scalar>& tile, Index rows,
-                                    Index width, const OneView& sums) noexcept {
+  DECORR_DETAIL_NOINLINE void watch(int worker, const Tile<const Scalar>& numbers,
+                                    const MomentTile& tile, const OneView& sums) noexcept {
+    const Index width = tile.width;
     // The shift may be the number that is farthest from the mean.
     const Sum least = least_squares_ * Sum(MomentTiles<Scalar>::kMostRows);
     const auto is_small = [&](Index j) { return static_cast<int>(Sum(sums.square[j]) < least); };
@@ -578,8 +573,8 @@ class MomentsPass {
         small |= is_small(j);
       }
     }
-    for (Index k = 0; small != 0 && *varies_.of(worker) == 0 && k < rows; ++k) {
-      const Scalar* x = tile.row(k);
+    for (Index k = 0; small != 0 && *varies_.of(worker) == 0 && k < tile.rows; ++k) {
+      const Scalar* x = numbers.row(k);
       int varies = 0;
       for (Index j = 0; j < width; ++j) {
         varies |= is_small(j) & differ(x[j], sums.shift[j]);
@@ -596,53 +591,58 @@ class MomentsPass {
   DECORR_DETAIL_NOINLINE void watch_means(int worker, const TileMerge& merge, const OneView& sums,
                                           const Units& units,
                                           const ViewMoments<Scalar>& view) noexcept {
-    if (merge.shares.is_first || !(least_squares_ > 0) || has_units()) {
+    if (merge.is_first || !(least_squares_ > 0) || has_units()) {
       return;
     }
     int varies = 0;
-    for (Index j = 0; j < features_; ++j) {
-      varies |= static_cast<int>(view.squares[j] < least_squares_) &
-                differ(tile_mean(merge, sums, j, units), view.mean[j]);
+    for (Index j = 0; j < merge.tile.width; ++j) {
+      const Index feature = merge.tile.column + j;
+      varies |= static_cast<int>(view.squares[feature] < least_squares_) &
+                differ(tile_mean(merge, sums, j, units), view.mean[feature]);
     }
     *varies_.of(worker) |= varies;
   }
 
   DECORR_DETAIL_NOINLINE void merge_one(int worker, const TileMerge& merge) noexcept {
-    const OneView sums(sums_.of(worker), features_, 0);
+    const OneView sums(sums_.of(worker));
     watch_means(worker, merge, sums, unit_a_, moments_.a);
-    for (Index j = 0; j < features_; ++j) {
+    for (Index j = 0; j < merge.tile.width; ++j) {
       merge_view(merge, sums, j, unit_a_, moments_.a);
     }
   }
 
   DECORR_DETAIL_NOINLINE void merge_two(int worker, const TileMerge& merge) noexcept {
-    const TwoViews sums(sums_.of(worker), features_, 0);
+    const TwoViews sums(sums_.of(worker));
     watch_means(worker, merge, sums.a, unit_a_, moments_.a);
     watch_means(worker, merge, sums.b, unit_b_, moments_.b);
-    for (Index j = 0; j < features_; ++j) {
+    for (Index j = 0; j < merge.tile.width; ++j) {
       const Sum delta_a = merge_view(merge, sums.a, j, unit_a_, moments_.a);
       const Sum delta_b = merge_view(merge, sums.b, j, unit_b_, moments_.b);
-      moments_.products[j] += Sum(sums.product[j]) -
-                              Sum(sums.a.sum[j]) * (Sum(sums.b.sum[j]) * merge.inverse_size) +
-                              delta_a * (delta_b * merge.shares.joint);
-      moments_.differences[j] += Sum(sums.difference[j]);
+      const Index feature = merge.tile.column + j;
+      moments_.products[feature] += Sum(sums.product[j]) -
+                                    Sum(sums.a.sum[j]) * (Sum(sums.b.sum[j]) * merge.inverse_size) +
+                                    delta_a * (delta_b * merge.joint);
+      moments_.differences[feature] += Sum(sums.difference[j]);
     }
   }
 
-  // Merges one feature of a tile, whose sums are in units; returns how far its mean was from that
-  // of the rows before, in units.
+  // Merges feature j of a tile, whose sums are in units; returns how far its mean was from that of
+  // the rows before, in units.
   static Sum merge_view(const TileMerge& merge, const OneView& sums, Index j, const Units& units,
                         ViewMoments<Scalar>& view) noexcept {
-    const Sum gap = tile_mean(merge, sums, j, units) - view.mean[j];
-    const Sum delta = merge.shares.is_first ? Sum(0) : gap * Sum(units.inverse[j]);
+    const Index feature = merge.tile.column + j;
+    const Sum gap = tile_mean(merge, sums, j, units) - view.mean[feature];
+    const Sum delta = merge.is_first ? Sum(0) : gap * Sum(units.inverses(merge.tile.column)[j]);
     // Not negative but for rounding and underflow; NaN stays one.
     const Sum sum = Sum(sums.sum[j]), own = Sum(sums.square[j]) - sum * merge.inverse_size * sum;
-    Moments<Scalar>::merge_feature(view, j, merge.shares, gap, delta, own < 0 ? Sum(0) : own);
+    view.squares[feature] += (own < 0 ? Sum(0) : own) + delta * (delta * merge.joint);
+    view.mean[feature] += gap * merge.share;
     return delta;
   }
   static Sum tile_mean(const TileMerge& merge, const OneView& sums, Index j,
                        const Units& units) noexcept {
-    return Sum(sums.shift[j]) + Sum(sums.sum[j]) * merge.inverse_size * Sum(units.unit[j]);
+    return Sum(sums.shift[j]) +
+           Sum(sums.sum[j]) * merge.inverse_size * Sum(units.units(merge.tile.column)[j]);
   }
 
   Index features_;
