@@ -201,8 +201,11 @@ if ((${#stages[@]} == 0)); then stages=(asan tsan release); fi
 
 echo "What follows, and about how many minutes it takes on $jobs cores:"
 if [[ $install == yes ]]; then echo "  install   3  what is missing, with apt"; fi
+times=1
+if [[ $strict == ON ]]; then times=2; fi
 for stage in "${stages[@]}"; do
-  printf '  %-7s  %2d  %s\n' "$stage" "$(((minutes[$stage] + jobs - 1) / jobs))" "${purpose[$stage]}"
+  printf '  %-7s  %2d  %s\n' "$stage" "$(((minutes[$stage] * times + jobs - 1) / jobs))" \
+    "${purpose[$stage]}"
 done
 
 mapfile -t packages < <(needed_packages "${stages[@]}")
