@@ -91,9 +91,11 @@ constexpr Misuse misuse_of_settings(Given<Settings...>, Misuse of_order) {
 // How many hold before the first that does not.
 template <bool... kHold>
 constexpr std::size_t count_in_front() {
+  constexpr bool hold[] = {kHold..., false};
   std::size_t count = 0;
-  bool go_on = true;
-  ((go_on = go_on && kHold, count += go_on ? 1 : 0), ...);
+  while (hold[count]) {
+    ++count;
+  }
   return count;
 }
 // The types behind so many.
