@@ -6,7 +6,7 @@
 #
 # These tools judge otherwise from version to version. This takes the one that .clang-format and
 # .clang-tidy are for, which Debian 12 and 13 both have, and installs it where it may. --fix formats
-# the sources first. About two minutes on two cores.
+# the sources first. About four minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
@@ -30,8 +30,9 @@ for argument in "$@"; do
 done
 
 if [[ $install == yes ]] && command -v apt-get >/dev/null; then
-  install_available "$format" "$tidy" clang libopenmpi-dev openmpi-bin libmpfr-dev libboost-dev \
-    "${build_packages[@]}"
+  # Of the fuzzers the headers that come with this version's own libFuzzer.
+  install_available "$format" "$tidy" "libclang-rt-$version-dev" clang libclang-rt-dev libopenmpi-dev \
+    openmpi-bin libmpfr-dev libboost-dev "${build_packages[@]}"
 fi
 for tool in "$format" "$tidy" clang++ cmake ninja; do
   if command -v "$tool" >/dev/null; then continue; fi
