@@ -7,8 +7,8 @@
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer;
 #            with --strict all of them, C's, and half a minute of each of the fuzzers
 #   tsan     the tests with threads under ThreadSanitizer
-#   release  all but the benchmarks compiled with GCC, the unit tests against the single header; all
-#            tests, those of Python, Rust, the installed package and Debian's packages too
+#   release  all tests, compiled with GCC, the unit tests against the single header; those of C,
+#            Python, Rust, the installed package and Debian's packages too
 # and two that run only when named, as the others have what they do:
 #   quick    a part of the unit tests, with GCC at -O1: arguments, gradients, published results;
 #            no sanitizers, no headers by themselves, no installed package, no bindings
@@ -33,9 +33,9 @@ readonly strict_packages=(r-base-core octave-dev mono-mcs mono-runtime abigail-t
 declare -rA minutes=([quick]=3 [asan]=5 [tsan]=2 [release]=18 [clang]=10)
 declare -rA purpose=(
   [quick]="a part of the unit tests with GCC: arguments, gradients, published results"
-  [asan]="unit tests with Clang under AddressSanitizer and UndefinedBehaviorSanitizer"
+  [asan]="unit tests with Clang under AddressSanitizer and UndefinedBehaviorSanitizer; with --strict more"
   [tsan]="tests with threads under ThreadSanitizer"
-  [release]="all but the benchmarks compiled with GCC, and all tests"
+  [release]="unit tests with GCC, C, Python, Rust, installed packages; with --strict all others"
   [clang]="everything compiled with Clang, unit and link tests"
 )
 # The unit tests that asan has without --strict.
