@@ -137,14 +137,7 @@ constexpr Misuse misuse_behind_default() {
                                                                  Misuse::order);
 }
 
-// Of several views, with gradients or without; containers, of which there are so many.
-template <class Options, std::size_t kContainers, class... Arguments>
-constexpr Misuse misuse_behind_containers() {
-  return misuse_of_settings<ViewCombination,
-                            Given<ViewCombination, Options, Regularizer, Execution>>(
-      behind<kContainers>(Given<Arguments...>()), Misuse::order_of_views);
-}
-// Behind {} for the combination.
+// Of several views, behind {} for the combination.
 template <class Options, class... Settings>
 constexpr Misuse misuse_behind_combination() {
   return misuse_of_settings<ViewCombination, Given<Options, Regularizer, Execution>>(

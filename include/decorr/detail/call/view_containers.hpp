@@ -55,7 +55,9 @@ template <class Options, class... Arguments>
 constexpr Misuse misuse_of_views() {
   constexpr std::size_t containers = count_in_front<IsContainer<const Arguments>::value...>();
   return containers == 1 || containers == 2
-             ? misuse_behind_containers<Options, containers, Arguments...>()
+             ? misuse_of_settings<ViewCombination,
+                                  Given<ViewCombination, Options, Regularizer, Execution>>(
+                   behind<containers>(Given<Arguments...>()), Misuse::order_of_views)
              : Misuse::none;
 }
 
