@@ -123,6 +123,13 @@ std::vector<std::pair<const char*, Matrix>> hard_views() {
   return {{"dominated", dominated}, {"diagonal", diagonal}};
 }
 
+// In both views, which transforms want to have apart.
+template <class Matrix>
+Matrix with_dominant(Matrix view) {
+  view.col(3) *= static_cast<typename Matrix::Scalar>(1e4);
+  return view;
+}
+
 template <class Inputs, class Gradients = Inputs>
 void check_gradients(const char* data, const Inputs& a, const Inputs& b, const LossCase& loss_case,
                      int threads) {
@@ -150,6 +157,9 @@ TEST_CASE("each allocation of a gradient fails") {
   for (const Index block_size : {5, 1}) {
     for (const LossCase& loss_case : loss_cases(kFeatures, block_size)) {
       for (const int threads : {1, 2}) check_gradients("ordinary", a, b, loss_case, threads);
+      if (loss_case.relaxed() != nullptr && block_size > 1) {
+        check_gradients("one dominant feature", with_dominant(a), with_dominant(b), loss_case, 2);
+      }
       if (!squares(loss_case)) continue;
       for (const auto& [name, hard] : hard_views<Matrix>()) {
         check_gradients(name, hard, b, loss_case, 2);

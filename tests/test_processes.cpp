@@ -157,6 +157,19 @@ TEST_CASE("a large mean costs no digits but its own") {
   }
 }
 
+TEST_CASE("a dominant feature costs processes no digits where moments know it: float") {
+  const Index n = 24, d = 13;
+  Rows<float> a = random_matrix<Rows<float>>(n, d, 1);
+  Rows<float> b = a + 0.5F * random_matrix<Rows<float>>(n, d, 2);
+  a.col(6) *= 1e6F;
+  b.col(6) *= 1e6F;
+  for (LossCase loss : loss_cases(d, 5)) {
+    if (loss.family != Family::vicreg && loss.family != Family::variance_covariance) continue;
+    loss.vicreg.invariance = loss.vicreg.variance = 0;
+    check_against_one_process(loss, a, b, {7, 0, 17}, 2e-6);
+  }
+}
+
 TEST_CASE("each process may be constant in itself, and numbers small or large") {
   const Index d = 7;
   for (const double size : {1.0, 1e-170, 1e160}) {

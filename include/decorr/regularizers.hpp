@@ -65,8 +65,9 @@ detail::ScalarOf<A, B> r_off(const Eigen::DenseBase<A>& a, const Eigen::DenseBas
 /// permutation and signs by `relaxed`. O(n d log d) time and O(d) memory; grouped O(n d (log b +
 /// d/b)) time and O(d^2/b) memory, or with q = 2 and n < d/b, unless a block outweighs the others,
 /// O(n d (log b + n)) and O(n d), with the accuracy of the former up to a factor of ten (but for
-/// the gradient of a block that has no sample in common with any other, which is zero up to
-/// rounding). With signs drawn anew for each call and q = 2 its expected value is R_off(C), and so
+/// the gradient of a block that has no sample in common with any other, or next to none, which is
+/// zero up to rounding). A feature that outweighs all others together is kept apart, at about twice
+/// the time. With signs drawn anew for each call and q = 2 its expected value is R_off(C), and so
 /// for the gradients. Shigeto et al., CVPR 2023, pp. 2052-2060, arXiv 2301.01569. Value and
 /// gradients, dR/da and dR/db.
 ///

@@ -14,11 +14,16 @@
 #include <decorr/detail/statistics/prepared_rows.hpp>
 #include <decorr/detail/statistics/standardization.hpp>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "support/random_matrices.hpp"
 #include "support/rows.hpp"
 #include "support/thread_communicator.hpp"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace unit_moments {
 
@@ -416,6 +421,13 @@ TEST_CASE("what is small is read again only where digits are wanted and there ar
   CHECK_FALSE(reads_again(x, 0));
   x.col(2).setConstant(3);
   CHECK_FALSE(reads_again(x, 0));
+  // Of two views, each by its own rows.
+  const Matrix constant = Matrix::Constant(kRows, 5, 7);
+  for (const auto& [first, second] : {std::pair(x, constant), std::pair(constant, x)}) {
+    auto pass = pass_for(arena, part_of(first, second, 0, kRows), kRows, 0);
+    pass.add(part_of(first, second, 0, kRows));
+    CHECK_FALSE(starts_again(pass, arena));
+  }
   x.col(3) *= 1e-30F;
   CHECK_FALSE(reads_again(x, 1e-5));
   CHECK(reads_again(x, 0));
@@ -430,6 +442,30 @@ TEST_CASE("what is small is read again only where digits are wanted and there ar
   const Real expected = std::sqrt(NaiveView(x).squares(3) / kRows);
   CHECK(decorr_tests::relative_error(deviation, expected) < kTolerance);
 }
+
+#if defined(__SSE2__)
+TEST_CASE("squares that processors flush to zero cost no digits") {
+  // As programs have it that are linked with -ffast-math. Nine squares of ten are just below the
+  // normal numbers, all of them together above.
+  constexpr Index kRows = 130;
+  Matrix x = Matrix::Constant(kRows, 1, 1e-19F);
+  for (Index k = 0; k < kRows; k += 10) {
+    x(k, 0) = 5e-19F;
+  }
+  for (Index k = 0; k < kRows; k += 2) {
+    x(k, 0) *= -1;
+  }
+  Arena arena;
+  const Matrix none;
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040);
+  const auto moments = moments_of(arena, part_of(x, none, 0, kRows), 0);
+  const auto deviation = view_statistics<float>(arena, moments.a, kRows, 0).deviation[0];
+  _mm_setcsr(before);
+  CHECK(decorr_tests::relative_error(deviation, std::sqrt(NaiveView(x).squares(0) / kRows)) <
+        kTolerance);
+}
+#endif
 
 TEST_CASE("the diagonal is summed from the raw numbers, in a read of its own or row by row") {
   constexpr Index kRows = 150, kCols = 515;

@@ -7,11 +7,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <decorr/detail/regularizers/dominant_feature.hpp>
 #include <decorr/detail/regularizers/regularizer.hpp>
 #include <decorr/detail/rows/row_views.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
 #include <decorr/detail/statistics/prepared_rows.hpp>
 #include <decorr/options.hpp>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -192,6 +194,7 @@ struct Course {
   Route route = Route::automatic;
   int threads = 1;
   bool has_a = true, has_b = true;
+  DominantFeature dominant = {};
 };
 
 Result run(Batch& batch, const Choice& choice, const Course& course) {
@@ -204,10 +207,10 @@ Result run(Batch& batch, const Choice& choice, const Course& course) {
   };
   const Index most = *std::max_element(course.parts.begin(), course.parts.end());
   const auto argument = choice.argument();
-  BatchRegularizer<double> regularizer(
-      arena,
-      batch.setup(most, row_access(rows(0, most)), course.route, course.place, course.threads),
-      argument, choice.weights(batch.features()));
+  auto setup =
+      batch.setup(most, row_access(rows(0, most)), course.route, course.place, course.threads);
+  setup.dominant = course.dominant;
+  BatchRegularizer<double> regularizer(arena, setup, argument, choice.weights(batch.features()));
   Index first = 0;
   for (const Index part : course.parts) {
     regularizer.add(rows(first, part));
@@ -267,6 +270,15 @@ void check(Kind kind, Index rows, Index features, const Choice& choice, bool has
       check_equal(run(batch, choice, course({rows}, SpectrumPlace::nowhere)), expected);
       check_equal(run(batch, choice, course({rows}, kBuffer)), expected);
       check_equal(run(batch, choice, course({1, rows - 1}, SpectrumPlace::nowhere)), expected);
+      // Its products with the others are the same whatever its size is.
+      for (const DominantFeature& dominant :
+           {DominantFeature{0, 0}, {features / 2, 1}, {features - 1, 6}}) {
+        for (Course apart :
+             {course({rows}, kRows), course({most, rows - most}, SpectrumPlace::nowhere)}) {
+          apart.dominant = dominant;
+          check_equal(run(batch, choice, apart), expected);
+        }
+      }
     }
   }
   // A gradient that is not asked for.
@@ -359,6 +371,90 @@ TEST_CASE("where Gram matrices lose their digits the other way is taken, from th
       const Result expected = by_definition(batch, choice);
       check_equal(run(batch, choice, {{6}, SpectrumPlace::gradient_rows}), expected);
       check_equal(run(batch, choice, {{3, 3}}), expected);
+    }
+  }
+}
+
+TEST_CASE("which feature is dominant") {
+  using Squares = std::vector<double>;
+  const auto of = [](const Squares& a, const Squares& b) {
+    REQUIRE(a.size() == b.size());
+    const auto squares = [](const Squares& view) noexcept {
+      return [&view](Index j) noexcept { return view[at(j)]; };
+    };
+    return dominant_feature<float>(static_cast<Index>(a.size()), squares(a), squares(b));
+  };
+  // More than twice the root of the others' squares, in both views.
+  CHECK_FALSE(of({1, 7, 1}, {1, 7, 1}));
+  CHECK_FALSE(of({1, 8, 1}, {1, 8, 1}));
+  CHECK(of({1, 9, 1}, {1, 9, 1}).feature == 1);
+  CHECK(of({1, 1, 1e9}, {1, 1, 9}).feature == 2);
+  CHECK(of({9, 1, 1}, {1e9, 1, 1}).feature == 0);
+  CHECK_FALSE(of({1, 1, 1e9}, {1, 1, 7}));
+  CHECK_FALSE(of({1, 1, 7}, {1, 1, 1e9}));
+  CHECK_FALSE(of({1e9, 1, 1}, {1, 1, 1e9}));
+  CHECK_FALSE(of({1e8, 1e8, 1}, {1e8, 1e8, 1}));
+  // Divided by 2^exponent it is as large as the others, or down to half as large; of both views by
+  // the geometric mean.
+  CHECK(of({2, 1024 * 2, 0}, {1, 1024, 0}).exponent == 6);
+  CHECK(of({2, 1020 * 2, 0}, {1, 1020, 0}).exponent == 5);
+  CHECK(of({1, 1, 1024 * 2}, {1, 1, 64 * 2}).exponent == 5);
+  CHECK(of({1, 1, 64 * 2}, {1, 1, 1024 * 2}).exponent == 5);
+  // Where there is nothing else, as far as numbers go.
+  CHECK(of({0, 5, 0}, {0, 5, 0}).exponent == 64);
+  CHECK(of({5}, {5}).feature == 0);
+  CHECK(of({1e-30, 1e30}, {1e-30, 1e30}).exponent == 64);
+  CHECK(of({1, std::ldexp(1.0, 126)}, {1, std::ldexp(1.0, 124)}).exponent == 63);
+  CHECK(of({1, std::ldexp(1.0, 128)}, {1, std::ldexp(1.0, 128)}).exponent == 64);
+  // Where nothing can be said.
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  CHECK_FALSE(of({0, 0, 0}, {0, 0, 0}));
+  CHECK_FALSE(of({1, infinity, 1}, {1, 100, 1}));
+  CHECK_FALSE(of({1, 100, 1}, {1, infinity, 1}));
+  CHECK_FALSE(of({1, 100, infinity}, {1, 100, 1}));
+  CHECK_FALSE(of({1, 100, 1}, {1, 100, infinity}));
+  CHECK_FALSE(of({1, nan, 1}, {1, nan, 1}));
+  CHECK_FALSE(of({nan, 100, 1}, {1, 100, 1}));
+  CHECK_FALSE(of({1, 100, 1}, {1, 100, nan}));
+}
+
+TEST_CASE("rows say which feature is dominant, few of them that none is") {
+  for (const Index rows : {1, 4, 5, 40}) {
+    CAPTURE(rows);
+    const Index features = 2100;
+    auto [a, b] = random_views<Matrix>(rows, features, 9);
+    const auto found = [&, &x = a, &y = b] {
+      Arena arena;
+      const Eigen::MatrixXd x_columns = x, y_columns = y;
+      const Index d = features;
+      const BatchRows<double> in_place{
+          {x.data(), rows, d, d, 1}, {y.data(), rows, d, d, 1}, {}, {}},
+          copied{
+              {x_columns.data(), rows, d, 1, rows}, {y_columns.data(), rows, d, 1, rows}, {}, {}};
+      const DominantFeature first = dominant_feature(arena, in_place),
+                            second = dominant_feature(arena, copied);
+      CHECK(first.feature == second.feature);
+      CHECK(first.exponent == second.exponent);
+      return first;
+    };
+    CHECK_FALSE(found());
+    a.col(1500) *= 1e4;
+    CHECK_FALSE(found());
+    b.col(1500) *= 1e4;
+    CHECK(found().feature == 1500);
+    // 1e4 / sqrt(2100) of the others.
+    CHECK(found().exponent >= (rows > 1 ? 7 : 5));
+    CHECK(found().exponent <= 9);
+    a.col(1500) /= 1e4;
+    CHECK_FALSE(found());
+    a.col(1500) *= 1e4;
+    if (rows > 4) {
+      // Of the first four rows alone, a feature is so only as far as all rows say.
+      b.col(1500).tail(rows - 4).setZero();
+      a.col(1500).tail(rows - 4).setZero();
+      CHECK(found().exponent < 8);
+      a.col(1500).head(4).setZero();
+      CHECK_FALSE(found());
     }
   }
 }

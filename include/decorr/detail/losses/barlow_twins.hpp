@@ -59,7 +59,10 @@ class BarlowTwins {
         weight_(static_cast<Sum>(options.scale) * static_cast<Sum>(options.lambda)),
         a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
-        regularizer_(batch.arena, regularizer_setup(batch, kPairing, a_, b_, statistics_.count),
+        regularizer_(batch.arena,
+                     regularizer_setup(
+                         batch, kPairing, a_, b_, statistics_.count,
+                         options.standardize ? DominantFeature() : dominant_feature(batch, choice)),
                      choice, block_weights(choice, batch.rows.features())),
         sums_of_regularizer_(
             detail::sums_size(choice, batch.rows.features(), SignalPairing(kPairing))) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "decorr/detail/regularizers/dominant_feature.hpp"
 #include "decorr/detail/regularizers/setup.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/rows/tiles.hpp"
@@ -73,7 +74,8 @@ inline const std::int8_t* signs_b(const decorr::Regularizer& choice) {
 template <class Scalar>
 RegularizerSetup<Scalar> regularizer_setup(const Batch<Scalar>& batch, SignalPairing::Kind kind,
                                            const Preparation<Scalar>& a,
-                                           const Preparation<Scalar>& b, Index count) {
+                                           const Preparation<Scalar>& b, Index count,
+                                           const DominantFeature& dominant = {}) {
   RegularizerSetup<Scalar> setup{SignalPairing(kind),
                                  &a,
                                  &b,
@@ -84,6 +86,7 @@ RegularizerSetup<Scalar> regularizer_setup(const Batch<Scalar>& batch, SignalPai
                                  batch.execution};
   setup.has_whole_batch = batch.is_whole();
   setup.route = batch.route;
+  setup.dominant = dominant;
   if (batch.is_in_parts()) {
     setup.place = SpectrumPlace::nowhere;
   } else if (batch.processes != nullptr) {
@@ -92,6 +95,13 @@ RegularizerSetup<Scalar> regularizer_setup(const Batch<Scalar>& batch, SignalPai
     setup.place = SpectrumPlace::buffer;
   }
   return setup;
+}
+
+// Of views that are taken as they are, where the rows say it before the first pass.
+template <class Scalar>
+DominantFeature dominant_feature(const Batch<Scalar>& batch, const decorr::Regularizer& choice) {
+  return batch.is_whole() && choice.relaxed() != nullptr ? dominant_feature(batch.arena, batch.rows)
+                                                         : DominantFeature();
 }
 
 // As many as any pass has.

@@ -33,8 +33,10 @@ class RegularizerAlone : public WithoutSlopes<Scalar> {
       : count_(batch.count()),
         a_(batch.arena, batch.rows.features(), {}, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), {}, signs_b(choice)),
-        regularizer_(batch.arena, regularizer_setup(batch, kPairing, a_, b_, count_), choice,
-                     block_weights(choice, batch.rows.features())) {
+        regularizer_(
+            batch.arena,
+            regularizer_setup(batch, kPairing, a_, b_, count_, dominant_feature(batch, choice)),
+            choice, block_weights(choice, batch.rows.features())) {
     // There is nothing to go back through but the signs.
     if (batch.rows.gradient_a && a_.has_signs()) {
       epilogue_a_ = ViewEpilogue<Scalar>(batch.arena, batch.rows.features(), a_);

@@ -155,7 +155,9 @@ class VarianceCovariance {
 
   RegularizerSetup<Scalar> setup(const Batch<Scalar>& batch,
                                  TransformBuffers<Scalar>* shared_buffers) const {
-    auto setup = regularizer_setup(batch, kPairing, preparation_, preparation_, count_);
+    const auto variance = [&](Index j) noexcept { return deviation_[j] * deviation_[j]; };
+    auto setup = regularizer_setup(batch, kPairing, preparation_, preparation_, count_,
+                                   dominant_feature<Scalar>(features_, variance, variance));
     setup.shared_buffers = shared_buffers;
     return setup;
   }

@@ -1,7 +1,10 @@
 #ifndef DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 #define DECORR_DETAIL_REGULARIZERS_REGULARIZER_HPP_
 
+#include <cmath>
 #include <complex>
+#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -53,6 +56,10 @@ class BatchRegularizer {
   BatchRegularizer(Arena& arena, const RegularizerSetup<Scalar>& setup,
                    const decorr::Regularizer& choice, const BlockWeights& weights)
       : arena_(&arena), setup_(setup), choice_(&choice), weights_(weights) {
+    const Relaxed* relaxed = choice.relaxed();
+    if (setup_.dominant && relaxed != nullptr && relaxed->block_size != 1) {
+      set_dominant_apart();
+    }
     make_form();
   }
 
@@ -60,6 +67,11 @@ class BatchRegularizer {
   // one of both rows.
   DECORR_DETAIL_NOINLINE void add(const BatchRows<Scalar>& rows,
                                   DiagonalSums<Scalar>* diagonal = nullptr) noexcept {
+    if (apart_) {
+      apart_->zero.regularizer.add(rows);
+      apart_->reduced.regularizer.add(rows, diagonal);
+      return;
+    }
     visit([&](auto& form) noexcept {
       if constexpr (kReadsBothRows<decltype(form)>) {
         static_assert(noexcept(form.add(rows, diagonal)));
@@ -76,6 +88,7 @@ class BatchRegularizer {
 
   // What a batch is known by, and what replaces it when other processes' has been added.
   DECORR_DETAIL_COLD void write_sums(Sum* to) noexcept {
+    join_sums();
     with_sums([&](const auto* sums, Index size) noexcept {
       for (Index i = 0; i < size; ++i) {
         to[i] = static_cast<Sum>(sums[i]);
@@ -93,6 +106,7 @@ class BatchRegularizer {
   // After all rows. Where Gram matrices turn out to have lost digits, the other route is taken from
   // the beginning; `rows` are then all of them once more.
   DECORR_DETAIL_NOINLINE Sum value(const BatchRows<Scalar>& rows, Sum m, Sum gradient_weight) {
+    join_sums();
     for (;;) {
       Sum value = 0;
       bool is_accurate = true;
@@ -167,6 +181,68 @@ class BatchRegularizer {
   static constexpr bool kIsGram = std::is_same<std::decay_t<T>, GroupedGram<Scalar>>::value ||
                                   std::is_same<std::decay_t<T>, ExactGram<Scalar>>::value;
 
+  // The same batch with less of the dominant feature.
+  struct Less {
+    Preparation<Scalar> a, b;
+    BatchRegularizer regularizer;
+    Buffer<Sum> sums;
+
+    Less(Arena& arena, const RegularizerSetup<Scalar>& setup, Scalar factor,
+         const decorr::Regularizer& choice, const BlockWeights& weights)
+        : a(less(arena, setup, *setup.a, factor)),
+          b(setup.is_covariance() ? a : less(arena, setup, *setup.b, factor)),
+          regularizer(arena, setup_of(setup), choice, weights),
+          sums(arena, regularizer.num_sums()) {}
+    // The regularizer points to the preparations.
+    Less(const Less&) = delete;
+    Less& operator=(const Less&) = delete;
+
+   private:
+    static Preparation<Scalar> less(Arena& arena, const RegularizerSetup<Scalar>& setup,
+                                    const Preparation<Scalar>& view, Scalar factor) {
+      return view.with_feature_times(arena, setup.features, setup.dominant.feature, factor);
+    }
+    RegularizerSetup<Scalar> setup_of(RegularizerSetup<Scalar> setup) const {
+      setup.a = &a;
+      setup.b = setup.is_covariance() ? &a : &b;
+      setup.access = setup.access.inputs();
+      setup.dominant = {};
+      return setup;
+    }
+  };
+  struct Apart {
+    Less zero, reduced;
+  };
+  // Its memory is the arena's.
+  struct DestroyApart {
+    void operator()(Apart* apart) const noexcept { apart->~Apart(); }
+  };
+
+  // Its sums then come from two batches with less of the dominant feature, and are those of all
+  // rows in any parts; spectra of the rows as they are, which gradients need, are not made before.
+  DECORR_DETAIL_COLD void set_dominant_apart() {
+    setup_.has_whole_batch = false;
+    setup_.place = SpectrumPlace::nowhere;
+    const Scalar factor = std::ldexp(Scalar(1), -setup_.dominant.exponent);
+    apart_.reset(new (arena_->take(sizeof(Apart)))
+                     Apart{{*arena_, setup_, Scalar(0), *choice_, weights_},
+                           {*arena_, setup_, factor, *choice_, weights_}});
+  }
+  DECORR_DETAIL_COLD void join_sums() noexcept {
+    if (!apart_ || are_joined_) {
+      return;
+    }
+    are_joined_ = true;
+    Buffer<Sum>&zero = apart_->zero.sums, &reduced = apart_->reduced.sums;
+    apart_->zero.regularizer.write_sums(zero.data());
+    apart_->reduced.regularizer.write_sums(reduced.data());
+    const Sum factor = std::ldexp(Sum(1), setup_.dominant.exponent);
+    for (Index i = 0; i < zero.size(); ++i) {
+      zero[i] += factor * (reduced[i] - zero[i]);
+    }
+    read_sums(zero.data());
+  }
+
   DECORR_DETAIL_COLD void make_form() {
     const Relaxed* relaxed = choice_->relaxed();
     if (relaxed == nullptr) {
@@ -209,6 +285,12 @@ class BatchRegularizer {
     });
   }
 
+  Index num_sums() noexcept {
+    Index count = 0;
+    with_sums([&](const auto*, Index size) noexcept { count = size; });
+    return count;
+  }
+
   // As std::visit, which may throw by its type.
   template <class Body>
   void visit(const Body& body) noexcept(noexcept(body(std::declval<ExactGram<Scalar>&>()))) {
@@ -233,6 +315,8 @@ class BatchRegularizer {
   const decorr::Regularizer* choice_;
   BlockWeights weights_;
   Form form_;
+  std::unique_ptr<Apart, DestroyApart> apart_;  // where there is a dominant feature
+  bool are_joined_ = false;
 };
 
 }  // namespace DECORR_ABI

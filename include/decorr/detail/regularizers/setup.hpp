@@ -1,6 +1,7 @@
 #ifndef DECORR_DETAIL_REGULARIZERS_SETUP_HPP_
 #define DECORR_DETAIL_REGULARIZERS_SETUP_HPP_
 
+#include "decorr/detail/regularizers/dominant_feature.hpp"
 #include "decorr/detail/regularizers/lag_weights.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -35,6 +36,7 @@ struct RegularizerSetup {
   Route route = Route::automatic;
   SpectrumPlace place = SpectrumPlace::gradient_rows;  // where they fit
   TransformBuffers<Scalar>* shared_buffers = nullptr;  // with another regularizer
+  DominantFeature dominant = {};                       // of which transforms are to keep digits
 
   bool is_covariance() const noexcept { return pairing.pairs_samples(); }
 };

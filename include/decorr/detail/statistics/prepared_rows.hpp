@@ -34,6 +34,18 @@ class Preparation {
     }
   }
 
+  // The same with one feature multiplied by `factor`.
+  DECORR_DETAIL_COLD Preparation with_feature_times(Arena& arena, Index features, Index feature,
+                                                    Scalar factor) const {
+    Preparation changed = *this;
+    changed.factor_ = Buffer<Scalar>(arena, features);
+    for (Index j = 0; j < features; ++j) {
+      changed.factor_[j] =
+          (factor_ ? factor_[j] : standardization_.factor(j)) * (j == feature ? factor : Scalar(1));
+    }
+    return changed;
+  }
+
   bool has_signs() const noexcept { return signs_ != nullptr; }
   void multiply_by_signs(Buffer<Scalar>& features) const noexcept {
     if (signs_ != nullptr) {
@@ -49,7 +61,7 @@ class Preparation {
   // Prepares x, which holds features first .. first + count - 1 of a row: x itself where there is
   // nothing to do, otherwise `buffer`.
   const Scalar* apply(const Scalar* x, Index first, Index count, Scalar* buffer) const noexcept {
-    if (is_raw() && signs_ == nullptr) {
+    if (is_raw() && !factor_) {
       return x;
     }
     standardization_.apply(x, first, count, factor_, buffer);

@@ -1,0 +1,103 @@
+#ifndef DECORR_DETAIL_REGULARIZERS_DOMINANT_FEATURE_HPP_
+#define DECORR_DETAIL_REGULARIZERS_DOMINANT_FEATURE_HPP_
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "decorr/detail/kernels/reduction.hpp"
+#include "decorr/detail/rows/row_views.hpp"
+#include "decorr/detail/rows/tiles.hpp"
+#include "decorr/detail/runtime/abi.hpp"
+#include "decorr/detail/runtime/compiler.hpp"
+#include "decorr/detail/runtime/parallel.hpp"
+#include "decorr/detail/runtime/scalars.hpp"
+#include "decorr/detail/runtime/workspace.hpp"
+
+// The feature that a transform would round into all lags of its block (docs/mathematics.md,
+// numerical accuracy).
+
+namespace decorr {
+namespace detail {
+inline namespace DECORR_ABI {
+
+// One that outweighs all others together, in both views. What it has with itself is in lag 0, which
+// does not count; so the other lags are linear in its size, and are found from batches in which it
+// is 2^exponent times smaller, about as large as the others, and in which it is zero. (Of two such
+// features the lag that they have in common is as large as what transforms round.)
+struct DominantFeature {
+  Index feature = -1;  // none
+  int exponent = 0;
+
+  explicit operator bool() const noexcept { return feature >= 0; }
+};
+
+// squares_a(j) and squares_b(j) are sums of squares over the samples, of the features as a
+// regularizer sees them.
+template <class Scalar, class Squares>
+DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Squares& squares_a,
+                                                    const Squares& squares_b) noexcept {
+  using Sum = Accumulator<Scalar>;
+  // So many times the root of the others' squares, or its product with itself costs few digits.
+  constexpr Sum kLeast = 2;
+  Index dominant = 0;
+  for (Index j = 1; j < features; ++j) {
+    dominant = squares_a(j) > squares_a(dominant) ? j : dominant;
+  }
+  const auto times_others = [&](const Squares& squares) noexcept {
+    return std::sqrt(squares(dominant) / sum_of<Sum>(features, [&](Index j) noexcept {
+                       return j == dominant ? Sum(0) : squares(j);
+                     }));
+  };
+  const Sum in_a = times_others(squares_a), in_b = times_others(squares_b);
+  if (!(in_a > kLeast && in_b > kLeast && std::isfinite(squares_a(dominant)) &&
+        std::isfinite(squares_b(dominant)))) {
+    return {};
+  }
+  // Where there is nothing else, it vanishes beside what it was.
+  constexpr int kMost = std::numeric_limits<Scalar>::max_exponent / 2;
+  const Sum times = std::sqrt(in_a) * std::sqrt(in_b);
+  return {dominant, times < std::ldexp(Sum(1), kMost) ? std::ilogb(times) + 1 : kMost};
+}
+
+// Of the raw rows of two views: a few of them say whether all are worth reading.
+template <class Scalar>
+DECORR_DETAIL_COLD DominantFeature dominant_feature(Arena& arena, const BatchRows<Scalar>& rows) {
+  using Sum = Accumulator<Scalar>;
+  constexpr Index kFewRows = 4;
+  const Index features = rows.features(), width = std::min(features, kStripColumns);
+  const bool copies = !rows.a.has_contiguous_rows() || !rows.b.has_contiguous_rows();
+  Buffer<Scalar> tile(arena, copies ? kTileRows * tile_stride<Scalar>(width) : 0);
+  Buffer<Sum> squares_a(arena, features), squares_b(arena, features);
+  const auto add_rows = [&](const InputRows<Scalar>& view, Index count,
+                            Buffer<Sum>& squares) noexcept {
+    squares.fill(Sum(0));
+    for_each_chunk(count, kTileRows, [&](Index first, Index last) noexcept {
+      for_each_chunk(features, width, [&](Index column, Index end) noexcept {
+        const auto numbers = view.tile(first, last - first, column, end - column, tile.data());
+        for (Index k = 0; k < last - first; ++k) {
+          const Scalar* x = numbers.row(k);
+          for (Index j = column; j < end; ++j) {
+            squares[j] += Sum(x[j - column]) * Sum(x[j - column]);
+          }
+        }
+      });
+    });
+  };
+  const auto dominant_among = [&](Index count) noexcept {
+    add_rows(rows.a, count, squares_a);
+    add_rows(rows.b, count, squares_b);
+    const auto of = [](const Buffer<Sum>& squares) noexcept {
+      return [&squares](Index j) noexcept { return squares[j]; };
+    };
+    return dominant_feature<Scalar>(features, of(squares_a), of(squares_b));
+  };
+  const DominantFeature dominant = dominant_among(std::min(rows.size(), kFewRows));
+  return dominant && rows.size() > kFewRows ? dominant_among(rows.size()) : dominant;
+}
+
+}  // namespace DECORR_ABI
+}  // namespace detail
+}  // namespace decorr
+
+#endif  // DECORR_DETAIL_REGULARIZERS_DOMINANT_FEATURE_HPP_
