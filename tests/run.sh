@@ -16,9 +16,9 @@
 # --quick is the stage quick. --no-install leaves the system as it is; tests of what is missing are
 # left out. --strict is what .ci/run asks for: warnings are errors, and so is a test that would be
 # left out; it adds the tests for those who change decorr (DECORR_MAINTAINER_TESTS: pages, flags,
-# links, planted faults, bounds of rounding, the study, programs in R, Octave and C#), compiles all of
-# them at -O2, not -O1, and gives asan more of them. --configure does no more than find out what there
-# is to build.
+# links, planted faults, bounds of rounding, the study, programs in R, Octave and C#), and gives asan
+# more of them. Tests are compiled at -O1, what they test of libdecorr as it is released; other levels
+# have rows in tests/portability.sh. --configure does no more than find out what there is to build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . docs/install_missing.sh
@@ -108,7 +108,7 @@ configure() {
   # --strict, as CMake keeps those of the last time.
   case $1-$strict in
     release-ON)
-      options+=(-DDECORR_TESTS_OPTIMIZATION=-O2 -DDECORR_BUILD_EXAMPLES=AUTO -UDECORR_C_CHOOSES_PROCESSOR)
+      options+=(-DDECORR_TESTS_OPTIMIZATION=-O1 -DDECORR_BUILD_EXAMPLES=AUTO -UDECORR_C_CHOOSES_PROCESSOR)
       ;;
     release-OFF)
       options+=(-DDECORR_TESTS_OPTIMIZATION=-O1 -DDECORR_BUILD_EXAMPLES=OFF -DDECORR_C_CHOOSES_PROCESSOR=OFF)
