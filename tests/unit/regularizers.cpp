@@ -375,6 +375,32 @@ TEST_CASE("where Gram matrices lose their digits the other way is taken, from th
   }
 }
 
+TEST_CASE("Gram matrices of blocks keep the digits of a dominant feature that nobody has told of") {
+  for (const Kind kind : {Kind::views, Kind::samples}) {
+    for (const double ratio : {1e2, 1e4, 1e6}) {
+      CAPTURE(static_cast<int>(kind));
+      CAPTURE(ratio);
+      const Choice choice = relaxed(2, 4);
+      Batch batch(kind, 6, 100, false);
+      batch.a.col(13) *= ratio;
+      if (kind == Kind::views) batch.b.col(13) *= ratio;
+      const Result expected = by_definition(batch, choice);
+      const auto errors = [&](Route route) {
+        Course course{{6}, SpectrumPlace::buffer};
+        course.route = route;
+        const Result result = run(batch, choice, course);
+        return std::pair(relative_error(result.value, expected.value),
+                         relative_error(result.gradient_a, expected.gradient_a));
+      };
+      const auto [value, gradient] = errors(Route::gram);
+      const auto [value_by_blocks, gradient_by_blocks] = errors(Route::features);
+      constexpr double kLeast = 1e-15;
+      CHECK(value <= 10 * std::max(value_by_blocks, kLeast));
+      CHECK(gradient <= 10 * std::max(gradient_by_blocks, kLeast));
+    }
+  }
+}
+
 TEST_CASE("which feature is dominant") {
   using Squares = std::vector<double>;
   const auto of = [](const Squares& a, const Squares& b) {

@@ -91,9 +91,8 @@ class GroupedGram {
         Sweep::descending);
   }
 
-  // The value of R; gradients will be those of `gradient_weight` * R. The arena is for what only
-  // some data need.
-  DECORR_DETAIL_COLD Sum value(Arena& arena, Sum m, Sum gradient_weight) {
+  // The value of R; gradients will be those of `gradient_weight` * R.
+  DECORR_DETAIL_COLD Sum value(Arena&, Sum m, Sum gradient_weight) {
     const Sum weight = static_cast<Sum>(weights_.of(0, 1).weight);
     const Sum factor = gradient_weight / (m * Sum(length_)) * Sum(is_covariance_ ? 2 : 1);
     factor_ = static_cast<Scalar>(2 * weight * factor / m);
@@ -119,7 +118,10 @@ class GroupedGram {
         to[num_blocks_] = static_cast<Scalar>(correction.imag());
       }
     }
-    is_accurate_ = is_accurate(arena, sums, squares * m * m);
+    // A block that outweighs the others is most of the products, too.
+    is_accurate_ = sums.template keeps_digits<Scalar>(squares * m * m, squares * m * m,
+                                                      Sum(samples_ * length_)) ||
+                   !(all_finite(a_.spectra) && all_finite(b_.spectra));
     return value + weight * squares / Sum(length_);
   }
 
@@ -151,8 +153,6 @@ class GroupedGram {
   struct View {
     Buffer<Scalar> spectra, gram;
     Buffer<Scalar> derivative;  // of kChunkRows rows, where it is wanted
-    Buffer<Sum> squares;        // of each frequency's blocks
-    Buffer<Sum> block_squares;  // over the whole circle
   };
 
   View make_view(Arena& arena, bool has_gradient) const {
@@ -162,8 +162,6 @@ class GroupedGram {
     view.gram = Buffer<Scalar>(arena, samples_ * samples_ * length_);
     view.derivative =
         Buffer<Scalar>(arena, has_gradient ? std::min(samples_, kChunkRows) * size : 0);
-    view.squares = Buffer<Sum>(arena, frequencies_ * num_blocks_, Sum(0));
-    view.block_squares = Buffer<Sum>(arena, num_blocks_, Sum(0));
     return view;
   }
 
@@ -232,37 +230,28 @@ class GroupedGram {
     }
   }
 
-  // m S_gg(f) += conj(A_g(f)) B_g(f), and the squares of both. Bound by bytes.
+  // m S_gg(f) += conj(A_g(f)) B_g(f). Bound by bytes.
   void add_diagonal(Index first, Index last) noexcept {
     for_each_tile(num_blocks_, kBlockTile, [&](int, Index f, Index column, Index end) noexcept {
       const Index width = end - column, begin = matrix_begin(f, samples_) + column;
-      Scalar real[kBlockTile] = {}, imaginary[kBlockTile] = {}, square_a[kBlockTile] = {},
-             square_b[kBlockTile] = {};
+      Scalar real[kBlockTile] = {}, imaginary[kBlockTile] = {};
       for (Index k = first; k < last; ++k) {
         const Scalar* a = a_.spectra.data() + begin + k * row_size(f);
         const Scalar* b = b_.spectra.data() + begin + k * row_size(f);
         for (Index g = 0; g < width; ++g) {
           real[g] += a[g] * b[g];
-          square_a[g] += a[g] * a[g];
-          square_b[g] += b[g] * b[g];
         }
         if (parts(f) == 2) {
           for (Index g = 0; g < width; ++g) {
             const Scalar imaginary_a = a[num_blocks_ + g], imaginary_b = b[num_blocks_ + g];
             real[g] += imaginary_a * imaginary_b;
             imaginary[g] += a[g] * imaginary_b - imaginary_a * b[g];
-            square_a[g] += imaginary_a * imaginary_a;
-            square_b[g] += imaginary_b * imaginary_b;
           }
         }
       }
       const Index at = f * num_blocks_ + column;
       for (Index g = 0; g < width; ++g) {
         diagonal_[at + g] += ComplexSum(Sum(real[g]), Sum(imaginary[g]));
-        a_.squares[at + g] += Sum(square_a[g]);
-        if (!is_covariance_) {
-          b_.squares[at + g] += Sum(square_b[g]);
-        }
       }
     });
   }
@@ -314,22 +303,6 @@ class GroupedGram {
       all.add(frequency_sums_[f]);
     }
     return all;
-  }
-
-  DECORR_DETAIL_COLD bool is_accurate(Arena& arena, const GramSums<Sum>& sums, Sum squares) {
-    for (View* view : {&a_, &b_}) {
-      view->block_squares.fill(Sum(0));
-      for (Index f = 0; f < frequencies_; ++f) {
-        for (Index g = 0; g < num_blocks_; ++g) {
-          view->block_squares[g] +=
-              Sum(penalty_.multiplicity(f)) * view->squares[f * num_blocks_ + g];
-        }
-      }
-    }
-    const bool accurate =
-        dominant_features(arena, a_.block_squares, b_.block_squares).size() == 0 &&
-        sums.template keeps_digits<Scalar>(squares, squares, Sum(samples_ * length_));
-    return accurate || !(all_finite(a_.spectra) && all_finite(b_.spectra));
   }
 
   // dB_g = factor (A A^* B)_g + D_g A_g for some rows, with D the diagonal blocks' correction; dA
