@@ -370,6 +370,36 @@ TEST_CASE("a dominant feature costs no loss digits, float") {
   }
 }
 
+TEST_CASE("a view with a dominant feature beside one without") {
+  const Index n = 40, d = 60;
+  // Row-major, which takes the last step of both views row by row.
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  auto [a, b] = random_views<Rows>(n, d, 13);
+  b.col(31) *= 1e3;
+  for (const Index block_size : {Index{0}, Index{16}, Index{4}}) {
+    CAPTURE(block_size);
+    decorr::Relaxed relaxed;
+    relaxed.block_size = block_size;
+    Rows grad_a(n, d), grad_b(n, d), alone(n, d);
+    decorr::VicregOptions options;
+    options.invariance = 0;
+    const auto check = [&](const Rows& first, const Rows& second) {
+      const auto both =
+          decorr::vicreg_loss(first, second, grad_a, grad_b, options, relaxed, quick());
+      const auto of_first =
+          decorr::variance_covariance_loss(first, alone, options, relaxed, quick());
+      CHECK(relative_error(grad_a, alone) < 1e-10);
+      const auto of_second =
+          decorr::variance_covariance_loss(second, alone, options, relaxed, quick());
+      CHECK(relative_error(grad_b, alone) < 1e-10);
+      CHECK(relative_error(both.covariance, of_first.covariance + of_second.covariance) < 1e-12);
+    };
+    options.variance = 0;
+    check(a, b);
+    check(b, a);
+  }
+}
+
 TEST_CASE("a dominant feature costs a batch in parts no digits, float") {
   const Index n = 40, d = 60;
   auto [a, b] = random_views<Matrix>(n, d, 12);

@@ -202,8 +202,9 @@ class Vicreg : public WithoutSlopes<Scalar> {
     // A sweep reads the other view's rows beside its own, which costs more than a pass over all of
     // them where they have to be transposed, or compete with spectra or derivatives for the cache.
     const RowAccess access = row_access(batch.rows);
-    in_sweep_ = a_.regularizer().goes_row_by_row() && !access.copies_a && !access.copies_b &&
-                !access.copies_gradient_a && !access.copies_gradient_b;
+    in_sweep_ = a_.regularizer().goes_row_by_row() && b_.regularizer().goes_row_by_row() &&
+                !access.copies_a && !access.copies_b && !access.copies_gradient_a &&
+                !access.copies_gradient_b;
     if (access.has_gradient() && !in_sweep_) {
       last_step_ = EpiloguePass<Scalar>(batch.arena, batch.rows, a_.epilogue(), b_.epilogue(),
                                         batch.execution.threads);
