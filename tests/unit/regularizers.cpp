@@ -414,6 +414,7 @@ TEST_CASE("which feature is dominant") {
   CHECK_FALSE(of({1, 7, 1}, {1, 7, 1}));
   CHECK_FALSE(of({1, 8, 1}, {1, 8, 1}));
   CHECK(of({1, 9, 1}, {1, 9, 1}).feature == 1);
+  CHECK(of({1, 100, 3}, {1, 100, 3}).feature == 1);
   CHECK(of({1, 1, 1e9}, {1, 1, 9}).feature == 2);
   CHECK(of({9, 1, 1}, {1e9, 1, 1}).feature == 0);
   CHECK_FALSE(of({1, 1, 1e9}, {1, 1, 7}));

@@ -41,8 +41,12 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
   // So many times the root of the others' squares, or its product with itself costs few digits.
   constexpr Sum kLeast = 2;
   Index dominant = 0;
+  Sum most = squares_a(0);
   for (Index j = 1; j < features; ++j) {
-    dominant = squares_a(j) > squares_a(dominant) ? j : dominant;
+    if (squares_a(j) > most) {
+      most = squares_a(j);
+      dominant = j;
+    }
   }
   const auto times_others = [&](const Squares& squares) noexcept {
     return std::sqrt(squares(dominant) / sum_of<Sum>(features, [&](Index j) noexcept {
@@ -50,7 +54,7 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
                      }));
   };
   const Sum in_a = times_others(squares_a), in_b = times_others(squares_b);
-  if (!(in_a > kLeast && in_b > kLeast && std::isfinite(squares_a(dominant)) &&
+  if (!(in_a > kLeast && in_b > kLeast && std::isfinite(most) &&
         std::isfinite(squares_b(dominant)))) {
     return {};
   }
