@@ -8,10 +8,11 @@ which is JSON. All programs count together, and so do all instantiations of a te
 line for each exception:
 
     HEADER: TEXT -- REASON
+    HEADER -- REASON
 
 TEXT is all of a source line, without the blanks around it. It stands for the lines in a row that
-begin there and are not reached, as those of a function, and for that line's branches. An exception
-that is reached is an error, too.
+begin there and are not reached, as those of a function, and for that line's branches; without it
+a header stands for all that is not reached there. An exception that is reached is an error, too.
 """
 
 import collections
@@ -71,8 +72,8 @@ def read_exceptions(path):
             continue
         place, separator, reason = line.partition(" -- ")
         header, _, text = place.partition(": ")
-        if not text or not reason:
-            sys.exit(f"{path}: expected HEADER: TEXT -- REASON: {line}")
+        if not reason:
+            sys.exit(f"{path}: expected HEADER: TEXT -- REASON, or HEADER -- REASON: {line}")
         exceptions[header, text] = reason
     return exceptions
 
@@ -94,6 +95,8 @@ def main(list_path, *exports):
     for header, line, what in missed[0] + missed[1]:
         text = sources[header][line - 1]
         key = (header, text) if (header, text) in exceptions else row.get((header, line - 1))
+        if key is None and (header, "") in exceptions:
+            key = header, ""
         if key is None:
             failures.append(f"{INCLUDE / header}:{line}: {what}: {text}")
             continue

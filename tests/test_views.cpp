@@ -140,6 +140,7 @@ TEST_CASE("losses of several views: the gradients are central differences of the
 TEST_CASE("losses over pairs are the sum of the two-view function's, gradients included") {
   std::vector<Setting> settings(std::begin(kSettings), std::end(kSettings));
   settings.push_back({4, 35, 1031, 300});  // two strips of features, a prime of them
+  settings.push_back({3, 9, 12, 12});      // a block of all features
   for (const Setting& setting : settings) {
     const auto views = random_views_of<Matrix>(setting.views, setting.rows, setting.features);
     for (const ViewsCase& c : views_cases(setting.features, setting.block_size)) {
@@ -492,6 +493,7 @@ TEST_CASE("gradients of several views that overlap, or have another shape, are r
     for (const double each : memory) CHECK(each == 77);
     return message;
   };
+  CHECK(told({at(0)}) == "gradients has 1 entry, views has 3");
   CHECK(told({at(0), at(100), at(200, 6, 4)}) == "gradients[2] has 4 columns, views[2] has 5");
   CHECK(told({at(0), at(100, 7), at(200)}) == "gradients[1] has 7 rows, views[1] has 6");
   CHECK(told({at(0), at(100), at(29)}) ==

@@ -285,23 +285,26 @@ TEST_CASE("moments of several processes are those of all rows, and each has them
   }
 }
 
-TEST_CASE("processes that are constant in themselves vary together") {
-  Matrix a = Matrix::Zero(4, 1);
-  a.bottomRows(2).setConstant(1e-30F);  // its square underflows
-  ThreadGroup group(2);
-  const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
-    Arena arena;
-    const BatchRows<float> rows = batch_of(a, Matrix()).part(2 * rank, 2);
-    Processes<float> processes(communicator, "moments");
-    processes.reserve(arena, MomentsPass<float>::most_sums(1, false));
-    processes.agree(SettingsDigest(), 2);
-    auto pass = pass_for(arena, rows, 4, 0);
-    pass.prepare_sums(arena);
-    pass.add(rows);
-    MomentsPass<float>::sum_over(processes, 1, false, &pass);
-    CHECK(pass.needs_units());
-  });
-  for (const auto& failure : failures) CHECK_FALSE(failure);
+TEST_CASE("processes that are constant in themselves vary together, or are constant") {
+  Matrix varies = Matrix::Zero(4, 1);
+  varies.bottomRows(2).setConstant(1e-30F);  // its square underflows
+  const Matrix constant = Matrix::Constant(4, 1, 3);
+  for (const Matrix* a : {&varies, &constant}) {
+    ThreadGroup group(2);
+    const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
+      Arena arena;
+      const BatchRows<float> rows = batch_of(*a, Matrix()).part(2 * rank, 2);
+      Processes<float> processes(communicator, "moments");
+      processes.reserve(arena, MomentsPass<float>::most_sums(1, false));
+      processes.agree(SettingsDigest(), 2);
+      auto pass = pass_for(arena, rows, 4, 0);
+      pass.prepare_sums(arena);
+      pass.add(rows);
+      MomentsPass<float>::sum_over(processes, 1, false, &pass);
+      CHECK(pass.needs_units() == (a == &varies));
+    });
+    for (const auto& failure : failures) CHECK_FALSE(failure);
+  }
 }
 
 TEST_CASE("features whose squares leave the range have units, and the others none") {

@@ -119,7 +119,7 @@ class LossPasses {
 
  private:
   // Not before the loss is there, after pass 1.
-  bool needs_slopes() const noexcept { return loss_ && loss_->needs_slopes(); }
+  bool needs_slopes() const noexcept { return loss_->needs_slopes(); }
   void make(const Batch<Scalar>& batch, const decorr::Regularizer& choice) {
     batch.attempt([&] { first_pass_.make(loss_, batch, choice); });
   }
