@@ -40,13 +40,13 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
   using Sum = Accumulator<Scalar>;
   // So many times the root of the others' squares, or its product with itself costs few digits.
   constexpr Sum kLeast = 2;
+  // Ordinary data go no further.
+  if (!(sum_of<Sum>(features, squares_a) < 2 * largest_of(features, Sum(0), squares_a))) {
+    return {};
+  }
   Index dominant = 0;
-  Sum most = squares_a(0);
   for (Index j = 1; j < features; ++j) {
-    if (squares_a(j) > most) {
-      most = squares_a(j);
-      dominant = j;
-    }
+    dominant = squares_a(j) > squares_a(dominant) ? j : dominant;
   }
   const auto times_others = [&](const Squares& squares) noexcept {
     return std::sqrt(squares(dominant) / sum_of<Sum>(features, [&](Index j) noexcept {
@@ -54,8 +54,7 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
                      }));
   };
   const Sum in_a = times_others(squares_a), in_b = times_others(squares_b);
-  if (!(in_a > kLeast && in_b > kLeast && std::isfinite(most) &&
-        std::isfinite(squares_b(dominant)))) {
+  if (!(in_a > kLeast && in_b > kLeast && std::isfinite(squares_b(dominant)))) {
     return {};
   }
   // Where there is nothing else, it vanishes beside what it was.
