@@ -113,21 +113,21 @@ Matrix view(Index rows, Index features, std::uint64_t seed) {
   return random_matrix<Matrix>(rows, features, seed);
 }
 
-// Views for which the Gram matrices alone would lose digits: features that outweigh the rest, and
-// hardly anything off the diagonal of C.
-template <class Matrix>
-std::vector<std::pair<const char*, Matrix>> hard_views() {
-  Matrix dominated = view<Matrix>(kRows, kFeatures, 1), diagonal = Matrix::Zero(kRows, kFeatures);
-  dominated.col(3) *= static_cast<typename Matrix::Scalar>(1e4);
-  diagonal.diagonal() = dominated.diagonal();
-  return {{"dominated", dominated}, {"diagonal", diagonal}};
-}
-
-// In both views, which transforms want to have apart.
+// In both views, transforms want it apart.
 template <class Matrix>
 Matrix with_dominant(Matrix view) {
   view.col(3) *= static_cast<typename Matrix::Scalar>(1e4);
   return view;
+}
+
+// Views for which the Gram matrices alone would lose digits: features that outweigh the rest, and
+// hardly anything off the diagonal of C.
+template <class Matrix>
+std::vector<std::pair<const char*, Matrix>> hard_views() {
+  const Matrix dominated = with_dominant(view<Matrix>(kRows, kFeatures, 1));
+  Matrix diagonal = Matrix::Zero(kRows, kFeatures);
+  diagonal.diagonal() = dominated.diagonal();
+  return {{"dominated", dominated}, {"diagonal", diagonal}};
 }
 
 template <class Inputs, class Gradients = Inputs>

@@ -102,16 +102,16 @@ configure() {
   local log=build/configure_$1.log
   mkdir -p build
   local options=(-DDECORR_WARNINGS_AS_ERRORS="$strict" -DDECORR_MAINTAINER_TESTS="$strict"
-    -DDECORR_BUILD_BENCHMARKS=OFF)
+    -DDECORR_BUILD_BENCHMARKS=OFF -DDECORR_TESTS_OPTIMIZATION=-O1)
   # Benchmarks have no tests; that they compile tests/check_style.sh finds out. What is published, and
   # what rounding does, says nothing of memory. Either stage's options are set with and without
   # --strict, as CMake keeps those of the last time.
   case $1-$strict in
     release-ON)
-      options+=(-DDECORR_TESTS_OPTIMIZATION=-O1 -DDECORR_BUILD_EXAMPLES=AUTO -UDECORR_C_CHOOSES_PROCESSOR)
+      options+=(-DDECORR_BUILD_EXAMPLES=AUTO -UDECORR_C_CHOOSES_PROCESSOR)
       ;;
     release-OFF)
-      options+=(-DDECORR_TESTS_OPTIMIZATION=-O1 -DDECORR_BUILD_EXAMPLES=OFF -DDECORR_C_CHOOSES_PROCESSOR=OFF)
+      options+=(-DDECORR_BUILD_EXAMPLES=OFF -DDECORR_C_CHOOSES_PROCESSOR=OFF)
       ;;
     asan-OFF)
       options+=(-DDECORR_TEST_PATTERN="$asan_pattern" -DDECORR_BUILD_C=OFF -DDECORR_BUILD_FUZZERS=OFF)

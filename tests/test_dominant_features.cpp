@@ -319,8 +319,44 @@ TEST_CASE_TEMPLATE("a dominant feature costs transforms no digits", Scalar, floa
   }
 }
 
-TEST_CASE("a dominant feature costs no loss digits, float") {
+TEST_CASE("one dominant feature in every loss, float") {
   // Hidden layers of language models have such features.
+  const Index n = 40, d = 230;
+  Eigen::MatrixXf a = 0.05F * random_matrix<Eigen::MatrixXf>(n, d, 1);
+  Eigen::MatrixXf b = 0.7F * a + 0.035F * random_matrix<Eigen::MatrixXf>(n, d, 2);
+  for (const Index feature : {Index{0}, Index{201}}) {
+    Eigen::MatrixXf x = a, y = b;
+    x.col(feature) *= 1e4F;
+    y.col(feature) *= 1e4F;
+    const RealMatrix real_x = x.cast<Real>(), real_y = y.cast<Real>();
+    decorr::Relaxed grouped;
+    grouped.block_size = 4;
+    for (const Regularizer& regularizer : {Regularizer(decorr::Exact{}), Regularizer(grouped)}) {
+      CAPTURE(feature);
+      CAPTURE(regularizer.index());
+      const double tolerance = 1e-6;
+      const decorr::VicregOptions vicreg;
+      CHECK(
+          relative_error(decorr_tests::variance_covariance_loss(regularizer, x, vicreg).covariance,
+                         naive::variance_covariance_loss(real_x, vicreg, regularizer).covariance) <
+          tolerance);
+      CHECK(relative_error(decorr_tests::vicreg_loss(regularizer, x, y, vicreg).covariance,
+                           naive::vicreg_loss(real_x, real_y, vicreg, regularizer).covariance) <
+            tolerance);
+      CHECK(relative_error(decorr_tests::cross_correlation_regularizer(regularizer, x, y),
+                           naive::cross_correlation_regularizer(real_x, real_y, regularizer)) <
+            tolerance);
+      decorr::BarlowTwinsOptions barlow_twins;
+      barlow_twins.standardize = false;
+      CHECK(relative_error(
+                decorr_tests::barlow_twins_loss(regularizer, x, y, barlow_twins).off_diagonal,
+                naive::barlow_twins_loss(real_x, real_y, barlow_twins, regularizer).off_diagonal) <
+            tolerance);
+    }
+  }
+}
+
+TEST_CASE("a dominant feature costs no loss digits, float") {
   const Index n = 10, d = 13;
   for (const double ratio : {3e2, 1e4, 1e7}) {
     for (const Index feature : {Index{0}, Index{7}}) {

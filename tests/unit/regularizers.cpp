@@ -458,8 +458,8 @@ TEST_CASE("rows say which feature is dominant, few of them that none is") {
           {x.data(), rows, d, d, 1}, {y.data(), rows, d, d, 1}, {}, {}},
           copied{
               {x_columns.data(), rows, d, 1, rows}, {y_columns.data(), rows, d, 1, rows}, {}, {}};
-      const DominantFeature first = dominant_feature(arena, in_place),
-                            second = dominant_feature(arena, copied);
+      const DominantFeature first = dominant_feature(arena, in_place, 1),
+                            second = dominant_feature(arena, copied, 3);
       CHECK(first.feature == second.feature);
       CHECK(first.exponent == second.exponent);
       return first;

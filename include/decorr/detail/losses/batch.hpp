@@ -100,8 +100,9 @@ RegularizerSetup<Scalar> regularizer_setup(const Batch<Scalar>& batch, SignalPai
 // Of views that are taken as they are, where the rows say it before the first pass.
 template <class Scalar>
 DominantFeature dominant_feature(const Batch<Scalar>& batch, const decorr::Regularizer& choice) {
-  return batch.is_whole() && choice.relaxed() != nullptr ? dominant_feature(batch.arena, batch.rows)
-                                                         : DominantFeature();
+  return batch.is_whole() && choice.relaxed() != nullptr
+             ? dominant_feature(batch.arena, batch.rows, batch.execution.threads)
+             : DominantFeature();
 }
 
 // As many as any pass has.

@@ -7,15 +7,14 @@
 
 #include "decorr/detail/kernels/reduction.hpp"
 #include "decorr/detail/rows/row_views.hpp"
-#include "decorr/detail/rows/tiles.hpp"
 #include "decorr/detail/runtime/abi.hpp"
 #include "decorr/detail/runtime/compiler.hpp"
-#include "decorr/detail/runtime/parallel.hpp"
 #include "decorr/detail/runtime/scalars.hpp"
 #include "decorr/detail/runtime/workspace.hpp"
+#include "decorr/detail/statistics/diagonal_sums.hpp"
 
 // The feature that a transform would round into all lags of its block (docs/mathematics.md,
-// numerical accuracy).
+// one dominant feature).
 
 namespace decorr {
 namespace detail {
@@ -65,35 +64,18 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
 
 // Of the raw rows of two views: a few of them say whether all are worth reading.
 template <class Scalar>
-DECORR_DETAIL_COLD DominantFeature dominant_feature(Arena& arena, const BatchRows<Scalar>& rows) {
-  using Sum = Accumulator<Scalar>;
+DECORR_DETAIL_COLD DominantFeature dominant_feature(Arena& arena, const BatchRows<Scalar>& rows,
+                                                    int threads) {
   constexpr Index kFewRows = 4;
-  const Index features = rows.features(), width = std::min(features, kStripColumns);
-  const bool copies = !rows.a.has_contiguous_rows() || !rows.b.has_contiguous_rows();
-  Buffer<Scalar> tile(arena, copies ? kTileRows * tile_stride<Scalar>(width) : 0);
-  Buffer<Sum> squares_a(arena, features), squares_b(arena, features);
-  const auto add_rows = [&](const InputRows<Scalar>& view, Index count,
-                            Buffer<Sum>& squares) noexcept {
-    squares.fill(Sum(0));
-    for_each_chunk(count, kTileRows, [&](Index first, Index last) noexcept {
-      for_each_chunk(features, width, [&](Index column, Index end) noexcept {
-        const auto numbers = view.tile(first, last - first, column, end - column, tile.data());
-        for (Index k = 0; k < last - first; ++k) {
-          const Scalar* x = numbers.row(k);
-          for (Index j = column; j < end; ++j) {
-            squares[j] += Sum(x[j - column]) * Sum(x[j - column]);
-          }
-        }
-      });
-    });
-  };
-  const auto dominant_among = [&](Index count) noexcept {
-    add_rows(rows.a, count, squares_a);
-    add_rows(rows.b, count, squares_b);
-    const auto of = [](const Buffer<Sum>& squares) noexcept {
-      return [&squares](Index j) noexcept { return squares[j]; };
+  const auto dominant_among = [&](Index count) {
+    // The diagonal of a view with itself.
+    const auto squares = [&](const InputRows<Scalar>& view) {
+      const BatchRows<Scalar> twice{view.part(0, count), view.part(0, count), {}, {}};
+      DiagonalSums<Scalar> sums(arena, rows.features(), count, row_access(twice), threads);
+      sums.add(twice);
+      return [totals = sums.totals()](Index j) noexcept { return totals[j]; };
     };
-    return dominant_feature<Scalar>(features, of(squares_a), of(squares_b));
+    return dominant_feature<Scalar>(rows.features(), squares(rows.a), squares(rows.b));
   };
   const DominantFeature dominant = dominant_among(std::min(rows.size(), kFewRows));
   return dominant && rows.size() > kFewRows ? dominant_among(rows.size()) : dominant;

@@ -229,10 +229,9 @@ class BatchRegularizer {
                            {*arena_, setup_, factor, *choice_, weights_}});
   }
   DECORR_DETAIL_COLD void join_sums() noexcept {
-    if (!apart_ || are_joined_) {
+    if (!apart_) {
       return;
     }
-    are_joined_ = true;
     Buffer<Sum>&zero = apart_->zero.sums, &reduced = apart_->reduced.sums;
     apart_->zero.regularizer.write_sums(zero.data());
     apart_->reduced.regularizer.write_sums(reduced.data());
@@ -241,6 +240,7 @@ class BatchRegularizer {
       zero[i] += factor * (reduced[i] - zero[i]);
     }
     read_sums(zero.data());
+    apart_.reset();
   }
 
   DECORR_DETAIL_COLD void make_form() {
@@ -315,8 +315,8 @@ class BatchRegularizer {
   const decorr::Regularizer* choice_;
   BlockWeights weights_;
   Form form_;
-  std::unique_ptr<Apart, DestroyApart> apart_;  // where there is a dominant feature
-  bool are_joined_ = false;
+  // Where there is a dominant feature, until all rows are added.
+  std::unique_ptr<Apart, DestroyApart> apart_;
 };
 
 }  // namespace DECORR_ABI
