@@ -15,10 +15,10 @@
 
 // Batches in parts: the classes of batches.hpp.
 
-struct decorr_batch {
-  const char* function;         // that made it, as messages have it
-  const char *name_a, *name_b;  // of the views; null for the second one of a single view
-  decorr::c::Matrix part;       // no rows; the type and the width of all
+struct decorr_batch final : decorr::c::HasPlans {
+  const char* function = nullptr;                   // that made it, as messages have it
+  const char *name_a = nullptr, *name_b = nullptr;  // of the views; the second one may not be there
+  decorr::c::Matrix part;                           // no rows; the type and the width of all
   std::unique_ptr<decorr::c::CallbackCommunicator> communicator;
   std::unique_ptr<decorr::c::Parts> parts;
   // In the place of the parts where making them has failed, until the others are told.
@@ -30,6 +30,23 @@ namespace decorr {
 namespace c {
 namespace {
 
+// With nothing but its communicator. Where there is no memory for these the others hear of it now,
+// as there is no batch to tell them by.
+std::unique_ptr<decorr_batch> make_batch(const char* function, const decorr_execution& fields) {
+  try {
+    auto made = std::make_unique<decorr_batch>();
+    made->function = function;
+    if (fields.sum != nullptr) {
+      made->communicator =
+          std::make_unique<CallbackCommunicator>(function, fields.sum, fields.context);
+    }
+    return made;
+  } catch (...) {
+    if (fields.sum == nullptr) throw;
+    CallbackCommunicator(function, fields.sum, fields.context).tell(std::current_exception());
+  }
+}
+
 // What the functions that make a batch have in common. make(call, setup, execution) makes the
 // parts.
 template <class Make>
@@ -39,14 +56,9 @@ decorr_status create(const char* function, const char* name_a, const char* name_
   return with_status(function, [&](const Call& call) {
     call.check_not_null("batch", batch);
     const decorr_execution fields = read_execution(call, c_execution);
-    auto made = std::make_unique<decorr_batch>();
-    made->function = function;
+    auto made = make_batch(function, fields);
     made->name_a = name_a;
     made->name_b = name_b;
-    if (fields.sum != nullptr) {
-      made->communicator =
-          std::make_unique<CallbackCommunicator>(function, fields.sum, fields.context);
-    }
     try {
       check_planner_free(call);
       Execution execution = to_cpp(call, fields);
@@ -66,6 +78,8 @@ decorr_status create(const char* function, const char* name_a, const char* name_
     } catch (...) {
       if (made->communicator == nullptr) throw;
       made->failure = std::current_exception();
+      // Without memory for what would tell them later.
+      made->is_told = made->communicator->has_begun();
     }
     store(batch, made.release());
   });
@@ -197,7 +211,7 @@ decorr_status decorr_sumvec_batch_create(int32_t type, int64_t d, const decorr_e
                 });
 }
 
-void decorr_batch_destroy(decorr_batch* batch) { delete batch; }
+void decorr_batch_destroy(decorr_batch* batch) { decorr::c::HasPlans::destroy(batch); }
 
 int32_t decorr_batch_has_pass(const decorr_batch* batch) {
   if (batch == nullptr) return 0;
@@ -209,7 +223,10 @@ decorr_status decorr_batch_add(decorr_batch* batch, const decorr_input* a, const
   using namespace decorr::c;
   return with_status("batch_add", [&](const Call& call) {
     call.check_not_null("batch", batch);
-    if (batch->failure) return;
+    if (batch->failure) {
+      if (batch->is_told) std::rethrow_exception(batch->failure);
+      return;
+    }
     try {
       check_planner_free(call);
       batch->parts->add(to_views(*batch, a, b, nullptr, nullptr));

@@ -40,7 +40,9 @@ struct Reach {
 
 Reach reach(const Call& call, const char* name, std::int64_t rows, std::int64_t cols,
             std::int64_t row_stride, std::int64_t col_stride, std::ptrdiff_t element_size) {
-  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max());
+  // No memory has more, and sums of a few distances in it are none too large for their type.
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()) /
+                        (sizeof(std::ptrdiff_t) > 4 ? 8 : 1);
   const auto element = static_cast<std::uint64_t>(element_size);
   const auto fail = [&] {
     call.fail(name, " is ", rows, " x ", cols, " with strides ", row_stride, " and ", col_stride,

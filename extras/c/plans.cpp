@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "decorr/c_api.h"
 #include "plans.hpp"
@@ -18,6 +19,12 @@ namespace {
 bool& holds_planner() {
   static thread_local bool holds = false;
   return holds;
+}
+
+// What this thread has destroyed while it held the lock.
+HasPlans*& waiting() {
+  static thread_local HasPlans* first = nullptr;
+  return first;
 }
 
 // Calls body(a zero of the scalar, the file's name).
@@ -35,6 +42,20 @@ decorr_status with_wisdom_file(const char* function, std::int32_t type, const ch
 }
 
 }  // namespace
+
+void HasPlans::destroy(HasPlans* object) noexcept {
+  if (object != nullptr && holds_planner()) {
+    object->next_ = std::exchange(waiting(), object);
+  } else {
+    delete object;
+  }
+}
+void HasPlans::destroy_waiting() noexcept {
+  while (HasPlans* object = waiting()) {
+    waiting() = object->next_;
+    delete object;
+  }
+}
 
 void check_planner_free(const Call& call) {
   if (holds_planner()) call.fail("", "this thread holds the planner's lock");
@@ -58,6 +79,7 @@ decorr_status decorr_unlock_planner() {
     if (!holds_planner()) call.fail("", "this thread does not hold the lock");
     holds_planner() = false;
     decorr::planner_mutex().unlock();
+    HasPlans::destroy_waiting();
   });
 }
 

@@ -156,7 +156,9 @@ decorr_status write_preset(const char* function, std::int32_t preset, std::int64
     const std::size_t options_size = stored_size(call, "options", options);
     const std::size_t regularizer_size = stored_size(call, "regularizer", regularizer);
     const Eigen::Index features = to_features(call, d);
-    if (block_size < 0 || block_size > d) {
+    const bool is_exact =
+        preset >= DECORR_PRESET_EXACT && preset <= DECORR_PRESET_EXACT_SOLO_LEARN_8192;
+    if (!is_exact && (block_size < 0 || block_size > d)) {
       call.fail("block_size", " is ", block_size, ", expected 0 to ", d,
                 ", the number of features");
     }

@@ -18,7 +18,8 @@
 /// Status. Every function that can fail returns a decorr_status; no exception leaves the library.
 /// On anything but DECORR_OK outputs are untouched, and decorr_error_message() says what was wrong:
 /// function, argument, what it is and what is expected. decorr_error_argument() is the argument's
-/// name alone.
+/// name alone. (One exception: where several processes compute a standardized Barlow Twins and its
+/// last `sum` fails, the gradients are lost.)
 ///
 /// Structs. The first field, size, is sizeof of the struct as the caller was compiled; the
 /// ..._defaults functions set it. A later library knows the sizes of earlier ones and takes its
@@ -345,7 +346,8 @@ enum {
 /// Make a batch of d features, to be freed with decorr_batch_destroy. `type` is that of the parts:
 /// a 16-bit one is as DECORR_FLOAT32. `gradients` is one of DECORR_GRADIENT_...; of one view, NONE
 /// or A. The regularizer is copied. With the execution's `sum` what is wrong is told by
-/// decorr_batch_end_pass, on all processes, and not here.
+/// decorr_batch_end_pass, on all processes, and not here; but where there is no memory for a batch
+/// that could tell it, `sum` is called here, and end_pass of the others hears of it.
 DECORR_C_FUNCTION decorr_status decorr_barlow_twins_batch_create(
     int32_t type, int64_t d, int32_t gradients, const decorr_barlow_twins_options* options,
     const decorr_regularizer* regularizer, const decorr_execution* execution, decorr_batch** batch);

@@ -42,11 +42,12 @@
 /// finite, epsilon at least 0 too, and the regularizer's as options.hpp says); std::bad_alloc and
 /// std::runtime_error (no plan) as they come. With Execution::communicator a call is one of several
 /// processes', rows are counted over all of them, and what another one fails by is thrown as a
-/// CollectiveError (docs/distributed.md). Gradients are untouched when a function throws. All
-/// functions may be called from several threads at once. Cost: O(n d) for the moments and the
-/// regularizer's own (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and
-/// O(d), and n d numbers for each gradient that is stored in 16 bits or in a view whose type knows
-/// no strides (by indices, reversed).
+/// CollectiveError (docs/distributed.md). Gradients are untouched when a function throws, but where
+/// a communicator fails in the last sum of Barlow Twins (communicator.hpp). All functions may be
+/// called from several threads at once. Cost: O(n d) for the moments and the regularizer's own
+/// (regularizers.hpp); memory beyond inputs and outputs is the regularizer's and O(d), and n d
+/// numbers for each gradient that is stored in 16 bits or in a view whose type knows no strides (by
+/// indices, reversed).
 
 namespace decorr {
 inline namespace DECORR_ABI {

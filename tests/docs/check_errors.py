@@ -105,7 +105,7 @@ def cpp_templates(file):
     text = without_comments(file.read_text(encoding="utf-8"))
     for match in re.finditer(r"^#error " + STRING.pattern, text, re.MULTILINE):
         yield Template([match.group(1)], file)
-    for match in re.finditer(r"\bthrow (?:std::)?(\w+)\(", text):
+    for match in re.finditer(r"\bthrow (?:\w+::)?(\w+)\(", text):
         arguments = split(text[match.end():], ",")
         yield from templates_of(arguments[:1], file)
     for match in re.finditer(r"(\bvoid )?\b(" + "|".join(CALLS) + r")\(", text):
@@ -117,6 +117,8 @@ def cpp_templates(file):
         if name == "report":
             arguments = arguments[:2]
         yield from templates_of(arguments[CALLS[name]:], file)
+    for match in re.finditer(r"\bsnprintf\([^;\"]*message[^;\"]*" + STRING.pattern, text):
+        yield Template([unescaped(match.group(1)).replace("%s", ANYTHING)], file)
     # A message that is put together: its parts.
     for match in re.finditer(r"\bmessage \+=([^;]*);", text):
         yield from templates_of([match.group(1)], file, is_part=True)
@@ -168,7 +170,7 @@ def all_templates(source):
     files += sorted(source.glob("extras/c/*.[ch]pp"))
     files += sorted(source.glob("extras/trainers/decorr/*.hpp"))
     templates = [template for file in files for template in cpp_templates(file)]
-    for file in sorted(source.glob("extras/python/decorr/**/*.py")):
+    for file in sorted([*source.glob("extras/python/decorr/**/*.py"), *source.glob("extras/jax/*.py")]):
         if file.name != "inspect.py":
             templates += python_templates(file)
     return [template for template in templates if not template.is_generic()]

@@ -1,12 +1,15 @@
 // What several processes agree on, and how failures travel (detail/runtime: processes).
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <decorr/detail/losses/batch.hpp>
 #include <decorr/detail/runtime/processes.hpp>
 #include <decorr/detail/runtime/workspace.hpp>
 #include <decorr/errors.hpp>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -183,6 +186,58 @@ TEST_CASE("sums that cannot be those of processes that are together are refused"
   }
   CHECK(message_with([](double* numbers) { numbers[1] = 2; }) ==
         "f: failed on 2 of 3 processes, which say why");
+}
+
+TEST_CASE("processes reserve as many numbers as any loss sums at a time") {
+  using Kind = SignalPairing::Kind;
+  for (const Index features : {1, 2, 6, 29, 64}) {
+    std::vector<decorr::Relaxed> forms(3);
+    forms[1].block_size = 1;
+    forms[2].block_size = (features + 1) / 2;
+    std::vector<decorr::Regularizer> choices{decorr::Exact()};
+    choices.insert(choices.end(), forms.begin(), forms.end());
+    for (const decorr::Regularizer& choice : choices) {
+      CAPTURE(features);
+      const Index most = most_sums<float>(features, choice);
+      CHECK(most >= MomentsPass<float>::most_sums(features, true));
+      // Barlow Twins of views as they are has the diagonal, too, VICReg two views at once.
+      CHECK(most >= sums_size(choice, features, SignalPairing(Kind::views)) + features);
+      CHECK(most >= 2 * sums_size(choice, features, SignalPairing(Kind::samples)));
+    }
+  }
+}
+
+TEST_CASE("a sum of settings that differ is none where it cannot be a count of processes") {
+  // Two processes' sums, but for the last, of how many have which setting.
+  struct Garbage final : decorr::Communicator {
+    explicit Garbage(double last) : number(last) {}
+    void sum(double* numbers, std::size_t count) override {
+      if (++sums == 1) {
+        for (std::size_t i = 0; i < count; ++i) numbers[i] *= 2;
+        numbers[3] += 1;  // the first piece of the first setting's hash
+      } else {
+        std::fill_n(numbers, count, number);
+      }
+    }
+    void sum(long double*, std::size_t) override {}
+    double number;
+    int sums = 0;
+  };
+  for (const double number : {1e300, -1e300, std::numeric_limits<double>::quiet_NaN(), 0.5, 3.0}) {
+    CAPTURE(number);
+    Garbage communicator(number);
+    Processes<double> processes(communicator, "f");
+    SettingsDigest settings;
+    settings.add("one", 1);
+    std::string message;
+    try {
+      processes.agree(settings, 4);
+    } catch (const decorr::CollectiveError& error) {
+      message = error.what();
+    }
+    CHECK(message.find("do not sum the same") != std::string::npos);
+    CHECK(communicator.sums == 2);
+  }
 }
 
 TEST_CASE("a later sum of one process is not taken for another later one") {

@@ -301,6 +301,24 @@ TEST_CASE("a batch that could not be made has one pass, at whose end it says so"
   decorr_batch_destroy(batch);
 }
 
+TEST_CASE("a batch that is destroyed while the planner is locked waits for that to end") {
+  Arguments arguments(nullptr);
+  decorr_batch* batch = nullptr;
+  decorr_regularizer relaxed;
+  REQUIRE(decorr_regularizer_defaults(&relaxed, sizeof relaxed) == DECORR_OK);
+  relaxed.form = DECORR_RELAXED;
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(decorr_r_sum_batch_create(DECORR_FLOAT64, kCols, 0, &relaxed, &arguments.execution,
+                                      &batch) == DECORR_OK);
+    // Its plans are nobody else's then.
+    REQUIRE(decorr_clear_plans() == DECORR_OK);
+    REQUIRE(decorr_lock_planner() == DECORR_OK);
+    decorr_batch_destroy(batch);
+    decorr_batch_destroy(nullptr);
+    REQUIRE(decorr_unlock_planner() == DECORR_OK);
+  }
+}
+
 TEST_CASE("the execution of version 0.1, without a sum") {
   Arguments arguments(nullptr);
   decorr_execution earlier{};

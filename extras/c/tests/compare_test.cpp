@@ -442,6 +442,10 @@ TEST_CASE("Presets are those of C++") {
   check_barlow_twins(DECORR_PRESET_RANDOM_SIGNS, 100, 10,
                      barlow_twins_random_signs(100, engine, 10));
   check_vicreg(DECORR_PRESET_EXACT, 5, 0, vicreg_exact());
+  // Which ignore the block size.
+  check_vicreg(DECORR_PRESET_EXACT, 5, 9, vicreg_exact());
+  check_barlow_twins(DECORR_PRESET_EXACT_SOLO_LEARN_2048, 2048, -1,
+                     barlow_twins_exact_solo_learn_2048());
   check_vicreg(DECORR_PRESET_EXACT_SOLO_LEARN, 5, 0, vicreg_exact_solo_learn());
   check_vicreg(DECORR_PRESET_RELAXED_2048, 2048, 128, vicreg_relaxed_2048(engine, 128));
   check_vicreg(DECORR_PRESET_RELAXED_8192, 8192, 0, vicreg_relaxed_8192(engine));

@@ -234,6 +234,53 @@ TEST_CASE("each allocation of a batch in parts fails") {
   }
 }
 
+// Of one process: what it is called for, and no more.
+struct Sums {
+  int count = 0;
+  static int sum(void* context, double*, std::size_t) {
+    ++static_cast<Sums*>(context)->count;
+    return 0;
+  }
+};
+
+TEST_CASE("each allocation of a collective batch's creation fails, and the others are told once") {
+  decorr_execution execution;
+  require(decorr_execution_defaults(&execution, sizeof execution));
+  execution.planning = DECORR_ESTIMATE;
+  execution.sum = Sums::sum;
+  const std::vector<std::int8_t> signs(kFeatures, -1);
+  const std::vector<std::int64_t> no_permutation;
+  for (Form form : forms(no_permutation, signs)) {
+    form.regularizer.permutation_size = 0;
+    form.regularizer.permutation = nullptr;
+    CAPTURE(form.name);
+    int failures = 0;
+    for (bool has_failed = true; has_failed;) {
+      CAPTURE(failures);
+      Sums sums;
+      execution.context = &sums;
+      empty_all();
+      decorr_batch* batch = nullptr;
+      decorr_tests::Allocations::arm(failures, Failing::one);
+      const decorr_status status =
+          decorr_vicreg_batch_create(DECORR_FLOAT32, kFeatures, DECORR_GRADIENT_BOTH, nullptr,
+                                     &form.regularizer, &execution, &batch);
+      has_failed = decorr_tests::Allocations::disarm();
+      failures += has_failed ? 1 : 0;
+      if (has_failed && status == DECORR_OK) {
+        CHECK(decorr_batch_end_pass(batch) == DECORR_OUT_OF_MEMORY);
+        CHECK(decorr_batch_end_pass(batch) != DECORR_OK);
+        CHECK(decorr_batch_has_pass(batch) == 0);
+      } else {
+        CHECK(status == (has_failed ? DECORR_OUT_OF_MEMORY : DECORR_OK));
+      }
+      CHECK(sums.count == (has_failed ? 1 : 0));
+      decorr_batch_destroy(batch);
+    }
+    CHECK(failures > 3);
+  }
+}
+
 TEST_CASE("each allocation of a draw fails") {
   const auto with_generator = [](const auto& draw) {
     decorr_generator* generator = nullptr;

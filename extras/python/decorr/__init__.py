@@ -24,7 +24,8 @@ several processes hold together Execution(sum=...).
 Errors. ValueError for arguments that do not fit, with the argument and what is expected, and the
 function where libdecorr finds it out; TypeError for what is no matrix of floating-point numbers; MemoryError; RuntimeError where
 FFTW makes no plan or a file cannot be read or written, and CollectiveError, which is one, where
-another process has failed. Outputs are then untouched. The name of the argument alone is the
+another process has failed. Outputs are then untouched, but where several processes compute a
+standardized Barlow Twins and its last sum fails. The name of the argument alone is the
 ValueError's or TypeError's `argument`.
 
 Threads. All functions may be called from several threads at once, and leave Python's other threads

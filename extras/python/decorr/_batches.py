@@ -56,7 +56,7 @@ class _Batch:
             except TypeError:
                 raise _refusal(TypeError, "dtype", f" is a {type(dtype).__name__}, expected a "
                                                    "NumPy type") from None
-            if self._dtype.name not in _ELEMENT_TYPES:
+            if self._dtype.name not in _ELEMENT_TYPES or not self._dtype.isnative:
                 raise _refusal(ValueError, "dtype", f" is {self._dtype}, expected float32, "
                                                     "float64, float16 or bfloat16")
             arguments = [_ELEMENT_TYPES[self._dtype.name], _integer("d", d)]

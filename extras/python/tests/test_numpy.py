@@ -599,6 +599,8 @@ class Refusals(TestCase):
         for dtype in (int, bool, complex, object, numpy.longdouble, "S8", "datetime64[s]",
                       [("x", float)]):
             self.refuse_view(TypeError, "is of type", numpy.zeros((7, 6), dtype))
+        with self.assertRaisesRegex(ValueError, "dtype is >f8, expected float32"):
+            decorr.BarlowTwinsBatch(3, ">f8")
         self.refuse_view(TypeError, "is of type '>f8'.*byte order",
                          self.z_a.astype(self.z_a.dtype.newbyteorder()))
         self.refuse_view(TypeError, "is a masked array", numpy.ma.masked_array(self.z_a))

@@ -105,7 +105,8 @@ class ViewChecks {
   void check_separate(const char* name, const MatrixArgument& gradient, const char* others_name,
                       const std::vector<MatrixArgument>& others, std::size_t count) const {
     for (std::size_t v = 0; v < count; ++v) {
-      if (others[v].is_given) {
+      // Of many pairs few have to be told by a name.
+      if (others[v].is_given && overlap(gradient.memory, others[v].memory)) {
         checks_.check_separate(name, gradient.memory, element_name(others_name, v).c_str(),
                                others[v].memory);
       }

@@ -32,7 +32,8 @@ inline namespace DECORR_ABI {
 //   end(batch)                  whether all rows are to be added once more
 //   make(loss, batch, choice)   memory and plans
 //
-// All that can fail has happened when the first gradient row is written.
+// All that can fail has happened when the first gradient row is written, but for the sum of slopes
+// over processes, of which communicator.hpp tells.
 template <class Scalar, class FirstPass>
 class LossPasses {
  public:

@@ -201,6 +201,9 @@ class Processes {
       counts[i * kBins + settings.bin(i)] = 1;
     }
     communicator_->sum(counts.data(), counts.size());
+    check_together(std::all_of(counts.begin(), counts.end(), [&](double count) noexcept {
+      return is_count(count) && count <= processes_;
+    }));
     std::string message = function_;
     const char* separator = ": ";
     for (std::size_t i = 0; i < settings.size(); ++i) {
