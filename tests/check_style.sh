@@ -66,7 +66,7 @@ say "$tidy"
 # Only configured: how the files are compiled.
 cmake --preset clang -B build/style -DDECORR_C_CHOOSES_PROCESSOR=OFF -DDECORR_BUILD_INSPECT=ON \
   -DDECORR_BUILD_EXAMPLES=ON -DDECORR_BUILD_BENCHMARKS=ON -DDECORR_BUILD_FUZZERS=ON \
-  -DDECORR_BUILD_TRAINERS=ON >/dev/null
+  -DDECORR_BUILD_TRAINERS=ON -DDECORR_TESTS_UNITY=ON >/dev/null
 lint '' tests/link/first.cpp
 # It does not see from the checks of arguments that there are features to divide by, nor that a pass
 # is there where nothing has failed, nor that a unique_ptr keeps what it is made from.
@@ -78,8 +78,10 @@ for file in extras/trainers/tests/*.cpp docs/examples/train_digits_{libtorch,dli
   if grep -qF "/$file\"" build/style/compile_commands.json; then trainers+=("$file"); fi
 done
 say "Warnings of Clang $version in tests, benchmarks and programs"
+# The unit tests in the batches that they are compiled in, in a quarter of the time.
+batches=(build/style/tests/CMakeFiles/decorr_{tests,unit_tests}.dir/Unity/*.cxx)
 # One check that finds nothing there, as the tool wants one.
-lint '-*,clang-diagnostic-*,misc-definitions-in-headers' tests/*.cpp tests/unit/*.cpp tests/fuzz/*.cpp \
+lint '-*,clang-diagnostic-*,misc-definitions-in-headers' "${batches[@]}" tests/*_test.cpp tests/fuzz/*.cpp \
   extras/c/tests/*.c extras/c/tests/*.cpp extras/inspect/*.cpp extras/inspect/tests/*.cpp bench/*.cpp bench/numerics/*.cpp \
   bench/representation/*.cpp bench/representation/tests/*.cpp docs/examples/train_digits.cpp \
   docs/examples/train_digits_distributed.cpp docs/examples/reference/*.cpp "${trainers[@]}"

@@ -5,7 +5,7 @@
 #
 # Stages, in the order in which they run by default:
 #   asan     unit tests compiled with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer;
-#            with --strict most of them, C's, and half a minute of each of the fuzzers
+#            with --strict most of them, C's, and a minute of each of the fuzzers
 #   tsan     the tests with threads under ThreadSanitizer
 #   release  all tests, compiled with GCC, the unit tests against the single header; those of C,
 #            Python, Rust, the installed package and Debian's packages too

@@ -51,7 +51,8 @@ inline Probe linear_probe(const Matrix& train_features, const std::vector<int>& 
       labels.push_back(label);
     }
     probe.few_labels +=
-        ridge_accuracy(train(rows, Eigen::all), labels, test, test_labels) / choices;
+        ridge_accuracy(train(rows, Eigen::seqN(0, train.cols())), labels, test, test_labels) /
+        choices;
   }
   return probe;
 }
