@@ -57,7 +57,7 @@ def growth_table(times):
         rows.append(row)
     return table(
         ["d", "bare transforms", "relaxed", "signs", "signs, b = 512", "exact, Gram", "exact, C",
-         "products alone, Gram", "products alone, C", "relaxed / bare", "relaxed / relaxed at d/2", "cheapest exact / relaxed"], rows)
+         "products alone, Gram", "products alone, C", "relaxed / bare", "relaxed / relaxed at d/2", "cheapest exact or product / relaxed"], rows)
 
 
 def cheapest_exact(times, d):
@@ -76,8 +76,8 @@ def batch_table(times):
         gram = min(times[case + "exact_gram"], times[f"products_gram/float/n:{n}/d:{d}"])
         rows.append([str(n), str(d)] + [milliseconds(time) for time in (bare, relaxed, grouped, gram)] +
                     [f"{relaxed / bare:.2f}", f"{grouped / signs:.2f}", f"{gram / relaxed:.1f}"])
-    return table(["n", "d", "bare transforms", "relaxed", "signs, b = 512", "exact, Gram", "relaxed / bare",
-                  "b = 512 / b = d, with signs", "Gram / relaxed"], rows)
+    return table(["n", "d", "bare transforms", "relaxed", "signs, b = 512", "exact, Gram, or its products alone", "relaxed / bare",
+                  "b = 512 / b = d, with signs", "the same / relaxed"], rows)
 
 
 def peers_table(peers):
@@ -357,8 +357,8 @@ def main():
     if (build / "traffic.json").exists():
         traffic, _ = least(build / "traffic.json")
         parts += ["### Times over what bounds them, float, one thread", "",
-                  "The matrices of n × d numbers that cross a cache of 2 MiB, counted by `bench/bytes.sh`, at the speed of a copy of both "
-                  "views, and the bare transforms, which stay in the cache: together what a call takes where it does nothing else.", "",
+                  "The matrices of n × d numbers that cross a cache of 2 MiB, counted by `bench/bytes.sh` on the day of this table "
+                  "([above](#memory-traffic) is what it counts now), at the speed of a copy of both views, and the bare transforms, which stay in the cache: together what a call takes where it does nothing else.", "",
                   roofline_table(build, traffic), ""]
     parts += ["### The recommended form, float", "", choice_table(choice), ""]
     parts += ["### Lengths with large prime factors, n = 256, float", "",
