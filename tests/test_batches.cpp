@@ -246,6 +246,13 @@ TEST_CASE("other storage, expressions and 16 bits, as parts") {
                  grad_b.bottomRows(5));
   CHECK((grad_a - all_a).norm() < 1e-5F * all_a.norm());
   CHECK((grad_b - all_b).norm() < 1e-5F * all_b.norm());
+  // What is computed elsewhere and then written: 16 bits, and rows by a list.
+  Eigen::Matrix<Eigen::half, Eigen::Dynamic, Eigen::Dynamic> half_a(4, d);
+  const std::vector<Index> rows{3, 0, 2, 1};
+  const auto columns = Eigen::seqN(0, d);
+  batch.gradient((a + b).topRows(4), b.topRows(4), half_a, grad_b(rows, columns));
+  CHECK((half_a.cast<float>() - all_a.topRows(4)).norm() < 1e-3F * all_a.norm());
+  CHECK((grad_b(rows, columns) - all_b.topRows(4)).norm() < 1e-5F * all_b.norm());
 }
 
 TEST_CASE("a value alone takes fewer passes, one gradient is as good as two") {

@@ -290,8 +290,9 @@ TEST_CASE_TEMPLATE("a dominant feature costs transforms no digits", Scalar, floa
   struct Shape {
     Index rows, cols, block_size;
   };
-  for (const Shape& shape : {Shape{40, 25, 0}, Shape{12, 100, 0}, Shape{40, 25, 7},
-                             Shape{12, 100, 16}, Shape{5, 100, 8}, Shape{2, 3, 0}}) {
+  for (const Shape& shape :
+       {Shape{40, 25, 0}, Shape{12, 100, 0}, Shape{40, 25, 7}, Shape{12, 100, 16}, Shape{5, 100, 8},
+        Shape{2, 3, 0}, Shape{40, 25, 1}, Shape{12, 100, 1}}) {
     for (const double ratio : {1e3, 1e4, 1e6, 1e9}) {
       for (const Index feature : {Index{0}, shape.cols / 2, shape.cols - 1}) {
         auto [a, b] = random_views<Matrix>(shape.rows, shape.cols, 5);
@@ -316,6 +317,68 @@ TEST_CASE_TEMPLATE("a dominant feature costs transforms no digits", Scalar, floa
         CHECK(relative_error(grad_y.template cast<Real>(), expected.grad_b) < kRounding);
       }
     }
+  }
+}
+
+TEST_CASE("a feature that is alone in its view is not made too small") {
+  const Index n = 40, d = 24;
+  // The first one is too small to be made smaller.
+  for (const float size : {1e-31F, 1e-27F, 1e-25F, 1e-21F, 1.0F}) {
+    for (const Index block_size : {Index{0}, Index{7}}) {
+      CAPTURE(size);
+      CAPTURE(block_size);
+      Eigen::MatrixXf a = Eigen::MatrixXf::Zero(n, d);
+      Eigen::MatrixXf b = random_matrix<Eigen::MatrixXf>(n, d, 2) / size * 1e-16F;
+      a.col(3) = size * random_matrix<Eigen::MatrixXf>(n, 1, 1);
+      b.col(3) *= 100;
+      decorr::Relaxed relaxed;
+      relaxed.block_size = block_size;
+      const RealMatrix real_a = a.cast<Real>(), real_b = b.cast<Real>();
+      const Definition expected = definition(real_a, real_b, block_size == 0 ? d : block_size);
+      Eigen::MatrixXf grad_a(n, d), grad_b(n, d);
+      const float value = decorr::r_sum(a, b, grad_a, grad_b, relaxed, quick());
+      const double tolerance = size < 1e-30F ? 2e-5 : 2e-6;
+      CHECK(relative_error(static_cast<Real>(value), expected.value) < tolerance);
+      CHECK(relative_error(grad_a.cast<Real>(), expected.grad_a) < 2 * tolerance);
+    }
+  }
+}
+
+TEST_CASE("a dominant feature is found behind samples of zeros") {
+  const Index n = 40, d = 24;
+  auto [a, b] = random_views<Eigen::MatrixXf>(n, d, 17);
+  for (Eigen::MatrixXf* view : {&a, &b}) {
+    view->col(3) *= 1e6F;
+    view->topRows(4).setZero();
+  }
+  const Definition expected = definition(a.cast<Real>(), b.cast<Real>(), d);
+  Eigen::MatrixXf grad_a(n, d), grad_b(n, d);
+  const float value = decorr::r_sum(a, b, grad_a, grad_b, {}, quick());
+  CHECK(relative_error(static_cast<Real>(value), expected.value) < 2e-6);
+  CHECK(relative_error(grad_a.cast<Real>(), expected.grad_a) < 2e-6);
+  CHECK(relative_error(grad_b.cast<Real>(), expected.grad_b) < 2e-6);
+}
+
+TEST_CASE("epsilon hides no dominant feature") {
+  const Index n = 40, d = 24;
+  for (const Index block_size : {Index{0}, Index{7}, Index{1}}) {
+    CAPTURE(block_size);
+    decorr::Relaxed relaxed;
+    relaxed.block_size = block_size;
+    auto [a, b] = random_views<Eigen::MatrixXf>(n, d, 19);
+    a *= 1e-6F;
+    b *= 1e-6F;
+    a.col(3) *= 1e6F;
+    b.col(3) *= 1e6F;
+    const RealMatrix real_a = a.cast<Real>(), real_b = b.cast<Real>();
+    const decorr::VicregOptions vicreg;
+    CHECK(relative_error(decorr::variance_covariance_loss(a, vicreg, relaxed, quick()).covariance,
+                         naive::variance_covariance_loss(real_a, vicreg, relaxed).covariance) <
+          2e-6);
+    const decorr::BarlowTwinsOptions barlow_twins;
+    CHECK(relative_error(
+              decorr::barlow_twins_loss(a, b, barlow_twins, relaxed, quick()).off_diagonal,
+              naive::barlow_twins_loss(real_a, real_b, barlow_twins, relaxed).off_diagonal) < 2e-6);
   }
 }
 

@@ -180,6 +180,19 @@ TEST_CASE_TEMPLATE("a call with its matrices anywhere in one buffer is refused o
   CHECK(accepted > 200);
 }
 
+TEST_CASE("a list of rows that begins as strides would is not taken for them") {
+  const Index d = 3;
+  Eigen::MatrixXd buffer = random_matrix<Eigen::MatrixXd>(8, d, 1);
+  const Eigen::MatrixXd a = random_matrix<Eigen::MatrixXd>(3, d, 2);
+  const auto columns = Eigen::seqN(0, d);
+  const std::vector<Index> repeated{0, 1, 0}, beyond{0, 1, 7};
+  CHECK_THROWS_AS(decorr::r_off(a, a, buffer(repeated, columns), decorr::no_gradient),
+                  decorr::InvalidArgument);
+  CHECK_THROWS_AS(
+      decorr::r_off(a, buffer.bottomRows(3), buffer(beyond, columns), decorr::no_gradient),
+      decorr::InvalidArgument);
+}
+
 TEST_CASE("strides that lead downwards hide no overlap") {
   constexpr Index rows = 5, cols = 3;
   std::vector<double> buffer(rows * cols);

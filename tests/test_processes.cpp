@@ -166,7 +166,8 @@ TEST_CASE("a dominant feature costs processes no digits where moments know it: f
   for (LossCase loss : loss_cases(d, 5)) {
     if (loss.family != Family::vicreg && loss.family != Family::variance_covariance) continue;
     loss.vicreg.invariance = loss.vicreg.variance = 0;
-    check_against_one_process(loss, a, b, {7, 0, 17}, 2e-6);
+    // Each of both results is within docs/numerics.md's bound.
+    check_against_one_process(loss, a, b, {7, 0, 17}, 4e-6);
   }
 }
 

@@ -146,6 +146,36 @@ TEST_CASE_TEMPLATE("the grouped form is the definition by either route", Matrix,
   }
 }
 
+TEST_CASE("squares of C that are none in float count where the weight makes them numbers") {
+  const auto [a, b] = random_views<Eigen::MatrixXf>(20, 5, 4);
+  const Eigen::MatrixXf small_a = 1e-13F * a, small_b = 1e-13F * b;
+  decorr::BarlowTwinsOptions options;
+  options.standardize = false;
+  options.lambda = 1e30;
+  const RealMatrix real_a = small_a.cast<Real>(), real_b = small_b.cast<Real>();
+  const decorr::Exact exact;
+  CHECK(relative_error(
+            decorr::barlow_twins_loss(small_a, small_b, options, exact, quick()).off_diagonal,
+            naive::barlow_twins_loss(real_a, real_b, options, exact).off_diagonal) < 1e-5);
+}
+
+TEST_CASE("thousands of blocks of C are summed without losing digits") {
+  // All at hand, and in parts of sums, where the last block is short.
+  struct Shape {
+    Index rows, cols, block_size;
+  };
+  for (const Shape& shape : {Shape{300, 256, 1}, Shape{300, 256, 2}, Shape{300, 255, 2}}) {
+    CAPTURE(shape.cols);
+    CAPTURE(shape.block_size);
+    const auto [a, b] = random_views<Eigen::MatrixXd>(shape.rows, shape.cols, 3);
+    decorr::Relaxed relaxed;
+    relaxed.block_size = shape.block_size;
+    const RealMatrix real_a = a.cast<Real>(), real_b = b.cast<Real>();
+    CHECK(relative_error(decorr::r_sum(a, b, relaxed, quick()),
+                         naive::cross_correlation_regularizer(real_a, real_b, relaxed)) < 2e-15);
+  }
+}
+
 TEST_CASE("both routes of the grouped form agree to rounding") {
   using Matrix = RowMajor<double>;
   // Rows beyond a tile of a Gram matrix, blocks beyond a tile of a derivative.

@@ -230,6 +230,30 @@ TEST_CASE("views far from zero and close to each other keep the digits of their 
   }
 }
 
+TEST_CASE("the centroid of standardized views keeps its digits beside a large mean") {
+  const Index n = 20, d = 6;
+  std::vector<Eigen::MatrixXf> views, near_zero;
+  for (std::size_t v = 0; v < 3; ++v) {
+    // Multiples of 2^-6, of which 2^16 takes none away.
+    Eigen::MatrixXf small = random_matrix<Eigen::MatrixXf>(n, d, v);
+    small = (small.array() * 64).round().matrix() / 64;
+    near_zero.push_back(small);
+    views.emplace_back(small.array() + 0x1p16F);
+  }
+  std::vector<Eigen::MatrixXf> gradients(3, Eigen::MatrixXf(n, d)), expected(gradients);
+  const decorr::BarlowTwinsOptions options;
+  const auto combination = decorr::ViewCombination::centroid;
+  const auto loss =
+      decorr::barlow_twins_loss_of_views(views, gradients, combination, options, {}, quick());
+  const auto wanted =
+      decorr::barlow_twins_loss_of_views(near_zero, expected, combination, options, {}, quick());
+  CHECK(relative_error(loss.diagonal, static_cast<Real>(wanted.diagonal)) < 1e-5);
+  CHECK(relative_error(loss.off_diagonal, static_cast<Real>(wanted.off_diagonal)) < 1e-5);
+  for (std::size_t v = 0; v < 3; ++v) {
+    CHECK(relative_error(gradients[v], expected[v].cast<Real>()) < 1e-5);
+  }
+}
+
 TEST_CASE("an invariance within the range has no squares beyond it") {
   const Matrix one = Matrix::Constant(4, 3, 1e200);
   const Views views{one, 3 * one, 2 * one};  // each a constant: no variance, no covariance
@@ -677,11 +701,13 @@ TEST_CASE("the sums of several views are those of the calls that they consist of
     decorr::variance_covariance_loss(views[0], grad_a, {}, relaxed, execution);
   });
   for (const auto combination : kCombinations) {
-    // The first sum is one for all, and one more is the call's own.
+    // The first sum is one for all, and one more is the call's own; two are of the means that the
+    // centroid is taken beside.
+    const int of_means = combination == decorr::ViewCombination::centroid ? 2 : 0;
     CHECK(sums_of([&](const auto& execution) {
             decorr::barlow_twins_loss_of_views(views, gradients, combination, {}, relaxed,
                                                execution);
-          }) == 2 + 3 * (of_two - 1));
+          }) == 2 + of_means + 3 * (of_two - 1));
     CHECK(sums_of([&](const auto& execution) {
             decorr::vicreg_loss_of_views(views, gradients, combination, {}, relaxed, execution);
           }) == 2 + 3 * (of_one - 1));

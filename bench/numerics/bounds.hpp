@@ -100,15 +100,21 @@ inline Bound regularizer_bound(const Regularized<Exact>& r, const Lags& lags,
   return bound;
 }
 
-/// What means beside deviations cost: features' numbers have the accumulators' rounding of them.
-inline Arithmetic with_means(Arithmetic arithmetic, const View<Exact>& view) {
-  double most = 0;
+/// What a mean adds to the rounding of its feature in all samples, over epsilon of the
+/// accumulators.
+inline double size_of_mean(const View<Exact>& view, Index j, bool is_standardized) {
+  if (is_standardized && !(view.deviation[j] > 0)) return 0;
+  const Exact mean = is_standardized ? Exact(view.mean[j] / view.deviation[j]) : view.mean[j];
+  return static_cast<double>(Exact(abs(mean))) * std::sqrt(static_cast<double>(view.rows.rows()));
+}
+/// The same of the view as a whole, beside its numbers as they are then.
+inline Arithmetic with_means(Arithmetic arithmetic, const View<Exact>& view, bool is_standardized) {
+  double squares = 0;
   for (Index j = 0; j < view.mean.size(); ++j) {
-    const auto deviation = static_cast<double>(view.deviation[j]);
-    const auto mean = static_cast<double>(abs(view.mean[j]));
-    if (deviation > 0) most = std::max(most, mean / deviation);
+    squares += std::pow(size_of_mean(view, j, is_standardized), 2);
   }
-  arithmetic.epsilon += arithmetic.accumulator_epsilon * most;
+  const double size = norm(view.rows);
+  if (size > 0) arithmetic.epsilon += arithmetic.accumulator_epsilon * std::sqrt(squares) / size;
   return arithmetic;
 }
 
@@ -120,9 +126,12 @@ inline Bound diagonal_bound(const Defined<Exact>& defined, const Arithmetic& ari
   const double in_value = kValueConstant * arithmetic.epsilon;
   Bound bound;
   bound.value = in_value * gap * (gap + std::sqrt(d)) + in_value * in_value * d;
-  const double of_one = kGradientConstant * arithmetic.epsilon * 2 / n;
-  bound.grad_a = of_one * norm(defined.b.rows);
-  bound.grad_b = of_one * norm(defined.a.rows);
+  // Of each feature the other view's, times what its C_ii is away from 1, which of views as they
+  // are may be far.
+  const double in_gradient = kGradientConstant * arithmetic.epsilon * 2 / n;
+  const Vector<Exact> missing = (Exact(1) - defined.diagonal.array()).abs().max(Exact(1)).matrix();
+  bound.grad_a = in_gradient * norm(Matrix<Exact>(defined.b.rows * missing.asDiagonal()));
+  bound.grad_b = in_gradient * norm(Matrix<Exact>(defined.a.rows * missing.asDiagonal()));
   return bound;
 }
 
@@ -139,7 +148,10 @@ inline Bound hinge_bound(const View<Exact>& view, double gamma, const Arithmetic
     bound.value += kValueConstant * arithmetic.epsilon * gamma / d;
     // Beside the kink the whole derivative.
     const double share = deviation >= gamma * (1 - in_gradient) ? 1 : in_gradient;
-    const double of_one = deviation == 0 ? 0 : share * norm(view.rows.col(j)) / (d * m * deviation);
+    const double of_mean =
+        kGradientConstant * arithmetic.accumulator_epsilon * size_of_mean(view, j, false);
+    const double of_one =
+        deviation == 0 ? 0 : (share * norm(view.rows.col(j)) + of_mean) / (d * m * deviation);
     squares += of_one * of_one;
   }
   bound.grad_a = std::sqrt(squares);
@@ -158,7 +170,7 @@ inline Bound invariance_bound(const Defined<Exact>& defined, const Arithmetic& a
 inline Bound view_bound(const View<Exact>& view, const Regularized<Exact>& r, const Lags& lags,
                         const decorr::VicregOptions& options, double variance,
                         const Arithmetic& arithmetic) {
-  const Arithmetic of_view = with_means(arithmetic, view);
+  const Arithmetic of_view = with_means(arithmetic, view, false);
   const auto m = static_cast<double>(view.rows.rows() - 1);
   Bound covariance = regularizer_bound(r, lags, view.rows, view.rows, m, of_view);
   // Both factors are this view.
@@ -166,7 +178,7 @@ inline Bound view_bound(const View<Exact>& view, const Regularized<Exact>& r, co
   covariance.grad_b = 0;
   Bound bound;
   bound.add(covariance, options.scale * options.covariance / static_cast<double>(view.mean.size()));
-  bound.add(hinge_bound(view, options.gamma, of_view), options.scale * variance);
+  bound.add(hinge_bound(view, options.gamma, arithmetic), options.scale * variance);
   return bound;
 }
 
@@ -184,7 +196,8 @@ inline Bound bound_of(const LossCase& loss_case, const Defined<Exact>& defined,
   } else if (loss_case.family == Family::barlow_twins) {
     const auto& options = loss_case.barlow_twins;
     const Arithmetic with_both =
-        options.standardize ? with_means(with_means(arithmetic, defined.a), defined.b) : arithmetic;
+        options.standardize ? with_means(with_means(arithmetic, defined.a, true), defined.b, true)
+                            : arithmetic;
     bound.add(diagonal_bound(defined, with_both), options.scale);
     bound.add(regularizer_bound(defined.of_a, lags, a, b, n, with_both),
               options.scale * options.lambda);

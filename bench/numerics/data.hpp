@@ -95,6 +95,13 @@ inline std::vector<Kind> all_kinds() {
     all.push_back(scaled_features("every fifth by " + power,
                                   [=](Index j, Index) { return j % 5 == 0 ? ratio : 1; }));
   }
+  // Beside the default epsilon nothing, so that all views are small and none is divided by itself.
+  all.push_back(of_each_view("deviations of 1e-6, mean 0.01", true, [](MatrixXd& x) {
+    x *= 1e-6;
+    x.array() += 0.01;
+  }));
+  all.push_back(scaled_features("one feature of 1, others of 1e-5",
+                                [](Index j, Index) { return j == 1 ? 1 : 1e-5; }));
   all.push_back(of_each_view("near-constant features", true, [](MatrixXd& x) {
     // Of every third feature one sample differs, in the last digits of float.
     for (Index j = 0; j < x.cols(); j += 3) {
@@ -109,6 +116,10 @@ inline std::vector<Kind> all_kinds() {
       of_each_view("heavy tails", false, [](MatrixXd& x) { x = x.array().cube().cube().eval(); }));
   all.push_back({"one sample by 1e4, in one view", false,
                  [](Batch& batch, std::uint64_t) { batch.a.row(1) *= 1e4; }});
+  all.push_back(of_each_view("first and last sample by 1e4", false, [](MatrixXd& x) {
+    x.row(0) *= 1e4;
+    x.row(x.rows() - 1) = x.row(0);
+  }));
   all.push_back(of_each_view("every third sample zero", false, [](MatrixXd& x) {
     for (Index k = 0; k < x.rows(); k += 3) x.row(k).setZero();
   }));

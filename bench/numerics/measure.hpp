@@ -16,18 +16,33 @@
 
 namespace decorr_numerics {
 
-/// Every function and form; Barlow Twins also without epsilon, and with a weight that lets its
-/// regularizer be seen beside the diagonal.
+/// Every function and form, blocks of single features too; Barlow Twins also without epsilon or
+/// standardization, and with a weight that lets its regularizer be seen beside the diagonal.
 inline std::vector<LossCase> numerics_cases(Index features, Index block_size) {
   std::vector<LossCase> cases = decorr_tests::loss_cases(features, block_size);
+  for (const LossCase& of_blocks : decorr_tests::loss_cases(features, 1)) {
+    if (of_blocks.relaxed() != nullptr && of_blocks.relaxed()->block_size == 1) {
+      cases.push_back(of_blocks);
+    }
+  }
   for (LossCase loss_case : std::vector<LossCase>(cases)) {
     if (loss_case.family != Family::barlow_twins) continue;
-    loss_case.name += ", epsilon 0, lambda 1";
+    const std::string name = loss_case.name;
+    loss_case.name = name + ", epsilon 0, lambda 1";
     loss_case.barlow_twins.epsilon = 0;
     loss_case.barlow_twins.lambda = 1;
     cases.push_back(loss_case);
+    loss_case.name = name + ", as it is, lambda 1";
+    loss_case.barlow_twins.standardize = false;
+    cases.push_back(loss_case);
   }
   return cases;
+}
+
+/// Whether a call sees means as they are.
+inline bool is_raw(const LossCase& loss_case) {
+  return loss_case.family == Family::regularizer ||
+         (loss_case.family == Family::barlow_twins && !loss_case.barlow_twins.standardize);
 }
 
 /// A loss by its definition, in any numbers; a deviation below `least` counts as zero.

@@ -68,7 +68,7 @@ template <class Stored, class Scalar>
 void measure_into(Row& row, const Kind& kind, const Shape& shape, std::uint64_t seed) {
   const Batch batch = batch_of(kind, shape.rows, shape.cols, seed);
   for (const LossCase& loss_case : numerics_cases(shape.cols, shape.block_size)) {
-    if (kind.has_mean && loss_case.family == Family::regularizer) continue;
+    if (kind.has_mean && is_raw(loss_case)) continue;
     const auto measured = measure<Stored, Scalar>(loss_case, batch);
     if (measured) row.take(loss_case, *measured);
   }

@@ -40,8 +40,10 @@ struct View {
         deviation(random_matrix<Matrix>(1, features, seed + 1).cwiseAbs().array() + 0.5),
         coefficients(random_matrix<Rows<Scalar>>(4, features, seed + 2)) {
     ViewStatistics<Scalar> statistics{Buffer<double>(arena, features),
+                                      Buffer<double>(arena, features),
                                       Buffer<double>(arena, features)};
     std::copy_n(mean.data(), features, statistics.mean.data());
+    std::copy_n(deviation.data(), features, statistics.spread.data());
     std::copy_n(deviation.data(), features, statistics.deviation.data());
     standardization = Standardization<Scalar>(arena, statistics, true);
   }

@@ -518,6 +518,14 @@ TEST_CASE("deviations are roots of the variance and epsilon, and none is inverte
   const auto statistics = view_statistics<float>(arena, moments, 3, 4);
   CHECK(statistics.deviation[0] == 4);
   CHECK(statistics.deviation[1] == 2);
+  CHECK(statistics.spread[0] == std::sqrt(12.0));
+  CHECK(statistics.spread[1] == 0);
+  // In units of 2^20.
+  moments.squares[0] = 48;
+  moments.unit = Buffer<float>(arena, 3, 0x1p20F);
+  const auto in_units = view_statistics<float>(arena, moments, 3, 9 * 0x1p40);
+  CHECK(in_units.spread[0] == 4 * 0x1p20);
+  CHECK(in_units.deviation[0] == 5 * 0x1p20);
   CHECK(inverse_deviation<float>(4) == 0.25);
   CHECK(inverse_deviation<float>(0) == 0);
   constexpr double kLeast = std::numeric_limits<float>::min();
@@ -556,8 +564,10 @@ TEST_CASE("a mean of a million leaves a standardized number its digits") {
   constexpr Index kCount = 40;
   // The last feature's centre is exact, and the first one is constant.
   const double means[] = {5, 1000000.02, -1000000.03, 1e6}, deviations[] = {0, 1.5, 0.7, 3};
-  ViewStatistics<float> statistics{Buffer<double>(arena, 4), Buffer<double>(arena, 4)};
+  ViewStatistics<float> statistics{Buffer<double>(arena, 4), Buffer<double>(arena, 4),
+                                   Buffer<double>(arena, 4)};
   std::copy_n(means, 4, statistics.mean.data());
+  std::copy_n(deviations, 4, statistics.spread.data());
   std::copy_n(deviations, 4, statistics.deviation.data());
   for (const bool scales : {true, false}) {
     CAPTURE(scales);
@@ -619,12 +629,31 @@ TEST_CASE("rows as they are need no preparation, and signs alone are a factor") 
   CHECK(std::equal(expected, expected + 3, result));
 }
 
+TEST_CASE("what a rounded mean leaves out counts beside the numbers, not beside epsilon") {
+  Arena arena;
+  const auto has_residuals = [&](double mean, double spread, double deviation) {
+    const ViewStatistics<float> statistics{Buffer<double>(arena, 2, mean),
+                                           Buffer<double>(arena, 2, spread),
+                                           Buffer<double>(arena, 2, deviation)};
+    return static_cast<bool>(Standardization<float>(arena, statistics, false).residuals());
+  };
+  constexpr double kMean = 0.01;  // a third of float's last digit there is 3e-10
+  CHECK(has_residuals(kMean, 1e-6, 1e-6));
+  CHECK(has_residuals(kMean, 1e-6, 1e-2));
+  CHECK_FALSE(has_residuals(kMean, 1e-1, 1e-1));
+  CHECK_FALSE(has_residuals(0.25, 1e-6, 1e-6));  // a float
+  // Of a constant feature only the mean's own rounding is left.
+  CHECK_FALSE(has_residuals(1 + 1e-15, 0, 1e-2));
+  CHECK(has_residuals(1 + 1e-13, 0, 1e-2));
+}
+
 TEST_CASE("standardized rows with signs") {
   Arena arena;
-  ViewStatistics<float> statistics{Buffer<double>(arena, 3), Buffer<double>(arena, 3)};
+  ViewStatistics<float> statistics{Buffer<double>(arena, 3), Buffer<double>(arena, 3),
+                                   Buffer<double>(arena, 3)};
   for (Index j = 0; j < 3; ++j) {
     statistics.mean[j] = static_cast<double>(j);
-    statistics.deviation[j] = std::ldexp(1.0, static_cast<int>(j));
+    statistics.spread[j] = statistics.deviation[j] = std::ldexp(1.0, static_cast<int>(j));
   }
   const std::int8_t signs[] = {-1, 1, -1};
   for (const bool scales : {true, false}) {

@@ -54,6 +54,7 @@ struct View {
     Standardization<double> standardization;
     if (c.standardizes) {
       ViewStatistics<double> statistics{Buffer<double>(arena, c.features),
+                                        Buffer<double>(arena, c.features, 0.4),
                                         Buffer<double>(arena, c.features, 0.5)};
       std::copy_n(mean.data(), c.features, statistics.mean.data());
       standardization = Standardization<double>(arena, statistics, true);

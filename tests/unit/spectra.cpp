@@ -186,6 +186,7 @@ TEST_CASE("rows are packed as they are, reversed or permuted, and split into the
         std::vector<std::int8_t> signs(at(d));
         for (Index j = 0; j < d; ++j) signs[at(j)] = j % 3 == 1 ? -1 : 1;
         ViewStatistics<double> statistics{Buffer<double>(arena, d, 3.0),
+                                          Buffer<double>(arena, d, 0.4),
                                           Buffer<double>(arena, d, 0.5)};
         const Preparation<double> of_first(arena, d, {}, signs.data());
         const Preparation<double> of_second(arena, d, {arena, statistics, true}, signs.data());

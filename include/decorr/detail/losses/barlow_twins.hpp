@@ -6,6 +6,7 @@
 
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/losses/diagonal_term.hpp"
+#include "decorr/detail/regularizers/dominant_feature.hpp"
 #include "decorr/detail/regularizers/regularizer.hpp"
 #include "decorr/detail/rows/row_views.hpp"
 #include "decorr/detail/runtime/abi.hpp"
@@ -37,9 +38,19 @@ struct BarlowTwinsStatistics {
     a = Standardization<Scalar>(arena, of_a, true);
     b = Standardization<Scalar>(arena, of_b, true);
     pair = pair_statistics(arena, moments, of_a, of_b);
+    // Where epsilon outweighs all variances but one.
+    const auto squares = [](const ViewStatistics<Scalar>& of, const Buffer<Sum>& inverse) {
+      return [&](Index j) noexcept {
+        const Sum standardized = of.spread[j] * inverse[j];
+        return standardized * standardized;
+      };
+    };
+    dominant = dominant_feature<Scalar>(pair.diagonal.size(), squares(of_a, pair.inverse_a),
+                                        squares(of_b, pair.inverse_b));
   }
 
   Index count = 0;
+  DominantFeature dominant;
   Standardization<Scalar> a, b;
   PairStatistics<Scalar> pair;
 };
@@ -60,9 +71,9 @@ class BarlowTwins {
         a_(batch.arena, batch.rows.features(), statistics.a, signs_a(choice)),
         b_(batch.arena, batch.rows.features(), statistics.b, signs_b(choice)),
         regularizer_(batch.arena,
-                     regularizer_setup(
-                         batch, kPairing, a_, b_, statistics_.count,
-                         options.standardize ? DominantFeature() : dominant_feature(batch, choice)),
+                     regularizer_setup(batch, kPairing, a_, b_, statistics_.count,
+                                       options.standardize ? statistics_.dominant
+                                                           : dominant_feature(batch, choice)),
                      choice, block_weights(choice, batch.rows.features())),
         sums_of_regularizer_(
             detail::sums_size(choice, batch.rows.features(), SignalPairing(kPairing))) {

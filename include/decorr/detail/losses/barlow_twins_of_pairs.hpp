@@ -85,13 +85,7 @@ class BarlowTwinsOfPairs {
     Sum least = 0, most = 0;
     for (Index v = 0; v < views_; ++v) {
       Arena arena;  // of the passes alone
-      const Batch<Scalar> batch = batch_.of(arena, {view(v).view, {}, {}, {}});
-      MomentsOfBatch<Scalar> moments;
-      moments.start(batch, epsilon_);
-      do {
-        moments.add(batch.rows);
-      } while (moments.end(batch));
-      const ViewMoments<Scalar>& found = moments.moments().a;
+      const auto found = moments_of_view(batch_.of(arena, {view(v).view, {}, {}, {}}), epsilon_);
       const auto statistics = view_statistics(arena, found, count(), epsilon_);
       standardizations_.emplace_back(batch_.arena, statistics, true);
       const Sum largest = largest_standardized(found, count(), epsilon_);

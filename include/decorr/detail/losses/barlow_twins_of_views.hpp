@@ -102,6 +102,7 @@ class BarlowTwinsOfViews {
     batch_.attempt([&] { prepare(); });
     batch_.agree();
     if (has_centroid()) {
+      write_centroid();
       for (std::size_t v = 0; v < batch_.size(); ++v) {
         add_pair(batch_.views[v].view, centroid_rows(), gradients_[v], gradient_of_centroid_);
       }
@@ -134,8 +135,8 @@ class BarlowTwinsOfViews {
     const bool has_gradient = batch_.has_gradient();
     if (has_centroid()) {
       centroid_ = Buffer<Scalar>(batch_.arena, size);
-      Centroid<Scalar>(batch_.arena, batch_.views, threads)
-          .write({centroid_.data(), features, features, 1});
+      shift_ = Buffer<Scalar>(batch_.arena, options_.standardize ? features : 0);
+      mean_of_views_ = Centroid<Scalar>(batch_.arena, batch_.views, threads);
       if (has_gradient) {
         gradient_of_centroid_ = GradientSum<Scalar>(batch_.arena, rows, features, threads);
       }
@@ -145,6 +146,20 @@ class BarlowTwinsOfViews {
       scratch_a_ = Buffer<Scalar>(batch_.arena, has_centroid() ? 0 : size);
       scratch_b_ = Buffer<Scalar>(batch_.arena, size);
     }
+  }
+
+  // A standardized view is the same wherever its features' zeros are: near the first view's means.
+  void write_centroid() {
+    if (shift_) {
+      Arena arena;  // of the pass alone
+      const auto moments = moments_of_view(batch_.of(arena, {batch_.views[0].view, {}, {}, {}}),
+                                           static_cast<Sum>(options_.epsilon));
+      for (Index j = 0; j < shift_.size(); ++j) {
+        shift_[j] = static_cast<Scalar>(moments.mean[j]);
+      }
+    }
+    const Index features = batch_.features();
+    mean_of_views_.write({centroid_.data(), features, features, 1}, shift_);
   }
 
   InputRows<Scalar> centroid_rows() const noexcept {
@@ -179,7 +194,8 @@ class BarlowTwinsOfViews {
   const decorr::Regularizer& choice_;
   std::vector<GradientSum<Scalar>> gradients_;
   GradientSum<Scalar> gradient_of_centroid_;
-  Buffer<Scalar> centroid_, scratch_a_, scratch_b_;
+  Centroid<Scalar> mean_of_views_;
+  Buffer<Scalar> centroid_, shift_, scratch_a_, scratch_b_;
   Sum diagonal_ = 0, off_diagonal_ = 0;
 };
 

@@ -165,6 +165,17 @@ class MomentsOfBatch {
   std::optional<MomentsPass<Scalar>> pass_;
 };
 
+// Of rows that are at hand at once.
+template <class Scalar>
+ViewMoments<Scalar> moments_of_view(const Batch<Scalar>& batch, Accumulator<Scalar> epsilon) {
+  MomentsOfBatch<Scalar> moments;
+  moments.start(batch, epsilon);
+  do {
+    moments.add(batch.rows);
+  } while (moments.end(batch));
+  return moments.moments().a;
+}
+
 // Of a loss whose gradients need no more than the correlation.
 template <class Scalar>
 class WithoutSlopes {

@@ -77,12 +77,14 @@ class Centroid {
     });
   }
 
-  // m itself.
-  void write(const OutputRows<Scalar>& to) noexcept {
+  // m beyond `shift`, where there is one: near the mean of a feature it keeps the digits that m has
+  // as a Scalar only beside 0.
+  void write(const OutputRows<Scalar>& to, const Buffer<Scalar>& shift) noexcept {
     for_each_tile([&](int worker, const Place& at) noexcept {
       const auto mean = to.tile(at.row, at.column, at.width, output_.of(worker));
       for (Index k = 0; k < at.count; ++k) {
-        write(at.first.row(k), at.offsets + k * width_, at.width, mean.row(k));
+        write(at.first.row(k), at.offsets + k * width_, shift ? shift.data() + at.column : nullptr,
+              at.width, mean.row(k));
       }
       to.store(at.row, at.count, at.column, at.width, mean);
     });
@@ -161,10 +163,12 @@ class Centroid {
       gradient[j] += static_cast<Scalar>(slope * ((Sum(z[j]) - Sum(first[j])) - offsets[j]));
     }
   }
-  DECORR_DETAIL_NOINLINE static void write(const Scalar* first, const Sum* offsets, Index count,
+  DECORR_DETAIL_NOINLINE static void write(const Scalar* first, const Sum* offsets,
+                                           const Scalar* shift, Index count,
                                            Scalar* mean) noexcept {
     for (Index j = 0; j < count; ++j) {
-      mean[j] = static_cast<Scalar>(Sum(first[j]) + offsets[j]);
+      const Sum beyond = Sum(first[j]) - (shift == nullptr ? Sum(0) : Sum(shift[j]));
+      mean[j] = static_cast<Scalar>(beyond + offsets[j]);
     }
   }
 

@@ -51,12 +51,10 @@ class VarianceCovariance {
         covariance_times_(covariance_times),
         count_(count),
         features_(batch.rows.features()),
-        deviation_(view_statistics(batch.arena, moments, degrees_of_freedom(),
-                                   static_cast<Sum>(options.epsilon))
-                       .deviation),
+        statistics_(view_statistics(batch.arena, moments, degrees_of_freedom(),
+                                    static_cast<Sum>(options.epsilon))),
         preparation_(batch.arena, features_,
-                     Standardization<Scalar>(batch.arena, {moments.mean, deviation_}, false),
-                     signs),
+                     Standardization<Scalar>(batch.arena, statistics_, false), signs),
         regularizer_(batch.arena, setup(batch, shared_buffers), choice, weights(choice)) {
     if (batch.rows.gradient_a) {
       epilogue_ = ViewEpilogue<Scalar>(
@@ -85,7 +83,7 @@ class VarianceCovariance {
     const Sum gamma = static_cast<Sum>(options_.gamma), d = static_cast<Sum>(features_);
     Sum variance = 0;
     for (Index j = 0; j < features_; ++j) {
-      const Sum gap = gamma - deviation_[j];
+      const Sum gap = gamma - statistics_.deviation[j];
       // Not std::max(0, gap): a NaN is to stay one.
       variance += gap <= 0 ? Sum(0) : weight * gap / d;
     }
@@ -115,7 +113,7 @@ class VarianceCovariance {
                                  static_cast<Sum>(options_.invariance) * 2 /
                                  (static_cast<Sum>(count_) * d);
     for (Index j = 0; j < features_; ++j) {
-      const Sum deviation = deviation_[j];
+      const Sum deviation = statistics_.deviation[j];
       epilogue_.regularizer[j] = 1;
       epilogue_.own[j] = gamma - deviation <= 0
                              ? Scalar(0)
@@ -155,7 +153,9 @@ class VarianceCovariance {
 
   RegularizerSetup<Scalar> setup(const Batch<Scalar>& batch,
                                  TransformBuffers<Scalar>* shared_buffers) const {
-    const auto variance = [&](Index j) noexcept { return deviation_[j] * deviation_[j]; };
+    const auto variance = [&](Index j) noexcept {
+      return statistics_.spread[j] * statistics_.spread[j];
+    };
     auto setup = regularizer_setup(batch, kPairing, preparation_, preparation_, count_,
                                    dominant_feature<Scalar>(features_, variance, variance));
     setup.shared_buffers = shared_buffers;
@@ -175,7 +175,7 @@ class VarianceCovariance {
   VicregOptions options_;
   int covariance_times_;
   Index count_, features_;
-  Buffer<Sum> deviation_;
+  ViewStatistics<Scalar> statistics_;
   Preparation<Scalar> preparation_;  // centring and signs
   BatchRegularizer<Scalar> regularizer_;
   ViewEpilogue<Scalar> epilogue_;

@@ -56,13 +56,21 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
   if (!(in_a > kLeast && in_b > kLeast && std::isfinite(squares_b(dominant)))) {
     return {};
   }
-  // Where there is nothing else, it vanishes beside what it was.
-  constexpr int kMost = std::numeric_limits<Scalar>::max_exponent / 2;
-  const Sum times = std::sqrt(in_a) * std::sqrt(in_b);
-  return {dominant, times < std::ldexp(Sum(1), kMost) ? std::ilogb(times) + 1 : kMost};
+  // Then its products with others are as large as what is rounded. Where it is alone in a view it is
+  // made as large as the others of the other one. It keeps its digits.
+  using Limits = std::numeric_limits<Scalar>;
+  constexpr int kMost = Limits::max_exponent / 2;
+  constexpr int kLeastExponent = Limits::min_exponent + Limits::digits + 4;
+  const Sum size = std::sqrt(std::min(squares_a(dominant), squares_b(dominant)));
+  const int most = std::min(kMost, std::ilogb(size) - kLeastExponent);
+  const Sum mean = std::sqrt(in_a) * std::sqrt(in_b);
+  const Sum times = std::isfinite(mean) ? mean : std::min(in_a, in_b);
+  const int exponent = times < std::ldexp(Sum(1), kMost) ? std::ilogb(times) + 1 : kMost;
+  return most < 1 ? DominantFeature() : DominantFeature{dominant, std::min(exponent, most)};
 }
 
-// Of the raw rows of two views: a few of them say whether all are worth reading.
+// Of the raw rows of two views: a few of them, from the first to the last, say whether all are
+// worth reading.
 template <class Scalar>
 DECORR_DETAIL_COLD DominantFeature dominant_feature(Arena& arena, const BatchRows<Scalar>& rows,
                                                     int threads) {
@@ -70,7 +78,8 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Arena& arena, const BatchRow
   const auto dominant_among = [&](Index count) {
     // The diagonal of a view with itself.
     const auto squares = [&](const InputRows<Scalar>& view) {
-      const BatchRows<Scalar> twice{view.part(0, count), view.part(0, count), {}, {}};
+      const InputRows<Scalar> some = view.spread(count);
+      const BatchRows<Scalar> twice{some, some, {}, {}};
       DiagonalSums<Scalar> sums(arena, rows.features(), count, row_access(twice), threads);
       sums.add(twice);
       return [totals = sums.totals()](Index j) noexcept { return totals[j]; };

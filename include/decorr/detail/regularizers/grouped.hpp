@@ -34,7 +34,8 @@ inline namespace DECORR_ABI {
 //
 // For q = 2 the value is a sum over frequencies once lags 0 are known, which the forward pass can
 // sum: where all spectra wait, value() then turns those of one vector of frequencies after another
-// into their derivatives, which takes one read of them for both.
+// into their derivatives, which takes one read of them for both. (Not of blocks of one feature:
+// their lag 0 is all there is, and nothing may be left of it.)
 template <class Scalar>
 class GroupedRelaxed {
  public:
@@ -57,7 +58,8 @@ class GroupedRelaxed {
         layout_(spectra_.layout()),
         num_blocks_(layout_.num_blocks),
         by_frequencies_(setup.has_whole_batch && !penalty_.is_in_lags() &&
-                        layout_.has_full_vectors() && !weights.are_all_without_zero()),
+                        layout_.has_full_vectors() && layout_.length > 1 &&
+                        !weights.are_all_without_zero()),
         at_once_(by_frequencies_ && spectra_.holds_all()),
         window_(window_rows(setup.most_rows)),
         workers_(worker_count(setup.execution.threads, layout_.chunks, 1)),
@@ -141,6 +143,7 @@ class GroupedRelaxed {
  private:
   // As many rows of a product are computed before they are added up, or put in place.
   static constexpr Index kProductRows = 64, kDerivativeRows = 8;
+  static constexpr Index kRowsOfSubtotal = 64;
   // Rows whose products are added up in the scalar.
   static constexpr Index kSumRows = kSpectrumWindow;
   // A covariance's S_hg is conj(S_gh): of so many rows, only the blocks from their first on.
@@ -406,21 +409,36 @@ class GroupedRelaxed {
 
   // For q = 1, padded blocks, and rows that are not all at hand.
   DECORR_DETAIL_COLD Sum value_of_sums(Sum m, Sum factor) noexcept {
-    Sum value = 0;
-    for (Index g = 0; g < num_blocks_; ++g) {
-      for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
-        const ComplexSum* sums = sums_.data() + (g * num_blocks_ + h) * layout_.frequencies;
-        for (Index f = 0; f < layout_.frequencies; ++f) {
-          block_[f] = sums[f] / m;
-        }
-        value += Sum(counts(g, h)) * penalty_.apply(block_.data(), weights_.of(g, h));
-        for (Index chunk = 0; chunk < layout_.chunks && filters_; ++chunk) {
-          for_each_slice(0, chunk, [&](const Slice& slice) noexcept {
-            set_filters(slice, g, h, block_.data() + slice.first_frequency, factor);
-          });
-        }
+    return sum_over_blocks([&](Index g, Index h) noexcept {
+      const ComplexSum* sums = sums_.data() + (g * num_blocks_ + h) * layout_.frequencies;
+      for (Index f = 0; f < layout_.frequencies; ++f) {
+        block_[f] = sums[f] / m;
       }
-    }
+      const Sum value = penalty_.apply(block_.data(), weights_.of(g, h));
+      for (Index chunk = 0; chunk < layout_.chunks && filters_; ++chunk) {
+        for_each_slice(0, chunk, [&](const Slice& slice) noexcept {
+          set_filters(slice, g, h, block_.data() + slice.first_frequency, factor);
+        });
+      }
+      return value;
+    });
+  }
+  // of_block(g, h) of all blocks of C. In subtotals of rows of blocks, and of some rows, as
+  // thousands times thousands of additions to one number would round too often.
+  template <class OfBlock>
+  Sum sum_over_blocks(const OfBlock& of_block) const noexcept {
+    Sum value = 0;
+    for_each_chunk(num_blocks_, kRowsOfSubtotal, [&](Index first, Index last) noexcept {
+      Sum of_rows = 0;
+      for (Index g = first; g < last; ++g) {
+        Sum of_row = 0;
+        for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
+          of_row += Sum(counts(g, h)) * of_block(g, h);
+        }
+        of_rows += of_row;
+      }
+      value += of_rows;
+    });
     return value;
   }
   // How many blocks of C a computed one stands for.
@@ -452,21 +470,20 @@ class GroupedRelaxed {
       }
       values_[chunk] = 0;
       for_each_slice(worker, chunk, [&](const Slice& slice) noexcept {
-        for (Index g = 0; g < num_blocks_; ++g) {
-          for (Index h = is_covariance_ ? g : 0; h < num_blocks_; ++h) {
-            // Replaced by the derivatives.
-            ComplexSum* sums = slice.sums + (g * num_blocks_ + h) * slice.sums_stride;
-            for (Index i = 0; i < slice.count; ++i) {
-              sums[i] /= m;
-              values_[chunk] +=
-                  Sum(counts(g, h)) * penalty_.square(slice.first_frequency + i, sums[i],
-                                                      weights_of(g, h), lag_values_[g]);
-            }
-            if (filters_) {
-              set_filters(slice, g, h, sums, factor);
-            }
+        values_[chunk] += sum_over_blocks([&](Index g, Index h) noexcept {
+          // Replaced by the derivatives.
+          ComplexSum* sums = slice.sums + (g * num_blocks_ + h) * slice.sums_stride;
+          Sum of_block = 0;
+          for (Index i = 0; i < slice.count; ++i) {
+            sums[i] /= m;
+            of_block += penalty_.square(slice.first_frequency + i, sums[i], weights_of(g, h),
+                                        lag_values_[g]);
           }
-        }
+          if (filters_) {
+            set_filters(slice, g, h, sums, factor);
+          }
+          return of_block;
+        });
       });
       if (at_once_) {
         differentiate(rows, 0, rows.size(), worker, chunk, true);

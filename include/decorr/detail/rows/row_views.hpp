@@ -77,6 +77,13 @@ class InputRows {
     rows.rows_ = count;
     return rows;
   }
+  // So many rows, at equal distances, with the first and nearly the last one.
+  InputRows spread(Index count) const noexcept {
+    InputRows rows = *this;
+    rows.rows_ = count;
+    rows.row_stride_ *= count > 1 ? (rows_ - 1) / (count - 1) : 1;
+    return rows;
+  }
   // Whether tiles come without a copy, so that tile() needs no buffer.
   bool has_contiguous_rows() const noexcept {
     return stored_as_computed_ && (col_stride_ == 1 || cols_ == 1);

@@ -353,8 +353,8 @@ class MomentsPass {
     *varies_.of(0) = from[(moments_.products ? 4 : 1) * features_] > 0 ? 1 : 0;
   }
 
-  // One tile's sums, in a worker's memory. Within a tile, data are shifted by one of its rows, so
-  // that no digits are lost to a large mean.
+  // One tile's sums, in a worker's memory. Within a tile, data are shifted by the mean of some of
+  // its rows, so that no digits are lost to a large mean.
   struct OneView {
     explicit OneView(Scalar* memory)
         : shift(memory), sum(shift + kMostFeatures), square(sum + kMostFeatures) {}
@@ -453,15 +453,22 @@ class MomentsPass {
     return {to, kMostFeatures};
   }
 
-  // For each feature the middle one of three rows' numbers: one outlier is not what all others are
-  // shifted by. If there are NaN, some sum is one in any case.
+  // For each feature the mean of eight rows, at no equal distances: where some of them are
+  // outliers, or all there is of a sparse feature, it is within a few of the tile's deviations from
+  // the mean. A constant feature's is its number. If there are NaN, some sum is one in any case.
   DECORR_DETAIL_NOINLINE static void choose_shift(const Tile<const Scalar>& numbers,
                                                   const MomentTile& tile, Scalar* shift) noexcept {
-    const Scalar *x = numbers.row(0), *y = numbers.row(tile.rows / 2),
-                 *z = numbers.row(tile.rows - 1);
+    constexpr Index kSampled = 8;
+    const Scalar* rows[static_cast<std::size_t>(kSampled)];
+    for (Index r = 0; r < kSampled; ++r) {
+      rows[r] = numbers.row(std::min(r * tile.rows / kSampled + r % 4, tile.rows - 1));
+    }
     for (Index j = 0; j < tile.width; ++j) {
-      const Scalar low = std::min(x[j], y[j]), high = std::max(x[j], y[j]);
-      shift[j] = std::max(low, std::min(high, z[j]));
+      Scalar gap = 0;
+      for (Index r = 1; r < kSampled; ++r) {
+        gap += (rows[r][j] - rows[0][j]) * (Scalar(1) / kSampled);
+      }
+      shift[j] = rows[0][j] + gap;
     }
   }
 

@@ -32,6 +32,7 @@ struct ViewStatistics {
   using Sum = Accumulator<Scalar>;
 
   Buffer<Sum> mean;
+  Buffer<Sum> spread;     // sqrt(variance)
   Buffer<Sum> deviation;  // sqrt(variance + epsilon)
 };
 
@@ -42,22 +43,25 @@ DECORR_DETAIL_COLD ViewStatistics<Scalar> view_statistics(Arena& arena,
                                                           Accumulator<Scalar> degrees,
                                                           Accumulator<Scalar> epsilon) {
   using Sum = Accumulator<Scalar>;
-  ViewStatistics<Scalar> statistics{moments.mean, Buffer<Sum>(arena, moments.squares.size())};
-  Buffer<Sum>& deviation = statistics.deviation;
+  const Index features = moments.squares.size();
+  ViewStatistics<Scalar> statistics{moments.mean, Buffer<Sum>(arena, features),
+                                    Buffer<Sum>(arena, features)};
+  Buffer<Sum>&spread = statistics.spread, &deviation = statistics.deviation;
+  // In two loops, as a compiler that keeps errno has no vectors for the second.
+  for (Index j = 0; j < features; ++j) {
+    spread[j] = moments.squares[j] / degrees;
+    deviation[j] = spread[j] + epsilon;
+  }
+  for (Index j = 0; j < features; ++j) {
+    spread[j] = std::sqrt(spread[j]);
+    deviation[j] = std::sqrt(deviation[j]);
+  }
   if (moments.unit) {
     const Sum least = std::sqrt(epsilon);
-    for (Index j = 0; j < deviation.size(); ++j) {
-      deviation[j] =
-          std::hypot(Sum(moments.unit[j]) * std::sqrt(moments.squares[j] / degrees), least);
+    for (Index j = 0; j < features; ++j) {
+      spread[j] *= Sum(moments.unit[j]);
+      deviation[j] = std::hypot(spread[j], least);
     }
-    return statistics;
-  }
-  // In two loops, as a compiler that keeps errno has no vectors for the second.
-  for (Index j = 0; j < deviation.size(); ++j) {
-    deviation[j] = moments.squares[j] / degrees + epsilon;
-  }
-  for (Index j = 0; j < deviation.size(); ++j) {
-    deviation[j] = std::sqrt(deviation[j]);
   }
   return statistics;
 }
@@ -150,7 +154,7 @@ struct PerColumn {
 
 // x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
 // difference is nearly exact whatever the mean, the second restores what the rounded centre left
-// out. It is dropped where it is small beside the rounding of x^ in every feature.
+// out. It is dropped where it is small beside the rounding of x^, or of the mean, in every feature.
 template <class Scalar>
 class Standardization {
  public:
@@ -166,12 +170,15 @@ class Standardization {
         residual_(arena, statistics.mean.size()) {
     Index significant = 0;
     for (Index j = 0; j < center_.size(); ++j) {
-      const Sum mean = statistics.mean[j], deviation = statistics.deviation[j];
+      const Sum mean = statistics.mean[j];
       center_[j] = static_cast<Scalar>(mean);
-      factor_[j] = scales ? static_cast<Scalar>(inverse_deviation<Scalar>(deviation)) : Scalar(1);
+      factor_[j] = scales ? static_cast<Scalar>(inverse_deviation<Scalar>(statistics.deviation[j]))
+                          : Scalar(1);
       const Sum residual = mean - Sum(center_[j]);
       residual_[j] = static_cast<Scalar>(residual);
-      const Sum rounding = Sum(std::numeric_limits<Scalar>::epsilon()) * deviation;
+      const Sum rounding =
+          std::max(Sum(std::numeric_limits<Scalar>::epsilon()) * statistics.spread[j],
+                   kRoundingOfMean * std::abs(mean));
       significant += std::abs(residual) <= rounding ? 0 : 1;
     }
     if (significant == 0) {
@@ -220,6 +227,9 @@ class Standardization {
   }
 
  private:
+  // Of the processes' means, too: a constant feature's is its number.
+  static constexpr Sum kRoundingOfMean = 64 * std::numeric_limits<Sum>::epsilon();
+
   Buffer<Scalar> center_, factor_, residual_;
 };
 
