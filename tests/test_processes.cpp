@@ -267,6 +267,28 @@ TEST_CASE("settings that differ end the call on all processes, by name and numbe
   check("a weight or gamma", [](Options& options, decorr::Relaxed&) { options.gamma = 2; });
   check("sum_variance or covariance_scaling",
         [](Options& options, decorr::Relaxed&) { options.sum_variance = true; });
+  check("scale", [](Options& options, decorr::Relaxed&) { options.scale = 0.5; });
+}
+
+TEST_CASE("settings of Barlow Twins that differ") {
+  using Options = decorr::BarlowTwinsOptions;
+  const auto check = [&](const char* expected, const auto& change) {
+    CAPTURE(expected);
+    const auto failures =
+        with_another([&](bool is_other, const auto& a, const auto& b, decorr::VicregOptions,
+                         const decorr::Relaxed& relaxed, const decorr::Execution& execution) {
+          Options options;
+          if (is_other) change(options);
+          decorr::barlow_twins_loss(a, b, options, relaxed, execution);
+        });
+    for (std::size_t rank = 0; rank < 4; ++rank) {
+      CHECK(message_of(failures[rank]).find(std::string("barlow_twins_loss: ") + expected +
+                                            " differs from the others' on 1 of 4 processes") == 0);
+    }
+  };
+  check("lambda", [](Options& options) { options.lambda = 0.01; });
+  check("scale", [](Options& options) { options.scale = 0.5; });
+  check("epsilon", [](Options& options) { options.epsilon = 1e-3; });
 }
 
 TEST_CASE("an epsilon that is not used may differ") {

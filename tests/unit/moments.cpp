@@ -288,9 +288,15 @@ TEST_CASE("moments of several processes are those of all rows, and each has them
 TEST_CASE("processes that are constant in themselves vary together, or are constant") {
   Matrix varies = Matrix::Zero(4, 1);
   varies.bottomRows(2).setConstant(1e-30F);  // its square underflows
+  // The second process is constant, and has the mean of all.
+  Matrix around = Matrix::Constant(4, 1, 1e-30F);
+  around(0, 0) = 0;
+  around(1, 0) = 2e-30F;
   const Matrix constant = Matrix::Constant(4, 1, 3);
-  for (const bool is_constant : {false, true}) {
-    const Matrix& a = is_constant ? constant : varies;
+  for (const Matrix& a : {varies, around, constant}) {
+    const bool is_constant = a(0, 0) == 3;
+    CAPTURE(a(0, 0));
+    CAPTURE(a(1, 0));
     ThreadGroup group(2);
     const auto failures = group.run([&](int rank, decorr::Communicator& communicator) {
       Arena arena;

@@ -78,9 +78,9 @@ class LagPenalty {
     }
     return sum / Sum(length_);
   }
-  // What is left of lag length/2 when lag 0 is gone, if that is to be.
+  // What is left of lag length/2 when lag 0 is gone, as it is where the middle lag is halved.
   Sum middle_lag(Sum middle, Sum zero, const LagWeights& weights) const noexcept {
-    if (!weights.half_middle || !weights.without_zero) {
+    if (!weights.half_middle) {
       return middle;
     }
     Sum rendered = 0;

@@ -170,7 +170,7 @@ class MomentsPass {
           const Sum share = Sum(pass->moments_.count) / Sum(processes.count());
           pass->for_each_view([&](ViewMoments<Scalar>& view, Index first) {
             for (Index j = 0; j < features; ++j) {
-              to[first + j] = share > 0 ? share * view.mean[j] : Sum(0);
+              to[first + j] = share * view.mean[j];
             }
           });
         },
