@@ -191,6 +191,27 @@ TEST_CASE("each process may be constant in itself, and numbers small or large") 
   }
 }
 
+TEST_CASE_TEMPLATE("a feature that is constant on all processes is constant", Scalar, float,
+                   double) {
+  const Index n = 63, d = 5;
+  for (const Scalar number : {Scalar(1000), Scalar(3), Scalar(0.7), Scalar(-1e-3)}) {
+    Rows<Scalar> a = random_matrix<Rows<Scalar>>(n, d, 1), b = random_matrix<Rows<Scalar>>(n, d, 2);
+    a.array() += 1000;  // which lets rounded means count
+    for (Rows<Scalar>* view : {&a, &b}) view->col(2).setConstant(number);
+    LossCase barlow{"barlow", Family::barlow_twins, decorr::Relaxed{}};
+    LossCase vicreg{"vicreg", Family::vicreg, decorr::Exact{}};
+    barlow.barlow_twins.epsilon = vicreg.vicreg.epsilon = 0;
+    for (const LossCase& loss : {barlow, vicreg}) {
+      CAPTURE(loss.name);
+      CAPTURE(number);
+      for (const std::vector<Index>& counts :
+           {std::vector<Index>{20, 43}, {1, 31, 31}, {21, 21, 21}, {5, 20, 19, 19}}) {
+        check_against_one_process(loss, a, b, counts, 256 * std::numeric_limits<Scalar>::epsilon());
+      }
+    }
+  }
+}
+
 TEST_CASE("a NaN in one process's rows reaches all values") {
   const Index n = 9, d = 6;
   Rows<double> a = random_matrix<Rows<double>>(n, d, 1), b = random_matrix<Rows<double>>(n, d, 2);
@@ -282,8 +303,9 @@ TEST_CASE("settings of Barlow Twins that differ") {
           decorr::barlow_twins_loss(a, b, options, relaxed, execution);
         });
     for (std::size_t rank = 0; rank < 4; ++rank) {
-      CHECK(message_of(failures[rank]).find(std::string("barlow_twins_loss: ") + expected +
-                                            " differs from the others' on 1 of 4 processes") == 0);
+      CHECK(message_of(failures[rank])
+                .find(std::string("barlow_twins_loss: ") + expected +
+                      " differs from the others' on 1 of 4 processes") == 0);
     }
   };
   check("lambda", [](Options& options) { options.lambda = 0.01; });

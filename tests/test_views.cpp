@@ -238,7 +238,7 @@ TEST_CASE("the centroid of standardized views keeps its digits beside a large me
     Eigen::MatrixXf small = random_matrix<Eigen::MatrixXf>(n, d, v);
     small = (small.array() * 64).round().matrix() / 64;
     near_zero.push_back(small);
-    views.emplace_back(small.array() + 0x1p16F);
+    views.emplace_back(small.array() + static_cast<float>(v + 1) * 0x1p15F);
   }
   std::vector<Eigen::MatrixXf> gradients(3, Eigen::MatrixXf(n, d)), expected(gradients);
   const decorr::BarlowTwinsOptions options;
@@ -701,9 +701,9 @@ TEST_CASE("the sums of several views are those of the calls that they consist of
     decorr::variance_covariance_loss(views[0], grad_a, {}, relaxed, execution);
   });
   for (const auto combination : kCombinations) {
-    // The first sum is one for all, and one more is the call's own; two are of the means that the
-    // centroid is taken beside.
-    const int of_means = combination == decorr::ViewCombination::centroid ? 2 : 0;
+    // The first sum is one for all, and one more is the call's own; two of each view are of the
+    // means that the centroid is taken beside.
+    const int of_means = combination == decorr::ViewCombination::centroid ? 2 * 3 : 0;
     CHECK(sums_of([&](const auto& execution) {
             decorr::barlow_twins_loss_of_views(views, gradients, combination, {}, relaxed,
                                                execution);

@@ -26,6 +26,12 @@ namespace decorr {
 namespace detail {
 inline namespace DECORR_ABI {
 
+// Of each standardized feature over the samples, but for their number.
+template <class Scalar>
+auto standardized_squares(const ViewStatistics<Scalar>& of) {
+  return [&of](Index j) noexcept { return of.standardized(j) * of.standardized(j); };
+}
+
 // What pass 1 finds out; of views that are taken as they are nothing, and the diagonal comes later.
 template <class Scalar>
 struct BarlowTwinsStatistics {
@@ -39,14 +45,8 @@ struct BarlowTwinsStatistics {
     b = Standardization<Scalar>(arena, of_b, true);
     pair = pair_statistics(arena, moments, of_a, of_b);
     // Where epsilon outweighs all variances but one.
-    const auto squares = [](const ViewStatistics<Scalar>& of, const Buffer<Sum>& inverse) {
-      return [&](Index j) noexcept {
-        const Sum standardized = of.spread[j] * inverse[j];
-        return standardized * standardized;
-      };
-    };
-    dominant = dominant_feature<Scalar>(pair.diagonal.size(), squares(of_a, pair.inverse_a),
-                                        squares(of_b, pair.inverse_b));
+    dominant = dominant_feature<Scalar>(pair.diagonal.size(), standardized_squares(of_a),
+                                        standardized_squares(of_b));
   }
 
   Index count = 0;

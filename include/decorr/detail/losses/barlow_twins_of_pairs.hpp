@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "decorr/detail/losses/barlow_twins.hpp"
 #include "decorr/detail/losses/batch.hpp"
 #include "decorr/detail/losses/diagonal_term.hpp"
 #include "decorr/detail/losses/many_views.hpp"
@@ -54,7 +55,7 @@ class BarlowTwinsOfPairs {
            (relaxed->block_size == 0 || relaxed->block_size == batch.features());
   }
 
-  // Nothing where views differ in size by far.
+  // Nothing where views differ in size by far, or epsilon makes a feature dominant.
   static DECORR_DETAIL_COLD std::optional<BarlowTwinsLoss<Scalar>> attempt(
       const BatchOfViews<Scalar>& batch, const BarlowTwinsOptions& options,
       const decorr::Regularizer& choice) {
@@ -80,9 +81,10 @@ class BarlowTwinsOfPairs {
   Sum count() const noexcept { return static_cast<Sum>(batch_.rows()); }
   const ViewRows<Scalar>& view(Index v) const { return batch_.views[static_cast<std::size_t>(v)]; }
 
-  // Whether no view differs from another one by far.
+  // Whether no view differs from another one by far, and none has a dominant feature.
   bool take_statistics() {
     Sum least = 0, most = 0;
+    bool has_dominant = false;
     for (Index v = 0; v < views_; ++v) {
       Arena arena;  // of the passes alone
       const auto found = moments_of_view(batch_.of(arena, {view(v).view, {}, {}, {}}), epsilon_);
@@ -91,8 +93,10 @@ class BarlowTwinsOfPairs {
       const Sum largest = largest_standardized(found, count(), epsilon_);
       least = v == 0 ? largest : std::min(least, largest);
       most = std::max(most, largest);
+      const auto squares = standardized_squares(statistics);
+      has_dominant = has_dominant || dominant_feature<Scalar>(features_, squares, squares);
     }
-    return !differ_in_size(least, most);
+    return !has_dominant && !differ_in_size(least, most);
   }
 
   // Memory and plans.

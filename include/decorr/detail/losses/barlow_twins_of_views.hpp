@@ -148,14 +148,15 @@ class BarlowTwinsOfViews {
     }
   }
 
-  // A standardized view is the same wherever its features' zeros are: near the first view's means.
+  // A standardized view is the same wherever its features' zeros are: near their means.
   void write_centroid() {
-    if (shift_) {
+    shift_.fill(0);
+    for (std::size_t v = 0; v < batch_.size() && shift_; ++v) {
       Arena arena;  // of the pass alone
-      const auto moments = moments_of_view(batch_.of(arena, {batch_.views[0].view, {}, {}, {}}),
+      const auto moments = moments_of_view(batch_.of(arena, {batch_.views[v].view, {}, {}, {}}),
                                            static_cast<Sum>(options_.epsilon));
       for (Index j = 0; j < shift_.size(); ++j) {
-        shift_[j] = static_cast<Scalar>(moments.mean[j]);
+        shift_[j] += static_cast<Scalar>(moments.mean[j] / static_cast<Sum>(batch_.size()));
       }
     }
     const Index features = batch_.features();

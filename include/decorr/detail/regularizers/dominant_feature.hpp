@@ -56,10 +56,10 @@ DECORR_DETAIL_COLD DominantFeature dominant_feature(Index features, const Square
   if (!(in_a > kLeast && in_b > kLeast && std::isfinite(squares_b(dominant)))) {
     return {};
   }
-  // Then its products with others are as large as what is rounded. Where it is alone in a view it is
-  // made as large as the others of the other one. It keeps its digits.
+  // Then its products with others are as large as what is rounded. Where it is alone in a view it
+  // is made as large as the others of the other one. It keeps its digits.
   using Limits = std::numeric_limits<Scalar>;
-  constexpr int kMost = Limits::max_exponent / 2;
+  constexpr int kMost = Limits::max_exponent - 2;  // 2^-kMost is a normal number
   constexpr int kLeastExponent = Limits::min_exponent + Limits::digits + 4;
   const Sum size = std::sqrt(std::min(squares_a(dominant), squares_b(dominant)));
   const int most = std::min(kMost, std::ilogb(size) - kLeastExponent);

@@ -81,8 +81,9 @@ class Processes {
   Processes(Communicator& communicator, const char* function)
       : communicator_(&communicator), function_(function) {}
 
-  // The rows of all processes, once they have agreed.
+  // The rows of all processes, and how many these are, once they have agreed.
   Index count() const noexcept { return count_; }
+  double size() const noexcept { return processes_; }
 
   // Does what may fail, unless something has.
   template <class Body>

@@ -34,6 +34,11 @@ struct ViewStatistics {
   Buffer<Sum> mean;
   Buffer<Sum> spread;     // sqrt(variance)
   Buffer<Sum> deviation;  // sqrt(variance + epsilon)
+
+  // The deviation that a feature has when it is standardized: 1, but where epsilon counts.
+  Sum standardized(Index j) const noexcept {
+    return spread[j] * inverse_deviation<Scalar>(deviation[j]);
+  }
 };
 
 // The variance is the sum of squares over `degrees`.
@@ -154,7 +159,7 @@ struct PerColumn {
 
 // x^_j = ((x_j - center_j) - residual_j) * factor_j. The mean is center + residual: the first
 // difference is nearly exact whatever the mean, the second restores what the rounded centre left
-// out. It is dropped where it is small beside the rounding of x^, or of the mean, in every feature.
+// out. It is dropped where it is small beside the rounding of x^ in every feature.
 template <class Scalar>
 class Standardization {
  public:
@@ -176,9 +181,7 @@ class Standardization {
                           : Scalar(1);
       const Sum residual = mean - Sum(center_[j]);
       residual_[j] = static_cast<Scalar>(residual);
-      const Sum rounding =
-          std::max(Sum(std::numeric_limits<Scalar>::epsilon()) * statistics.spread[j],
-                   kRoundingOfMean * std::abs(mean));
+      const Sum rounding = Sum(std::numeric_limits<Scalar>::epsilon()) * statistics.spread[j];
       significant += std::abs(residual) <= rounding ? 0 : 1;
     }
     if (significant == 0) {
@@ -227,9 +230,6 @@ class Standardization {
   }
 
  private:
-  // Of the processes' means, too: a constant feature's is its number.
-  static constexpr Sum kRoundingOfMean = 64 * std::numeric_limits<Sum>::epsilon();
-
   Buffer<Scalar> center_, factor_, residual_;
 };
 
