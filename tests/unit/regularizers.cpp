@@ -427,12 +427,20 @@ TEST_CASE("which feature is dominant") {
   CHECK(of({2, 1020 * 2, 0}, {1, 1020, 0}).exponent == 5);
   CHECK(of({1, 1, 1024 * 2}, {1, 1, 64 * 2}).exponent == 5);
   CHECK(of({1, 1, 64 * 2}, {1, 1, 1024 * 2}).exponent == 5);
-  // Where there is nothing else, as far as numbers go.
-  CHECK(of({0, 5, 0}, {0, 5, 0}).exponent == 64);
-  CHECK(of({5}, {5}).feature == 0);
-  CHECK(of({1e-30, 1e30}, {1e-30, 1e30}).exponent == 64);
   CHECK(of({1, std::ldexp(1.0, 126)}, {1, std::ldexp(1.0, 124)}).exponent == 63);
-  CHECK(of({1, std::ldexp(1.0, 128)}, {1, std::ldexp(1.0, 128)}).exponent == 64);
+  CHECK(of({1, std::ldexp(1.0, 128)}, {1, std::ldexp(1.0, 128)}).exponent == 65);
+  CHECK(of({1e-30, 1e30}, {1e-30, 1e30}).exponent == 100);
+  // Where it is alone in a view, by the other one.
+  CHECK(of({0, 4, 0}, {1, 32, 1}).exponent == 3);
+  CHECK(of({1, 32, 1}, {0, 4, 0}).exponent == 3);
+  // As far as 2^-exponent is a normal number, and it keeps its digits: its size is 2^1, and 2^-95.
+  CHECK(of({1e-40, 1e40}, {1e-40, 1e40}).exponent == 126);
+  CHECK(of({0, 5, 0}, {0, 5, 0}).exponent == 1 + 97);
+  CHECK(of({5}, {5}).feature == 0);
+  CHECK(of({0, std::ldexp(1.0, -190)}, {1, 1e4}).exponent == 2);
+  CHECK(of({1, 1e4}, {0, std::ldexp(1.0, -190)}).exponent == 2);
+  CHECK(of({0, std::ldexp(1.0, -192)}, {1, 1e4}).exponent == 1);
+  CHECK_FALSE(of({0, std::ldexp(1.0, -194)}, {1, 1e4}));
   // Where nothing can be said.
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
   CHECK_FALSE(of({0, 0, 0}, {0, 0, 0}));
