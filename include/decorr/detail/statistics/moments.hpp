@@ -175,10 +175,16 @@ class MomentsPass {
           });
         },
         [&](const Sum* from) {
+          // The sum is rounded as often as there are processes. So that nothing is left of a
+          // feature that is constant on all of them, a mean that differs by no more stays as it is.
+          const Sum rounding =
+              (static_cast<Sum>(processes.size()) + 2) * std::numeric_limits<Sum>::epsilon();
           pass->for_each_view([&](ViewMoments<Scalar>& view, Index first) {
             for (Index j = 0; j < features; ++j) {
-              pass->shifts_[first + j] = view.mean[j] - from[first + j];
-              view.mean[j] = from[first + j];
+              const Sum mean = from[first + j], shift = view.mean[j] - mean;
+              const bool is_same = std::abs(shift) <= rounding * std::abs(mean);
+              pass->shifts_[first + j] = is_same ? Sum(0) : shift;
+              view.mean[j] = is_same ? view.mean[j] : mean;
             }
           });
         });
@@ -187,7 +193,6 @@ class MomentsPass {
         [&](const Sum* from) {
           pass->read_squares(from);
           pass->moments_.count = processes.count();
-          pass->keep_constants(processes.size());
         });
   }
   // Memory that sum_over() needs. There may be no rows here.
@@ -352,24 +357,6 @@ class MomentsPass {
       copy_numbers(from + 3 * features_, features_, moments_.differences.data());
     }
     *varies_.of(0) = from[(moments_.products ? 4 : 1) * features_] > 0 ? 1 : 0;
-  }
-
-  // The mean of all is rounded as often as there are processes. What varies by no more is constant,
-  // and then each process has its number, so that nothing is left of it.
-  DECORR_DETAIL_COLD void keep_constants(double processes) noexcept {
-    const Sum rounding = (static_cast<Sum>(processes) + 2) * std::numeric_limits<Sum>::epsilon();
-    for_each_view([&](ViewMoments<Scalar>& view, Index first) {
-      for (Index j = 0; j < features_; ++j) {
-        const Sum least = rounding * std::abs(view.mean[j]) / view.unit_of(j);
-        if (view.squares[j] <= least * (least * Sum(moments_.count))) {
-          view.squares[j] = 0;
-          view.mean[j] += shifts_[first + j];
-          if (moments_.products) {
-            moments_.products[j] = 0;
-          }
-        }
-      }
-    });
   }
 
   // One tile's sums, in a worker's memory. Within a tile, data are shifted by the mean of some of
