@@ -293,7 +293,8 @@ TEST_CASE("processes that are constant in themselves vary together, or are const
   around(0, 0) = 0;
   around(1, 0) = 2e-30F;
   const Matrix constant = Matrix::Constant(4, 1, 3);
-  for (const Matrix* each : {&varies, &around, &constant}) {
+  const Matrix* const cases[] = {&varies, &around, &constant};
+  for (const Matrix* each : cases) {
     const Matrix& a = *each;
     const bool is_constant = a(0, 0) == 3;
     CAPTURE(a(0, 0));
