@@ -550,7 +550,7 @@ TEST_CASE("standardized views differ in size where epsilon outweighs one of them
     moments.squares[1] = 3 * square;
     moments.squares[2] = square;
     if (unit != 1) moments.unit = Buffer<float>(arena, 3, unit);
-    return largest_standardized(moments, 3.0, epsilon);
+    return largest_standardized(view_statistics<float>(arena, moments, 3, epsilon));
   };
   CHECK(size(4, 0, 1) == 1);
   CHECK(size(9, 16, 1) == 3 * 0.2);

@@ -90,7 +90,7 @@ class BarlowTwinsOfPairs {
       const auto found = moments_of_view(batch_.of(arena, {view(v).view, {}, {}, {}}), epsilon_);
       const auto statistics = view_statistics(arena, found, count(), epsilon_);
       standardizations_.emplace_back(batch_.arena, statistics, true);
-      const Sum largest = largest_standardized(found, count(), epsilon_);
+      const Sum largest = largest_standardized(statistics);
       least = v == 0 ? largest : std::min(least, largest);
       most = std::max(most, largest);
       const auto squares = standardized_squares(statistics);

@@ -135,7 +135,7 @@ class BarlowTwinsOfViews {
     const bool has_gradient = batch_.has_gradient();
     if (has_centroid()) {
       centroid_ = Buffer<Scalar>(batch_.arena, size);
-      shift_ = Buffer<Scalar>(batch_.arena, options_.standardize ? features : 0);
+      shift_ = Buffer<Scalar>(batch_.arena, features, Scalar(0));
       mean_of_views_ = Centroid<Scalar>(batch_.arena, batch_.views, threads);
       if (has_gradient) {
         gradient_of_centroid_ = GradientSum<Scalar>(batch_.arena, rows, features, threads);
@@ -150,8 +150,7 @@ class BarlowTwinsOfViews {
 
   // A standardized view is the same wherever its features' zeros are: near their means.
   void write_centroid() {
-    shift_.fill(0);
-    for (std::size_t v = 0; v < batch_.size() && shift_; ++v) {
+    for (std::size_t v = 0; v < batch_.size() && options_.standardize; ++v) {
       Arena arena;  // of the pass alone
       const auto moments = moments_of_view(batch_.of(arena, {batch_.views[v].view, {}, {}, {}}),
                                            static_cast<Sum>(options_.epsilon));

@@ -77,14 +77,14 @@ class Centroid {
     });
   }
 
-  // m beyond `shift`, where there is one: near the mean of a feature it keeps the digits that m has
-  // as a Scalar only beside 0.
+  // m beyond each feature's `shift`: near the mean it keeps the digits that m has as a Scalar only
+  // beside 0.
   void write(const OutputRows<Scalar>& to, const Buffer<Scalar>& shift) noexcept {
     for_each_tile([&](int worker, const Place& at) noexcept {
       const auto mean = to.tile(at.row, at.column, at.width, output_.of(worker));
       for (Index k = 0; k < at.count; ++k) {
-        write(at.first.row(k), at.offsets + k * width_, shift ? shift.data() + at.column : nullptr,
-              at.width, mean.row(k));
+        write(at.first.row(k), at.offsets + k * width_, shift.data() + at.column, at.width,
+              mean.row(k));
       }
       to.store(at.row, at.count, at.column, at.width, mean);
     });
@@ -167,8 +167,7 @@ class Centroid {
                                            const Scalar* shift, Index count,
                                            Scalar* mean) noexcept {
     for (Index j = 0; j < count; ++j) {
-      const Sum beyond = Sum(first[j]) - (shift == nullptr ? Sum(0) : Sum(shift[j]));
-      mean[j] = static_cast<Scalar>(beyond + offsets[j]);
+      mean[j] = static_cast<Scalar>((Sum(first[j]) - Sum(shift[j])) + offsets[j]);
     }
   }
 

@@ -74,20 +74,10 @@ DECORR_DETAIL_COLD ViewStatistics<Scalar> view_statistics(Arena& arena,
 // The largest deviation that a standardized feature of a view has: 1, but where epsilon outweighs
 // all variances. Where these have underflowed beside it, it is too small, at the least 0.
 template <class Scalar>
-DECORR_DETAIL_COLD Accumulator<Scalar> largest_standardized(const ViewMoments<Scalar>& moments,
-                                                            Accumulator<Scalar> degrees,
-                                                            Accumulator<Scalar> epsilon) {
-  using Sum = Accumulator<Scalar>;
-  const Buffer<Sum>& squares = moments.squares;
-  const Sum largest =
-      moments.unit ? largest_of(squares.size(), Sum(0),
-                                [&](Index j) noexcept {
-                                  return Sum(moments.unit[j]) * std::sqrt(squares[j] / degrees);
-                                })
-                   : std::sqrt(largest_of(squares.size(), Sum(0),
-                                          [&](Index j) noexcept { return squares[j]; }) /
-                               degrees);
-  return largest * inverse_deviation<Scalar>(std::hypot(largest, std::sqrt(epsilon)));
+DECORR_DETAIL_COLD Accumulator<Scalar> largest_standardized(
+    const ViewStatistics<Scalar>& statistics) noexcept {
+  return largest_of(statistics.spread.size(), Accumulator<Scalar>(0),
+                    [&](Index j) noexcept { return statistics.standardized(j); });
 }
 // Whether rows of two standardized views may differ in size by so much that the larger one's
 // rounding costs the other one digits.
